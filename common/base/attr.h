@@ -1,0 +1,18 @@
+/* Compiler attributes, spelled once. */
+#ifndef LOCKSTEP_BASE_ATTR_H
+#define LOCKSTEP_BASE_ATTR_H
+
+/* The caller must look at the result. */
+#define LOCKSTEP_MUST_CHECK __attribute__((warn_unused_result))
+
+/* Arguments are checked like printf's: FMT and FIRST count from one. */
+#define LOCKSTEP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+
+#define LOCKSTEP_NORETURN  __attribute__((noreturn))
+#define LOCKSTEP_UNUSED    __attribute__((unused))
+
+
+/* Number of elements of a real array (not of a pointer). */
+#define LOCKSTEP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif
