@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h> /* NOLINT: needs the four above */
+#include <stdio.h>
+
+#include <cmocka.h> /* needs the headers above */
 
 /*
  * Runs CHECK once for each row of TABLE (an array of structs whose first member is

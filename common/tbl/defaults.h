@@ -1,0 +1,90 @@
+/*
+ * Every default that is a setting (DESIGN §3.2): key, unit, value, smallest, largest, text.
+ * Configuration, --help and the manual are made from this table, and tests run on short values.
+ */
+#ifndef LOCKSTEP_TBL_DEFAULTS_H
+#define LOCKSTEP_TBL_DEFAULTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOCKSTEP_SECOND UINT64_C(1000)
+#define LOCKSTEP_MINUTE (60 * LOCKSTEP_SECOND)
+#define LOCKSTEP_HOUR   (60 * LOCKSTEP_MINUTE)
+#define LOCKSTEP_DAY    (24 * LOCKSTEP_HOUR)
+
+/*  X(key, unit: MS or COUNT, value, smallest, largest, text) */
+#define LOCKSTEP_DEFAULTS_TABLE(X)                                                                 \
+    X(connect, MS, 3 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time to connect")                      \
+    X(handshake, MS, 5 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time to authenticate")               \
+    X(reconnect_first, MS, 500, 1, LOCKSTEP_HOUR, "first pause before connecting again")           \
+    X(reconnect_last, MS, 30 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "longest such pause")            \
+    X(heartbeat, MS, 2 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time between heartbeats")            \
+    X(heartbeats_a_second, COUNT, 500, 1, 100000, "heartbeats of the fleet, at most")              \
+    X(suspect_percent, COUNT, 300, 100, 10000, "silence until suspect, % of a heartbeat")          \
+    X(down_percent, COUNT, 750, 100, 100000, "silence until down, % of a heartbeat")               \
+    X(fetch, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time to fetch artifacts")                 \
+    X(prepare, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "time to prepare after fetching")       \
+    X(commit_deadline, MS, 15 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY,                                 \
+      "time from COMMIT to read-back, then the node is lost")                                      \
+    X(decision_resend_first, MS, LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                               \
+      "first pause before a decision is sent again")                                               \
+    X(decision_resend_last, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "longest such pause")     \
+    X(query_first, MS, 5 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \
+      "first pause before asking in doubt")                                                        \
+    X(query_last, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "longest such pause")               \
+    X(in_doubt_alarm, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "in doubt for so long: alarm")   \
+    X(drain, MS, 5 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "time for calls in flight to end")         \
+    X(soak, MS, 10 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY, "time a node must stay healthy")            \
+    X(soak_wave, MS, 60 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY, "the same, in waves")                  \
+    X(rollback_window, MS, 60 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY,                                  \
+      "time from COMMIT in which the previous version stays mapped")                               \
+    X(healthy_deadline, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time to become healthy")       \
+    X(progress_deadline, MS, 10 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time without progress")      \
+    X(operation_deadline, MS, LOCKSTEP_HOUR, 10, 30 * LOCKSTEP_DAY, "time of a whole operation")   \
+    X(pause_deadline, MS, 24 * LOCKSTEP_HOUR, 10, 30 * LOCKSTEP_DAY,                               \
+      "time an operation may pause")                                                               \
+    X(pin, MS, 24 * LOCKSTEP_HOUR, LOCKSTEP_SECOND, 365 * LOCKSTEP_DAY, "life of a local pin")     \
+    X(token, MS, 15 * LOCKSTEP_MINUTE, LOCKSTEP_SECOND, LOCKSTEP_DAY, "life of a join token")      \
+    X(session, MS, 24 * LOCKSTEP_HOUR, LOCKSTEP_SECOND, 30 * LOCKSTEP_DAY, "life of a session")    \
+    X(intent, MS, 30 * LOCKSTEP_DAY, LOCKSTEP_MINUTE, 365 * LOCKSTEP_DAY, "life of an intent")     \
+    X(crash_loop_starts, COUNT, 3, 1, 100, "starts of a host that are a crash loop")               \
+    X(crash_loop_window, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "within this time")           \
+    X(host_restart_first, MS, 100, 1, LOCKSTEP_HOUR, "first pause before a host is started again") \
+    X(host_restart_last, MS, 10 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "longest such pause")         \
+    X(host_start, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \
+      "time for a host to say it is ready")                                                        \
+    X(host_answer, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a host to answer")       \
+    X(operations, COUNT, 8, 1, 64, "operations at once, on disjoint modules")                      \
+    X(half_open, COUNT, 1024, 8, 65536, "connections before authentication, in all")               \
+    X(half_open_address, COUNT, 64, 1, 65536, "and from one address")
+
+/* One number a row, in milliseconds or a count. */
+struct lockstep_defaults {
+#define LOCKSTEP_DEFAULTS_FIELD(key, unit, value, smallest, largest, text) uint64_t key;
+    LOCKSTEP_DEFAULTS_TABLE(LOCKSTEP_DEFAULTS_FIELD)
+#undef LOCKSTEP_DEFAULTS_FIELD
+};
+
+enum lockstep_unit {
+    LOCKSTEP_UNIT_MS,
+    LOCKSTEP_UNIT_COUNT,
+};
+
+struct lockstep_default {
+    const char *key;
+    enum lockstep_unit unit;
+    uint64_t value;
+    uint64_t smallest;
+    uint64_t largest;
+    const char *text;
+    size_t offset; /* of the field in struct lockstep_defaults */
+};
+
+extern const struct lockstep_default lockstep_default_rows[];
+extern const size_t lockstep_default_count;
+
+/* Sets every field to its row's value. */
+void lockstep_defaults_init(struct lockstep_defaults *defaults);
+
+#endif
