@@ -1,0 +1,296 @@
+#include "coordinator/core/admission.h"
+
+#include "common/base/assert.h"
+#include "coordinator/core/settle.h"
+
+#include <string.h>
+
+struct admission_row {
+    const char *name;
+    const char *text;
+    int exit;
+};
+
+static const struct admission_row rows[] = {
+#define ADMISSION_ROW(row_name, row_exit, row_text) {#row_name, (row_text), (row_exit)},
+    LOCKSTEP_ADMISSION_TABLE(ADMISSION_ROW)
+#undef ADMISSION_ROW
+};
+
+const char *lockstep_admission_name(enum lockstep_admission admission)
+{
+    ASSERT((size_t)admission < LOCKSTEP_COUNT(rows));
+    return rows[admission].name;
+}
+
+const char *lockstep_admission_text(enum lockstep_admission admission)
+{
+    ASSERT((size_t)admission < LOCKSTEP_COUNT(rows));
+    return rows[admission].text;
+}
+
+int lockstep_admission_exit(enum lockstep_admission admission)
+{
+    ASSERT((size_t)admission < LOCKSTEP_COUNT(rows));
+    return rows[admission].exit;
+}
+
+/* How many of the request's modules NODE carries; for UNDO, on the version that is left. */
+static uint32_t carried(const struct lockstep_node *node, const struct lockstep_request *request)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        const struct lockstep_wanted *wanted = &request->items[i];
+        const struct lockstep_live *live = lockstep_node_live(node, &wanted->module);
+        bool carries = live != NULL && !lockstep_digest_is_zero(&live->digest);
+        if (carries && request->kind == LOCKSTEP_KIND_UNDO) {
+            carries = lockstep_digest_equal(&live->digest, &wanted->leaving);
+        }
+        count += carries ? 1 : 0;
+    }
+    return count;
+}
+
+/* Fills the roster. Returns false if a node carries only a part of the set. */
+static bool choose_roster(const struct lockstep_fleet *fleet,
+                          const struct lockstep_request *request, struct lockstep_plan *plan)
+{
+    bool whole = true;
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        const struct lockstep_node *node;
+        uint32_t count;
+        ASSERT(request->selected[i] < fleet->node_count);
+        node = &fleet->nodes[request->selected[i]];
+        if (!node->member) {
+            continue;
+        }
+        count = request->install ? request->item_count : carried(node, request);
+        if (count == 0) {
+            continue;
+        }
+        whole = whole && (count == request->item_count || request->kind == LOCKSTEP_KIND_UNDO);
+        plan->roster[plan->n++] = i;
+        plan->reachable += node->ready ? 1 : 0;
+    }
+    plan->absent = plan->n - plan->reachable;
+    return whole;
+}
+
+static bool names_twice(const struct lockstep_request *request)
+{
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (lockstep_name_equal(&request->items[i].module, &request->items[j].module)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static const struct lockstep_operation *find_holder(const struct lockstep_fleet *fleet,
+                                                    const struct lockstep_request *request,
+                                                    uint32_t *ret_running)
+{
+    const struct lockstep_operation *holder = NULL;
+    *ret_running = 0;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        if (operation == NULL || !lockstep_operation_holds_lock(operation)) {
+            continue;
+        }
+        (*ret_running)++;
+        for (uint32_t j = 0; j < operation->item_count * request->item_count; j++) {
+            const struct lockstep_item *held = &operation->items[j / request->item_count];
+            const struct lockstep_wanted *wanted = &request->items[j % request->item_count];
+            if (lockstep_name_equal(&held->module, &wanted->module)) {
+                holder = operation;
+            }
+        }
+    }
+    return holder;
+}
+
+static uint32_t free_slots(const struct lockstep_fleet *fleet)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        if (operation == NULL) {
+            count++;
+        } else if (operation->spare != NULL && count > 0) {
+            count--; /* its compensation would want one */
+        }
+    }
+    return count;
+}
+
+/* How many YES votes commit it, and how many failures it bears (DESIGN §3.3). */
+static void set_need(const struct lockstep_request *request, struct lockstep_plan *plan)
+{
+    uint32_t majority = plan->n / 2 + 1;
+    plan->max_fail = 0;
+    switch (request->strategy) {
+    case LOCKSTEP_STRATEGY_QUORUM:
+        plan->need = request->quorum > majority ? request->quorum : majority;
+        if (plan->need <= plan->n) {
+            plan->max_fail = plan->n - plan->need;
+        }
+        break;
+    case LOCKSTEP_STRATEGY_SYNC_ALL:
+        plan->need = request->offline == LOCKSTEP_OFFLINE_SKIP ? plan->reachable : plan->n;
+        break;
+    case LOCKSTEP_STRATEGY_LOCAL:
+    case LOCKSTEP_STRATEGY_ROLLING:
+    case LOCKSTEP_STRATEGY_UNSPECIFIED:
+        plan->need = plan->n;
+        break;
+    }
+    if (request->kind == LOCKSTEP_KIND_UNDO) {
+        plan->need = 0;
+    }
+    if (request->max_fail_given) {
+        plan->max_fail = request->options.max_fail;
+    }
+}
+
+static bool enough_reachable(const struct lockstep_request *request,
+                             const struct lockstep_plan *plan)
+{
+    if (plan->reachable == 0) {
+        return false;
+    }
+    return request->kind == LOCKSTEP_KIND_UNDO || plan->reachable >= plan->need;
+}
+
+static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
+                                     const struct lockstep_request *request,
+                                     struct lockstep_plan *plan)
+{
+    uint32_t running = 0;
+    bool whole;
+    if (request->item_count == 0 || request->item_count > LOCKSTEP_ITEMS_MAX) {
+        return LOCKSTEP_ADMISSION_TOO_MANY_ITEMS;
+    }
+    if (names_twice(request)) {
+        return LOCKSTEP_ADMISSION_DUPLICATE;
+    }
+    whole = choose_roster(fleet, request, plan);
+    set_need(request, plan);
+    if (plan->n == 0) {
+        return LOCKSTEP_ADMISSION_NO_NODES;
+    }
+    if (request->strategy == LOCKSTEP_STRATEGY_LOCAL && plan->n != 1) {
+        return LOCKSTEP_ADMISSION_NOT_ONE;
+    }
+    plan->holder = find_holder(fleet, request, &running);
+    if (plan->holder != NULL) {
+        return LOCKSTEP_ADMISSION_HELD;
+    }
+    if (fleet->read_only) {
+        return LOCKSTEP_ADMISSION_READ_ONLY;
+    }
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        if (request->items[i].quarantined) {
+            return LOCKSTEP_ADMISSION_QUARANTINED;
+        }
+    }
+    if (!whole) {
+        return LOCKSTEP_ADMISSION_PARTIAL_SET;
+    }
+    if (!enough_reachable(request, plan)) {
+        return LOCKSTEP_ADMISSION_ABSENT;
+    }
+    if (running >= fleet->settings.operations || free_slots(fleet) < 2) {
+        return LOCKSTEP_ADMISSION_TOO_MANY;
+    }
+    return LOCKSTEP_ADMISSION_ADMITTED;
+}
+
+void lockstep_fleet_plan(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                         struct lockstep_plan *plan)
+{
+    uint32_t *roster = plan->roster;
+    ASSERT(roster != NULL || request->selected_count == 0);
+    memset(plan, 0, sizeof(*plan));
+    plan->roster = roster;
+    plan->admission = judge(fleet, request, plan);
+    for (uint32_t i = 0; i < request->item_count && i < LOCKSTEP_ITEMS_MAX; i++) {
+        const struct lockstep_module *module = lockstep_fleet_module(fleet,
+                                                                     &request->items[i].module);
+        plan->generations[i] = (module == NULL ? 0 : module->generation) + 1;
+    }
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void take_generations(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        struct lockstep_item *item = &operation->items[i];
+        struct lockstep_module *module = lockstep_fleet_module(fleet, &item->module);
+        if (module == NULL) {
+            ASSERT(fleet->module_count < fleet->module_max);
+            module = &fleet->modules[fleet->module_count++];
+            memset(module, 0, sizeof(*module));
+            module->name = item->module;
+        }
+        ASSERT(item->generation == module->generation + 1);
+        module->generation += 2; /* one to go, one reserved to go back */
+    }
+}
+
+static void fill_items(const struct lockstep_request *request, const struct lockstep_plan *plan,
+                       struct lockstep_operation *operation)
+{
+    operation->item_count = request->item_count;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        operation->items[i].module = request->items[i].module;
+        operation->items[i].generation = plan->generations[i];
+        operation->items[i].digest = request->items[i].digest;
+        operation->items[i].leaving = request->items[i].leaving;
+    }
+}
+
+/* What each node ran before (RELOAD), or is to run again (UNDO). */
+static void fill_parts(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                       const struct lockstep_plan *plan, struct lockstep_operation *operation)
+{
+    operation->part_count = plan->n;
+    for (uint32_t i = 0; i < plan->n; i++) {
+        uint32_t index = plan->roster[i];
+        const struct lockstep_node *node = &fleet->nodes[request->selected[index]];
+        struct lockstep_digest *starts = &operation->starts[(size_t)i * request->item_count];
+        memset(&operation->parts[i], 0, sizeof(operation->parts[i]));
+        operation->parts[i].node = request->selected[index];
+        operation->parts[i].up = node->ready;
+        for (uint32_t j = 0; j < request->item_count; j++) {
+            const struct lockstep_live *live = lockstep_node_live(node, &request->items[j].module);
+            memset(&starts[j], 0, sizeof(starts[j]));
+            if (request->kind == LOCKSTEP_KIND_UNDO) {
+                starts[j] = request->targets[(size_t)index * request->item_count + j];
+            } else if (live != NULL) {
+                starts[j] = live->digest;
+            }
+        }
+    }
+}
+
+void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         const struct lockstep_request *request, const struct lockstep_plan *plan,
+                         struct lockstep_operation *operation,
+                         struct lockstep_fleet_actions *ret_actions)
+{
+    ASSERT(plan->admission == LOCKSTEP_ADMISSION_ADMITTED);
+    ASSERT(request->kind == LOCKSTEP_KIND_RELOAD || request->targets != NULL);
+    operation->id = request->operation;
+    operation->kind = request->kind;
+    operation->strategy = request->strategy;
+    operation->options = request->options;
+    operation->options.need = plan->need;
+    operation->options.max_fail = plan->max_fail;
+    fill_items(request, plan, operation);
+    fill_parts(fleet, request, plan, operation);
+    take_generations(fleet, operation);
+    lockstep_fleet_begin(fleet, now, operation, ret_actions);
+}

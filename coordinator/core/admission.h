@@ -1,0 +1,84 @@
+/*
+ * Admission: may this operation be opened, over which roster, under which generations? Pure
+ * arithmetic over the fleet as it is now; the same function answers `plan` and guards opening, so
+ * what was planned is what is opened, or the operator is told that the world has moved on.
+ */
+#ifndef LOCKSTEP_COORDINATOR_CORE_ADMISSION_H
+#define LOCKSTEP_COORDINATOR_CORE_ADMISSION_H
+
+#include "coordinator/core/fleet.h"
+
+/*  X(NAME, exit code of the command, text) */
+#define LOCKSTEP_ADMISSION_TABLE(X)                                                     \
+    X(ADMITTED, 0, "it may be opened")                                                  \
+    X(NO_NODES, 2, "no member of the fleet carries the module")                         \
+    X(NOT_ONE, 2, "local is for exactly one node")                                      \
+    X(DUPLICATE, 2, "a module is named twice")                                          \
+    X(TOO_MANY_ITEMS, 2, "too many modules in one operation")                           \
+    X(ABSENT, 4, "not enough nodes are reachable")                                      \
+    X(PARTIAL_SET, 4, "some nodes carry only a part of the set")                        \
+    X(QUARANTINED, 4, "the version is quarantined")                                     \
+    X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
+    X(TOO_MANY, 4, "too many operations are under way")                                 \
+    X(HELD, 5, "another operation holds the module")                                    \
+    X(MOVED, 5, "the fleet has changed since the plan")
+
+enum lockstep_admission {
+#define LOCKSTEP_ADMISSION_ENUM(name, exit, text) LOCKSTEP_ADMISSION_##name,
+    LOCKSTEP_ADMISSION_TABLE(LOCKSTEP_ADMISSION_ENUM)
+#undef LOCKSTEP_ADMISSION_ENUM
+};
+
+const char *lockstep_admission_name(enum lockstep_admission admission);
+const char *lockstep_admission_text(enum lockstep_admission admission);
+int lockstep_admission_exit(enum lockstep_admission admission);
+
+/* One module of a request; the digest is known by now. */
+struct lockstep_wanted {
+    struct lockstep_name module;
+    struct lockstep_digest digest;  /* wanted (RELOAD) */
+    struct lockstep_digest leaving; /* left (UNDO) */
+    bool quarantined;               /* the digest wanted is */
+};
+
+struct lockstep_request {
+    struct lockstep_id operation;
+    enum lockstep_kind kind; /* RELOAD or UNDO */
+    enum lockstep_strategy strategy;
+    enum lockstep_offline offline;
+    uint32_t quorum; /* zero: the majority */
+    bool max_fail_given;
+    bool install; /* nodes that do not carry the module are to get it */
+    struct lockstep_operation_options options; /* `need` is filled in; the rest is taken as it is */
+    uint32_t item_count;
+    struct lockstep_wanted items[LOCKSTEP_ITEMS_MAX];
+    const uint32_t *selected; /* nodes that the selectors match, ascending, no repeats */
+    uint32_t selected_count;
+    /* UNDO: what each selected node goes back to, selected_count * item_count of them. */
+    const struct lockstep_digest *targets;
+};
+
+struct lockstep_plan {
+    enum lockstep_admission admission;
+    uint32_t n; /* size of the roster */
+    uint32_t reachable;
+    uint32_t absent;
+    uint32_t need;
+    uint32_t max_fail;
+    const struct lockstep_operation *holder; /* of HELD */
+    uint64_t generations[LOCKSTEP_ITEMS_MAX];
+    uint32_t *roster; /* capacity: selected_count; indexes into `selected`, in order */
+};
+
+/* Fills in *plan, whose `roster` points to room for selected_count entries. */
+void lockstep_fleet_plan(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                         struct lockstep_plan *plan);
+
+/* Opens what was planned (admission is ADMITTED, nothing has changed since): fills in OPERATION,
+ * whose parts and starts have room for plan->n, takes generations and the modules' locks. */
+void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         const struct lockstep_request *request, const struct lockstep_plan *plan,
+                         struct lockstep_operation *operation,
+                         struct lockstep_fleet_actions *ret_actions);
+
+#endif

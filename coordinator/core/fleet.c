@@ -1,0 +1,319 @@
+#include "coordinator/core/fleet.h"
+
+#include "common/base/assert.h"
+#include "coordinator/core/settle.h"
+
+#include <string.h>
+
+void lockstep_fleet_init(struct lockstep_fleet *fleet, const struct lockstep_defaults *settings,
+                         uint64_t epoch, uint64_t sequence, struct lockstep_time now)
+{
+    fleet->settings = *settings;
+    fleet->epoch = epoch;
+    fleet->sequence = sequence;
+    fleet->read_only = false;
+    fleet->scanned = now;
+    fleet->out = NULL;
+    memset(fleet->operations, 0, sizeof(fleet->operations));
+    for (uint32_t i = 0; i < fleet->node_count; i++) {
+        fleet->nodes[i].connected = false;
+        fleet->nodes[i].ready = false;
+        fleet->nodes[i].down = false;
+        fleet->nodes[i].heard = now;
+    }
+}
+
+/* ---- a node's link -------------------------------------------------------------------------- */
+
+void lockstep_fleet_link_up(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node)
+{
+    ASSERT(node < fleet->node_count);
+    fleet->nodes[node].connected = true;
+    fleet->nodes[node].ready = false;
+    fleet->nodes[node].heard = now;
+}
+
+void lockstep_fleet_link_down(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node)
+{
+    ASSERT(node < fleet->node_count);
+    fleet->nodes[node].connected = false;
+    fleet->nodes[node].ready = false;
+    fleet->nodes[node].heard = now;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0) {
+            /* Nothing is lost yet: a link may break for a moment. Silence is what counts. */
+            operation->parts[part].up = false;
+        }
+    }
+}
+
+/* Answers what the node holds open; without a lookup where the operation is in memory. */
+static void answer(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id)
+{
+    const struct lockstep_operation *operation = lockstep_fleet_operation(fleet, id);
+    struct lockstep_fleet_action action = {.type = LOCKSTEP_FLEET_LOOK_UP, .node = node, .id = *id};
+    if (operation != NULL) {
+        action.type = LOCKSTEP_FLEET_SAY;
+        action.outcome = lockstep_operation_outcome(operation);
+    }
+    lockstep_fleet_act(fleet, &action);
+}
+
+/* Every operation that NODE has a part in gets EVENT for it. */
+static void tell_operations(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                            enum lockstep_operation_event_type type)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0) {
+            struct lockstep_operation_event event = {.type = type, .part = (uint32_t)part};
+            lockstep_fleet_step(fleet, now, operation, &event);
+        }
+    }
+}
+
+/* What is mapped on a node that joins is its read-back, even if its ACK was lost. */
+static void read_back_live(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node)
+{
+    const struct lockstep_node *row = &fleet->nodes[node];
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0 && lockstep_operation_outcome(operation) != LOCKSTEP_OUTCOME_PENDING &&
+            lockstep_operation_is_live(operation, (uint32_t)part, row->live, row->live_count)) {
+            struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_READ_BACK,
+                                                     .part = (uint32_t)part};
+            lockstep_fleet_step(fleet, now, operation, &event);
+        }
+    }
+}
+
+static void receive_state(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                          const struct lockstep_state *state)
+{
+    struct lockstep_node *row = &fleet->nodes[node];
+    if (state->epoch > fleet->epoch || state->decision_sequence > fleet->sequence) {
+        fleet->read_only = true;
+        lockstep_fleet_act(
+            fleet, &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_ROLLBACK, .node = node});
+    }
+    if (!lockstep_id_is_zero(&row->journal) && !lockstep_id_equal(&row->journal, &state->journal)) {
+        tell_operations(fleet, now, node, LOCKSTEP_EVENT_NODE_FORGOT);
+    }
+    row->journal = state->journal;
+    for (uint32_t i = 0; i < state->open_count; i++) {
+        answer(fleet, node, &state->open[i].operation);
+    }
+    if (state->more) {
+        return;
+    }
+    row->ready = true;
+    row->member = true;
+    row->down = false;
+    lockstep_fleet_act(fleet,
+                       &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_READY, .node = node});
+    read_back_live(fleet, now, node);
+    tell_operations(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);
+}
+
+/* ---- messages about one operation ----------------------------------------------------------- */
+
+static void receive_vote(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                         const struct lockstep_vote *vote)
+{
+    struct lockstep_operation *operation = lockstep_fleet_operation(fleet, &vote->operation);
+    int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+    struct lockstep_operation_event event = {
+        .type = vote->yes ? LOCKSTEP_EVENT_VOTED_YES : LOCKSTEP_EVENT_VOTED_NO,
+        .no = vote->yes ? LOCKSTEP_NO_UNSPECIFIED : vote->no,
+        .text = vote->text,
+    };
+    if (part < 0 || vote->epoch != fleet->epoch) {
+        if (vote->yes) {
+            answer(fleet, node, &vote->operation); /* it is prepared for something that is over */
+        }
+        return;
+    }
+    event.part = (uint32_t)part;
+    lockstep_fleet_step(fleet, now, operation, &event);
+    if (vote->yes && (operation->state == LOCKSTEP_OPERATION_ABORTED ||
+                      lockstep_operation_outcome(operation) == LOCKSTEP_OUTCOME_SUPERSEDED)) {
+        answer(fleet, node, &vote->operation);
+    }
+}
+
+static void receive_ack(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                        const struct lockstep_ack *ack)
+{
+    struct lockstep_operation *operation = lockstep_fleet_operation(fleet, &ack->operation);
+    int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+    struct lockstep_operation_event event = {.no = ack->no, .text = ack->text};
+    if (part < 0 || ack->applied == LOCKSTEP_APPLIED_ABORTED) {
+        return;
+    }
+    event.part = (uint32_t)part;
+    if (ack->applied == LOCKSTEP_APPLIED_NOT_APPLIED) {
+        event.type = LOCKSTEP_EVENT_NOT_APPLIED;
+    } else if (ack->applied != LOCKSTEP_APPLIED_APPLIED) {
+        event.type = LOCKSTEP_EVENT_NODE_FAILED;
+    } else if (lockstep_operation_is_live(operation, event.part, ack->live, ack->live_count)) {
+        event.type = LOCKSTEP_EVENT_READ_BACK;
+        event.no = LOCKSTEP_NO_UNSPECIFIED;
+    } else {
+        event.type = LOCKSTEP_EVENT_NODE_FAILED;
+        event.no = LOCKSTEP_NO_MISMATCH;
+    }
+    lockstep_fleet_step(fleet, now, operation, &event);
+}
+
+void lockstep_fleet_receive(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                            const struct lockstep_message *message,
+                            struct lockstep_fleet_actions *ret_actions)
+{
+    ASSERT(node < fleet->node_count);
+    lockstep_fleet_enter(fleet, ret_actions);
+    fleet->nodes[node].heard = now;
+    switch ((unsigned)message->type) {
+    case LOCKSTEP_MESSAGE_STATE:
+        receive_state(fleet, now, node, &message->u.state);
+        break;
+    case LOCKSTEP_MESSAGE_VOTE:
+        receive_vote(fleet, now, node, &message->u.vote);
+        break;
+    case LOCKSTEP_MESSAGE_ACK:
+        receive_ack(fleet, now, node, &message->u.ack);
+        break;
+    case LOCKSTEP_MESSAGE_QUERY:
+        answer(fleet, node, &message->u.query.operation);
+        break;
+    default:
+        break; /* HEARTBEAT and what only the driver reads: being heard is all there is to it */
+    }
+    lockstep_fleet_leave(fleet, now);
+}
+
+void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id,
+                          enum lockstep_row row, struct lockstep_fleet_actions *ret_actions)
+{
+    static const enum lockstep_outcome outcomes[] = {
+        [LOCKSTEP_ROW_NONE] = LOCKSTEP_OUTCOME_ABORT, /* presumed abort */
+        [LOCKSTEP_ROW_OPEN] = LOCKSTEP_OUTCOME_PENDING,
+        [LOCKSTEP_ROW_ABORT] = LOCKSTEP_OUTCOME_ABORT,
+        [LOCKSTEP_ROW_COMMIT] = LOCKSTEP_OUTCOME_COMMIT,
+        [LOCKSTEP_ROW_SUCCEEDED] = LOCKSTEP_OUTCOME_COMMIT,
+        [LOCKSTEP_ROW_DEGRADED] = LOCKSTEP_OUTCOME_SUPERSEDED,
+        [LOCKSTEP_ROW_SETTLED] = LOCKSTEP_OUTCOME_SUPERSEDED,
+        [LOCKSTEP_ROW_FINAL] = LOCKSTEP_OUTCOME_FINAL,
+    };
+    struct lockstep_fleet_action action = {
+        .type = LOCKSTEP_FLEET_SAY, .node = node, .id = *id, .outcome = outcomes[row]};
+    lockstep_fleet_enter(fleet, ret_actions);
+    if (row == LOCKSTEP_ROW_NONE && fleet->read_only) {
+        /* A journal that was restored may have forgotten a COMMIT: presume nothing. */
+        action.outcome = LOCKSTEP_OUTCOME_PENDING;
+    }
+    lockstep_fleet_act(fleet, &action);
+    fleet->out = NULL;
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static void look_for_silence(struct lockstep_fleet *fleet, struct lockstep_time now)
+{
+    uint64_t down_ms = fleet->settings.heartbeat * fleet->settings.down_percent / 100;
+    fleet->scanned = now;
+    for (uint32_t i = 0; i < fleet->node_count; i++) {
+        struct lockstep_node *node = &fleet->nodes[i];
+        if (node->down || !node->member || now.ms - node->heard.ms < down_ms) {
+            continue;
+        }
+        node->down = true;
+        node->ready = false;
+        tell_operations(fleet, now, i, LOCKSTEP_EVENT_NODE_DOWN);
+        if (node->connected) {
+            lockstep_fleet_act(
+                fleet, &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_CLOSE, .node = i});
+        }
+    }
+}
+
+void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         struct lockstep_fleet_actions *ret_actions)
+{
+    static const struct lockstep_operation_event tick = {.type = LOCKSTEP_EVENT_TICK};
+    lockstep_fleet_enter(fleet, ret_actions);
+    if (now.ms - fleet->scanned.ms >= fleet->settings.heartbeat) {
+        look_for_silence(fleet, now);
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL && lockstep_time_due(lockstep_operation_deadline(operation), now)) {
+            lockstep_fleet_step(fleet, now, operation, &tick);
+        }
+    }
+    lockstep_fleet_leave(fleet, now);
+}
+
+struct lockstep_time lockstep_fleet_deadline(const struct lockstep_fleet *fleet)
+{
+    struct lockstep_time first = lockstep_time_after(fleet->scanned, fleet->settings.heartbeat);
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL) {
+            first = lockstep_time_earlier(first, lockstep_operation_deadline(operation));
+        }
+    }
+    return first;
+}
+
+/* ---- looking things up ---------------------------------------------------------------------- */
+
+struct lockstep_operation *lockstep_fleet_operation(const struct lockstep_fleet *fleet,
+                                                    const struct lockstep_id *id)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL && lockstep_id_equal(&operation->id, id)) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+struct lockstep_operation *lockstep_fleet_child(const struct lockstep_fleet *fleet,
+                                                const struct lockstep_operation *parent)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL && operation->kind == LOCKSTEP_KIND_COMPENSATION &&
+            lockstep_id_equal(&operation->parent, &parent->id)) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+struct lockstep_module *lockstep_fleet_module(const struct lockstep_fleet *fleet,
+                                              const struct lockstep_name *name)
+{
+    for (uint32_t i = 0; i < fleet->module_count; i++) {
+        if (lockstep_name_equal(&fleet->modules[i].name, name)) {
+            return &fleet->modules[i];
+        }
+    }
+    return NULL;
+}
+
+const struct lockstep_live *lockstep_node_live(const struct lockstep_node *node,
+                                               const struct lockstep_name *module)
+{
+    for (uint32_t i = 0; i < node->live_count; i++) {
+        if (lockstep_name_equal(&node->live[i].module, module)) {
+            return &node->live[i];
+        }
+    }
+    return NULL;
+}

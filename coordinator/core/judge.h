@@ -1,0 +1,28 @@
+/*
+ * The judgement of an operation from where its parts are: pure counting, no state of its own.
+ * Arithmetic of DESIGN §3.3; every promise of a strategy is in this file.
+ */
+#ifndef LOCKSTEP_COORDINATOR_CORE_JUDGE_H
+#define LOCKSTEP_COORDINATOR_CORE_JUDGE_H
+
+#include "coordinator/core/operation.h"
+
+enum lockstep_verdict {
+    LOCKSTEP_VERDICT_WAIT,
+    LOCKSTEP_VERDICT_COMMIT,
+    LOCKSTEP_VERDICT_ABORT,
+};
+
+/* The decision, from the votes so far. DEADLINE: the time to prepare is over. */
+enum lockstep_verdict lockstep_judge_votes(const struct lockstep_operation *operation,
+                                           bool deadline);
+
+/* True if more nodes failed after commit than the strategy's promise can bear. */
+bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation,
+                                  const struct lockstep_tally *tally);
+
+/* The result once every part is settled: partial while a node is owed; going back is mixed when a
+ * node cannot. */
+enum lockstep_result lockstep_judge_result(const struct lockstep_operation *operation);
+
+#endif

@@ -1,0 +1,108 @@
+#include "coordinator/core/part.h"
+
+#include <string.h>
+
+void lockstep_part_copy_text(char target[LOCKSTEP_PART_TEXT], const char *text)
+{
+    size_t length = text == NULL ? 0 : strlen(text);
+    if (length >= LOCKSTEP_PART_TEXT) {
+        length = LOCKSTEP_PART_TEXT - 1;
+    }
+    if (length > 0) {
+        memcpy(target, text, length);
+    }
+    target[length] = '\0';
+}
+
+void lockstep_part_remind(struct lockstep_part *part)
+{
+    if (part->state == LOCKSTEP_PART_CONTACTED || part->state == LOCKSTEP_PART_OWED) {
+        part->due |= LOCKSTEP_DUE_PREPARE;
+    } else if (part->state == LOCKSTEP_PART_TOUCHED) {
+        part->due |= LOCKSTEP_DUE_DECISION;
+    }
+}
+
+void lockstep_parts_move(struct lockstep_operation *operation, enum lockstep_part_state from,
+                         enum lockstep_part_state to)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        if (operation->parts[i].state == from) {
+            operation->parts[i].state = (uint8_t)to;
+        }
+    }
+}
+
+void lockstep_parts_commit(struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        struct lockstep_part *part = &operation->parts[i];
+        switch (part->state) {
+        case LOCKSTEP_PART_PREPARED:
+            part->state = LOCKSTEP_PART_TOUCHED;
+            part->due = LOCKSTEP_DUE_DECISION;
+            break;
+        case LOCKSTEP_PART_ABSENT:
+        case LOCKSTEP_PART_CONTACTED:
+        case LOCKSTEP_PART_LOST:
+            part->state = LOCKSTEP_PART_OWED;
+            part->due = part->up ? LOCKSTEP_DUE_PREPARE : 0;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+uint32_t lockstep_parts_lose(struct lockstep_operation *operation)
+{
+    uint32_t first = LOCKSTEP_NODE_NONE;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        struct lockstep_part *part = &operation->parts[i];
+        if (part->state != LOCKSTEP_PART_TOUCHED && part->state != LOCKSTEP_PART_CONTACTED) {
+            continue;
+        }
+        if (part->no != LOCKSTEP_NO_UNSPECIFIED) {
+            part->state = LOCKSTEP_PART_FAILED;
+        } else if (lockstep_operation_goes_back(operation)) {
+            part->state = LOCKSTEP_PART_OWED;
+        } else {
+            part->state = LOCKSTEP_PART_LOST;
+            part->no = LOCKSTEP_NO_LOST;
+        }
+        if (first == LOCKSTEP_NODE_NONE) {
+            first = part->node;
+        }
+    }
+    return first;
+}
+
+uint32_t lockstep_parts_first_waiting(const struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        if (operation->parts[i].state == LOCKSTEP_PART_CONTACTED) {
+            return operation->parts[i].node;
+        }
+    }
+    return LOCKSTEP_NODE_NONE;
+}
+
+void lockstep_parts_resend(struct lockstep_operation *operation, struct lockstep_time now,
+                           unsigned *wants)
+{
+    if (!lockstep_time_due(operation->resend, now)) {
+        return;
+    }
+    operation->resend = LOCKSTEP_TIME_NEVER;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        struct lockstep_part *part = &operation->parts[i];
+        lockstep_part_remind(part);
+        if (part->due != 0) {
+            operation->resend = lockstep_time_after(now, operation->resend_ms);
+        }
+    }
+    operation->resend_ms = operation->resend_ms * 2 < operation->options.resend_last_ms
+                               ? operation->resend_ms * 2
+                               : operation->options.resend_last_ms;
+    *wants |= LOCKSTEP_WANT_SEND;
+}

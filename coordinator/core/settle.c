@@ -1,0 +1,314 @@
+#include "coordinator/core/settle.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+void lockstep_fleet_act(struct lockstep_fleet *fleet, const struct lockstep_fleet_action *action)
+{
+    ASSERT(fleet->out != NULL);
+    ASSERT(fleet->out->count < LOCKSTEP_FLEET_ACTIONS_MAX);
+    fleet->out->list[fleet->out->count++] = *action;
+}
+
+static void act_on(struct lockstep_fleet *fleet, enum lockstep_fleet_action_type type,
+                   struct lockstep_operation *operation, struct lockstep_operation *child)
+{
+    lockstep_fleet_act(fleet, &(struct lockstep_fleet_action){
+                                  .type = type, .operation = operation, .child = child});
+}
+
+bool lockstep_operations_share(const struct lockstep_operation *a,
+                               const struct lockstep_operation *b)
+{
+    for (uint32_t i = 0; i < a->item_count; i++) {
+        for (uint32_t j = 0; j < b->item_count; j++) {
+            if (lockstep_name_equal(&a->items[i].module, &b->items[j].module)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void put_in_slot(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        if (fleet->operations[i] == NULL) {
+            fleet->operations[i] = operation;
+            operation->epoch = fleet->epoch;
+            return;
+        }
+    }
+    UNREACHABLE("admission keeps slots free for every operation and its compensation");
+}
+
+/* ---- compensation --------------------------------------------------------------------------- */
+
+/* True if the node of PART is, or may be, on the version that is being left. */
+static bool may_run_it(const struct lockstep_part *part)
+{
+    switch (part->state) {
+    case LOCKSTEP_PART_CONTACTED:
+    case LOCKSTEP_PART_TOUCHED:
+    case LOCKSTEP_PART_LIVE:
+    case LOCKSTEP_PART_HEALTHY:
+    case LOCKSTEP_PART_FAILED:
+    case LOCKSTEP_PART_LOST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The id of a compensation follows from its parent's, so that a coordinator that opens it, dies and
+ * is asked again gives the same answer. */
+static struct lockstep_id child_id(const struct lockstep_id *parent)
+{
+    struct lockstep_id id = *parent;
+    for (size_t i = 0; i < sizeof(id.bytes); i++) {
+        id.bytes[i] = (uint8_t)(id.bytes[i] ^ 0xa5U);
+    }
+    return id;
+}
+
+static void copy_parts(const struct lockstep_fleet *fleet, const struct lockstep_operation *parent,
+                       struct lockstep_operation *child)
+{
+    size_t row = parent->item_count;
+    for (uint32_t i = 0; i < parent->part_count; i++) {
+        const struct lockstep_part *part = &parent->parts[i];
+        const struct lockstep_node *node = &fleet->nodes[part->node];
+        if (may_run_it(part)) {
+            uint32_t to = child->part_count++;
+            memset(&child->parts[to], 0, sizeof(child->parts[to]));
+            child->parts[to].node = part->node;
+            child->parts[to].up = node->ready && !node->down;
+            memcpy(&child->starts[to * row], &parent->starts[i * row],
+                   row * sizeof(child->starts[0]));
+        }
+    }
+}
+
+/* Fills the parent's spare memory with its compensation. */
+static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
+                                             struct lockstep_operation *parent)
+{
+    struct lockstep_operation *child = parent->spare;
+    struct lockstep_part *parts;
+    struct lockstep_digest *starts;
+    ASSERT(child != NULL);
+    parts = child->parts;
+    starts = child->starts;
+    memset(child, 0, sizeof(*child));
+    child->parts = parts;
+    child->starts = starts;
+    child->id = child_id(&parent->id);
+    child->parent = parent->id;
+    child->kind = LOCKSTEP_KIND_COMPENSATION;
+    child->strategy = parent->strategy;
+    child->options = parent->options;
+    child->options.need = 0;
+    child->options.again = false;
+    child->options.no_quarantine = parent->options.no_quarantine ||
+                                   !lockstep_no_blames_version(parent->cause.no);
+    child->roster_digest = parent->roster_digest;
+    child->item_count = parent->item_count;
+    for (uint32_t i = 0; i < parent->item_count; i++) {
+        child->items[i].module = parent->items[i].module;
+        child->items[i].generation = parent->items[i].generation + 1; /* reserved at opening */
+        child->items[i].leaving = parent->items[i].digest;
+    }
+    copy_parts(fleet, parent, child);
+    parent->spare = NULL;
+    return child;
+}
+
+/* ---- what a step means for the others ------------------------------------------------------- */
+
+/* The next operation on a module has committed: earlier ones lose their window and their owed. */
+static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
+                     const struct lockstep_operation *by)
+{
+    static const struct lockstep_operation_event overtaken = {.type = LOCKSTEP_EVENT_OVERTAKEN};
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *other = fleet->operations[i];
+        if (other != NULL && other != by && lockstep_operation_ended(other) &&
+            lockstep_operations_share(other, by)) {
+            lockstep_fleet_step(fleet, now, other, &overtaken);
+        }
+    }
+}
+
+static void tell_parent(struct lockstep_fleet *fleet, struct lockstep_time now,
+                        const struct lockstep_operation *child)
+{
+    struct lockstep_operation *parent = lockstep_fleet_operation(fleet, &child->parent);
+    struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_WENT_BACK,
+                                             .result = (enum lockstep_result)child->result};
+    bool listens = parent != NULL && (parent->state == LOCKSTEP_OPERATION_DEGRADED ||
+                                      parent->state == LOCKSTEP_OPERATION_SETTLED);
+    if (listens && lockstep_operation_ended(child)) {
+        lockstep_fleet_step(fleet, now, parent, &event);
+    }
+}
+
+static void number_decision(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    enum lockstep_row row = lockstep_operation_row(operation);
+    if (operation->sequence == 0 && (row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT)) {
+        operation->sequence = ++fleet->sequence;
+    }
+}
+
+static void act_on_wants(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         struct lockstep_operation *operation, unsigned wants)
+{
+    if ((wants & LOCKSTEP_WANT_COMPENSATE) != 0) {
+        struct lockstep_operation *child = make_child(fleet, operation);
+        put_in_slot(fleet, child);
+        (void)lockstep_operation_begin(child, now);
+        act_on(fleet, LOCKSTEP_FLEET_COMPENSATE, operation, child);
+    } else if ((wants & LOCKSTEP_WANT_PERSIST) != 0) {
+        number_decision(fleet, operation);
+        act_on(fleet, LOCKSTEP_FLEET_PERSIST, operation, NULL);
+    } else if ((wants & LOCKSTEP_WANT_PARTS) != 0) {
+        act_on(fleet, LOCKSTEP_FLEET_PARTS, operation, NULL);
+    }
+    if ((wants & LOCKSTEP_WANT_SEND) != 0) {
+        act_on(fleet, LOCKSTEP_FLEET_SEND, operation, NULL);
+    }
+    if ((wants & LOCKSTEP_WANT_CHANGED) != 0) {
+        act_on(fleet, LOCKSTEP_FLEET_CHANGED, operation, NULL);
+    }
+}
+
+void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         struct lockstep_operation *operation,
+                         const struct lockstep_operation_event *event)
+{
+    bool was_deciding = operation->state == LOCKSTEP_OPERATION_DECIDING;
+    unsigned wants = lockstep_operation_step(operation, now, event);
+    act_on_wants(fleet, now, operation, wants);
+    if (was_deciding && operation->state != LOCKSTEP_OPERATION_DECIDING) {
+        overtake(fleet, now, operation);
+    }
+    if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
+        tell_parent(fleet, now, operation);
+    } else if (operation->state == LOCKSTEP_OPERATION_SETTLED) {
+        const struct lockstep_operation *child = lockstep_fleet_child(fleet, operation);
+        if (child != NULL && event->type == LOCKSTEP_EVENT_PERSISTED) {
+            tell_parent(fleet, now, child); /* it may have changed while the row was written */
+        }
+    }
+}
+
+/* ---- entering and leaving ------------------------------------------------------------------- */
+
+void lockstep_fleet_enter(struct lockstep_fleet *fleet, struct lockstep_fleet_actions *actions)
+{
+    ASSERT(fleet->out == NULL);
+    fleet->out = actions;
+    actions->count = 0;
+}
+
+/* A window may not end by time while another operation holds one of its modules. */
+static void hold_windows(struct lockstep_fleet *fleet)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation == NULL || operation->state != LOCKSTEP_OPERATION_SUCCEEDED) {
+            continue;
+        }
+        operation->window_held = false;
+        for (uint32_t j = 0; j < LOCKSTEP_FLEET_OPERATIONS; j++) {
+            const struct lockstep_operation *other = fleet->operations[j];
+            if (other != NULL && j != i && lockstep_operation_holds_lock(other) &&
+                lockstep_operations_share(operation, other)) {
+                operation->window_held = true;
+            }
+        }
+    }
+}
+
+/* A parent waits for its compensation to be done, and the other way round. */
+static bool forgettable(const struct lockstep_fleet *fleet,
+                        const struct lockstep_operation *operation)
+{
+    const struct lockstep_operation *relative = operation->kind == LOCKSTEP_KIND_COMPENSATION
+                                                    ? lockstep_fleet_operation(fleet,
+                                                                               &operation->parent)
+                                                    : lockstep_fleet_child(fleet, operation);
+    bool idle = lockstep_operation_idle(operation);
+    bool mixed = operation->state == LOCKSTEP_OPERATION_SETTLED && !idle;
+    if (relative == NULL) {
+        return idle || mixed; /* nobody is left who could settle it */
+    }
+    if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
+        return idle && relative->state == LOCKSTEP_OPERATION_SETTLED;
+    }
+    return idle;
+}
+
+void lockstep_fleet_leave(struct lockstep_fleet *fleet, struct lockstep_time now)
+{
+    (void)now;
+    hold_windows(fleet);
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL && forgettable(fleet, operation)) {
+            fleet->operations[i] = NULL;
+            act_on(fleet, LOCKSTEP_FLEET_ENDED, operation, NULL);
+        }
+    }
+    fleet->out = NULL;
+}
+
+void lockstep_fleet_begin(struct lockstep_fleet *fleet, struct lockstep_time now,
+                          struct lockstep_operation *operation,
+                          struct lockstep_fleet_actions *ret_actions)
+{
+    lockstep_fleet_enter(fleet, ret_actions);
+    put_in_slot(fleet, operation);
+    act_on_wants(fleet, now, operation, lockstep_operation_begin(operation, now));
+    lockstep_fleet_leave(fleet, now);
+}
+
+void lockstep_fleet_restore(struct lockstep_fleet *fleet, struct lockstep_time now,
+                            struct lockstep_operation *operation, enum lockstep_row row,
+                            struct lockstep_fleet_actions *ret_actions)
+{
+    lockstep_fleet_enter(fleet, ret_actions);
+    put_in_slot(fleet, operation);
+    act_on_wants(fleet, now, operation, lockstep_operation_resume(operation, now, row));
+    if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
+        tell_parent(fleet, now, operation);
+    }
+    fleet->out = NULL; /* nothing is forgotten before all are restored */
+}
+
+void lockstep_fleet_persisted(struct lockstep_fleet *fleet, struct lockstep_time now,
+                              struct lockstep_operation *operation,
+                              struct lockstep_fleet_actions *ret_actions)
+{
+    static const struct lockstep_operation_event done = {.type = LOCKSTEP_EVENT_PERSISTED};
+    bool degrading = operation->state == LOCKSTEP_OPERATION_DEGRADING;
+    struct lockstep_operation *child;
+    lockstep_fleet_enter(fleet, ret_actions);
+    lockstep_fleet_step(fleet, now, operation, &done);
+    child = degrading ? lockstep_fleet_child(fleet, operation) : NULL;
+    if (child != NULL) {
+        lockstep_fleet_step(fleet, now, child, &done);
+    }
+    lockstep_fleet_leave(fleet, now);
+}
+
+void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now,
+                          struct lockstep_operation *operation,
+                          struct lockstep_fleet_actions *ret_actions)
+{
+    static const struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_ABORT};
+    lockstep_fleet_enter(fleet, ret_actions);
+    lockstep_fleet_step(fleet, now, operation, &event);
+    lockstep_fleet_leave(fleet, now);
+}

@@ -1,0 +1,209 @@
+#include "coordinator/core/step.h"
+
+#include "common/base/assert.h"
+#include "coordinator/core/judge.h"
+#include "coordinator/core/part.h"
+
+/* The window has been opened by COMMIT; what remains is to say so durably. */
+static unsigned enter_succeeding(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_HEALTHY);
+    operation->result = (uint8_t)lockstep_judge_result(operation);
+    return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SUCCEEDING);
+}
+
+/* Nodes failed after commit: go back on all, or hold if that was asked for. */
+unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    operation->result = LOCKSTEP_RESULT_NONE;
+    operation->window = LOCKSTEP_TIME_NEVER;
+    operation->resend = LOCKSTEP_TIME_NEVER;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        operation->parts[i].due = 0; /* who has not heard of COMMIT need not hear of it now */
+    }
+    if (operation->options.on_failure == LOCKSTEP_ON_FAILURE_HOLD) {
+        operation->result = LOCKSTEP_RESULT_FAILED_MIXED;
+        return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SETTLING);
+    }
+    step->wants |= LOCKSTEP_WANT_COMPENSATE;
+    return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_DEGRADING);
+}
+
+/* Where an operation with a written COMMIT stands, given its parts. */
+static unsigned after_commit(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_tally tally;
+    lockstep_operation_tally(operation, &tally);
+    step->wants |= LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
+    if (lockstep_judge_beyond_repair(operation, &tally) || operation->abort_asked) {
+        return lockstep_step_degrade(operation, step);
+    }
+    if (operation->state == LOCKSTEP_OPERATION_SOAKING) {
+        return LOCKSTEP_OPERATION_SOAKING;
+    }
+    if (tally.unsettled > 0) {
+        return LOCKSTEP_OPERATION_COMMITTING;
+    }
+    if (lockstep_operation_goes_back(operation) || operation->options.soak_ms == 0) {
+        return enter_succeeding(operation, step);
+    }
+    operation->phase = lockstep_time_after(step->now, operation->options.soak_ms);
+    return LOCKSTEP_OPERATION_SOAKING;
+}
+
+/* The commit point is behind us. */
+unsigned lockstep_step_committed(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    const struct lockstep_operation_options *options = &operation->options;
+    lockstep_parts_commit(operation);
+    operation->phase = lockstep_time_after(step->now, options->commit_deadline_ms);
+    operation->window = lockstep_time_after(step->now, options->window_ms);
+    lockstep_step_arm_resend(operation, step->now);
+    step->wants |= LOCKSTEP_WANT_SEND;
+    return after_commit(operation, step);
+}
+
+/* A node that was asked (again) after the decision is prepared now: tell it. */
+unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
+                                     struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_CONTACTED || part->state == LOCKSTEP_PART_OWED ||
+        part->state == LOCKSTEP_PART_TOUCHED) {
+        part->state = LOCKSTEP_PART_TOUCHED;
+        part->due |= LOCKSTEP_DUE_DECISION;
+        step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED;
+    }
+    return operation->state;
+}
+
+/* A NO after the decision: an owed node stays owed and is asked again later. */
+unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
+                                    struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_CONTACTED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
+        lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
+        return after_commit(operation, step);
+    }
+    if (part->state == LOCKSTEP_PART_OWED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
+    }
+    return operation->state;
+}
+
+unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_LIVE || part->state == LOCKSTEP_PART_HEALTHY ||
+        part->state == LOCKSTEP_PART_SKIPPED) {
+        return operation->state; /* a repeated read-back */
+    }
+    lockstep_step_mark(operation, step, LOCKSTEP_PART_LIVE);
+    return after_commit(operation, step);
+}
+
+unsigned lockstep_step_note_not_applied(struct lockstep_operation *operation,
+                                        struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_TOUCHED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_TOUCHED);
+    }
+    return operation->state;
+}
+
+unsigned lockstep_step_fail_node(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state != LOCKSTEP_PART_TOUCHED && part->state != LOCKSTEP_PART_LIVE &&
+        part->state != LOCKSTEP_PART_HEALTHY) {
+        return operation->state;
+    }
+    lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
+    lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
+    return operation->state == LOCKSTEP_OPERATION_SUCCEEDING ? operation->state
+                                                             : after_commit(operation, step);
+}
+
+unsigned lockstep_step_lose_soaking(struct lockstep_operation *operation,
+                                    struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    part->up = false;
+    if (part->state != LOCKSTEP_PART_LIVE) {
+        return operation->state;
+    }
+    part->state = LOCKSTEP_PART_LOST;
+    part->no = LOCKSTEP_NO_LOST;
+    lockstep_step_note_cause(operation, LOCKSTEP_NO_LOST, part->node,
+                             "silent while it was watched");
+    return after_commit(operation, step);
+}
+
+/* A node is back after the decision: repeat what it may have missed. */
+unsigned lockstep_step_remind(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    part->up = true;
+    lockstep_part_remind(part);
+    step->wants |= LOCKSTEP_WANT_SEND;
+    return operation->state;
+}
+
+/* A node forgot what it was told to do: prepare it again before it is told again. */
+unsigned lockstep_step_prepare_again(struct lockstep_operation *operation,
+                                     struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_TOUCHED) {
+        part->state = LOCKSTEP_PART_CONTACTED;
+        part->due = LOCKSTEP_DUE_PREPARE;
+        step->wants |= LOCKSTEP_WANT_SEND;
+    }
+    return operation->state;
+}
+
+unsigned lockstep_step_commit_tick(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    if (lockstep_time_due(operation->phase, step->now) ||
+        lockstep_time_due(operation->end, step->now)) {
+        uint32_t node = lockstep_parts_lose(operation);
+        operation->phase = LOCKSTEP_TIME_NEVER;
+        if (node != LOCKSTEP_NODE_NONE) {
+            const struct lockstep_part *part =
+                &operation->parts[lockstep_operation_part(operation, node)];
+            lockstep_step_note_cause(operation, (enum lockstep_no)part->no, node,
+                                     part->text[0] != '\0' ? part->text
+                                                           : "no read-back by the commit deadline");
+        }
+        return after_commit(operation, step);
+    }
+    lockstep_parts_resend(operation, step->now, &step->wants);
+    return operation->state;
+}
+
+unsigned lockstep_step_soak_tick(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    if (lockstep_time_due(operation->phase, step->now)) {
+        return enter_succeeding(operation, step);
+    }
+    if (lockstep_time_due(operation->end, step->now)) {
+        lockstep_step_note_cause(operation, LOCKSTEP_NO_EXPIRED, LOCKSTEP_NODE_NONE,
+                                 "the deadline passed before the soak was over");
+        return lockstep_step_degrade(operation, step);
+    }
+    lockstep_parts_resend(operation, step->now, &step->wants);
+    return operation->state;
+}
+
+unsigned lockstep_step_abort_commit(struct lockstep_operation *operation,
+                                    struct lockstep_step *step)
+{
+    if (lockstep_operation_goes_back(operation)) {
+        return operation->state;
+    }
+    (void)lockstep_step_ask_abort(operation, step);
+    return lockstep_step_degrade(operation, step);
+}
