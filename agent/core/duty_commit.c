@@ -1,0 +1,196 @@
+/* From the vote to the versions being live. */
+#include "agent/core/duty.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+/* The next thing that a decided duty needs. */
+static unsigned advance(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->retry = LOCKSTEP_TIME_NEVER;
+    if (duty->unchanged) {
+        return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_COMMITTED, LOCKSTEP_DUTY_POINTING);
+    }
+    if (!lockstep_duty_hosts_up(step->agent, duty)) {
+        return LOCKSTEP_DUTY_PREPARED;
+    }
+    if (!duty->mapped) {
+        return lockstep_duty_work(duty, step, LOCKSTEP_WORK_MAP, LOCKSTEP_DUTY_REMAPPING);
+    }
+    if (duty->stateful) {
+        return lockstep_duty_work(duty, step, LOCKSTEP_WORK_MIGRATE, LOCKSTEP_DUTY_MIGRATING);
+    }
+    return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_COMMITTED, LOCKSTEP_DUTY_POINTING);
+}
+
+static unsigned try_later(struct lockstep_duty *duty, struct lockstep_duty_step *step,
+                          enum lockstep_no no, const char *text)
+{
+    duty->ticket = 0;
+    duty->retry = lockstep_time_after(step->now, step->agent->settings.decision_resend_first);
+    lockstep_duty_note(duty, no, text);
+    lockstep_agent_send_ack(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_NOT_APPLIED, no,
+                            text);
+    return LOCKSTEP_DUTY_PREPARED;
+}
+
+unsigned lockstep_duty_vote_again(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    lockstep_agent_send_vote(step->agent, &duty->order.operation, LOCKSTEP_NO_UNSPECIFIED, NULL);
+    return LOCKSTEP_DUTY_PREPARED;
+}
+
+unsigned lockstep_duty_commit(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (duty->decided) {
+        return LOCKSTEP_DUTY_PREPARED; /* it is being tried again */
+    }
+    duty->decided = true;
+    duty->query = LOCKSTEP_TIME_NEVER;
+    return advance(duty, step);
+}
+
+unsigned lockstep_duty_final_early(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->final = true;
+    return duty->state == LOCKSTEP_DUTY_PREPARED ? lockstep_duty_commit(duty, step) : duty->state;
+}
+
+unsigned lockstep_duty_doubt_tick(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    const struct lockstep_defaults *settings = &step->agent->settings;
+    if (duty->decided) {
+        return lockstep_time_due(duty->retry, step->now) ? advance(duty, step)
+                                                         : LOCKSTEP_DUTY_PREPARED;
+    }
+    if (!duty->alarmed &&
+        lockstep_time_due(lockstep_time_after(duty->doubt, settings->in_doubt_alarm), step->now)) {
+        duty->alarmed = true;
+        (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_ALARM);
+    }
+    if (lockstep_time_due(duty->query, step->now)) {
+        duty->query_ms = duty->query_ms * 2 < settings->query_last ? duty->query_ms * 2
+                                                                   : settings->query_last;
+        duty->query = lockstep_time_after(step->now, duty->query_ms);
+        lockstep_agent_send_query(step->agent, &duty->order.operation);
+    }
+    return LOCKSTEP_DUTY_PREPARED;
+}
+
+unsigned lockstep_duty_host_back(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    return duty->decided ? advance(duty, step) : LOCKSTEP_DUTY_PREPARED;
+}
+
+unsigned lockstep_duty_remapped(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->ticket = 0;
+    duty->mapped = true;
+    duty->stateful = step->result->stateful;
+    return advance(duty, step);
+}
+
+unsigned lockstep_duty_not_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    return try_later(duty, step, step->result->no, step->result->text);
+}
+
+unsigned lockstep_duty_host_died_applying(struct lockstep_duty *duty,
+                                          struct lockstep_duty_step *step)
+{
+    duty->mapped = false;
+    return try_later(duty, step, LOCKSTEP_NO_CRASHED, "the host died while it applied the set");
+}
+
+unsigned lockstep_duty_migrated(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->ticket = 0;
+    return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_COMMITTED, LOCKSTEP_DUTY_POINTING);
+}
+
+/* From here on nothing can fail: a crash is redone. */
+unsigned lockstep_duty_pointed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        const struct lockstep_item *item = &duty->order.items[i];
+        struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
+        struct lockstep_version current;
+        struct lockstep_version previous;
+        ASSERT(module != NULL);
+        lockstep_module_point(module, &duty->order, item, &current, &previous);
+        module->generation = item->generation;
+        module->current = current;
+        module->previous = previous;
+        if (lockstep_digest_equal(&module->loaded.digest, &current.digest) && duty->unchanged) {
+            module->loaded = current;
+        }
+    }
+    if (duty->unchanged) {
+        return lockstep_duty_is_loaded(agent, duty) ? lockstep_duty_enter_live(duty, step)
+                                                    : LOCKSTEP_DUTY_PUBLISHING;
+    }
+    if (!duty->mapped) {
+        duty->ticket = 0;
+        return LOCKSTEP_DUTY_PUBLISHING; /* the host starts with the new row */
+    }
+    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+}
+
+unsigned lockstep_duty_published(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->ticket = 0;
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        struct lockstep_agent_module *module = lockstep_agent_module(step->agent,
+                                                                     &duty->order.items[i].module);
+        module->loaded = module->current;
+    }
+    (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_REPORT);
+    return lockstep_duty_enter_live(duty, step);
+}
+
+unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    (void)try_later(duty, step, step->result->no, step->result->text);
+    return LOCKSTEP_DUTY_PUBLISHING;
+}
+
+unsigned lockstep_duty_publish_tick(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (!lockstep_time_due(duty->retry, step->now) || duty->ticket != 0 || !duty->mapped ||
+        !lockstep_duty_hosts_up(step->agent, duty)) {
+        return LOCKSTEP_DUTY_PUBLISHING;
+    }
+    duty->retry = LOCKSTEP_TIME_NEVER;
+    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+}
+
+unsigned lockstep_duty_host_died_publishing(struct lockstep_duty *duty,
+                                            struct lockstep_duty_step *step)
+{
+    (void)step;
+    duty->ticket = 0;
+    duty->mapped = false;
+    duty->retry = LOCKSTEP_TIME_NEVER;
+    return LOCKSTEP_DUTY_PUBLISHING;
+}
+
+/* A host of our own starts with the new row. One that comes by itself may still run the old: it
+ * is handed the set again by its own boot file when it restarts, and until then it is published. */
+unsigned lockstep_duty_host_back_pointed(struct lockstep_duty *duty,
+                                         struct lockstep_duty_step *step)
+{
+    if (duty->ticket != 0) {
+        return LOCKSTEP_DUTY_PUBLISHING;
+    }
+    if (lockstep_duty_is_loaded(step->agent, duty)) {
+        return lockstep_duty_enter_live(duty, step);
+    }
+    if (!lockstep_duty_hosts_up(step->agent, duty)) {
+        return LOCKSTEP_DUTY_PUBLISHING;
+    }
+    duty->mapped =
+        true; /* PUBLISH maps what is not mapped: the row is written, there is no way back */
+    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+}

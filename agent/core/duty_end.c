@@ -1,0 +1,134 @@
+/* From being live to being over: the window, a crash, a crash loop. */
+#include "agent/core/duty.h"
+
+#include "common/base/assert.h"
+
+/* The node runs something newer on a module of OLDER: its window is over. */
+static void close_older(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        struct lockstep_duty *older = &agent->duties[i];
+        bool over = older->state == LOCKSTEP_DUTY_LIVE || older->state == LOCKSTEP_DUTY_PUBLISHING;
+        if (older != duty && over && lockstep_duties_share(older, duty)) {
+            lockstep_duty_step(agent, step->now, older, LOCKSTEP_DUTY_ON_SUPERSEDED, NULL);
+        }
+    }
+}
+
+unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    duty->retry = LOCKSTEP_TIME_NEVER;
+    duty->query = lockstep_time_after(step->now, agent->settings.query_last);
+    duty->mapped = true;
+    lockstep_duty_note(duty, LOCKSTEP_NO_UNSPECIFIED, NULL);
+    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_APPLIED;
+    lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_APPLIED,
+                            LOCKSTEP_NO_UNSPECIFIED, NULL);
+    close_older(duty, step);
+    return duty->final ? lockstep_duty_finish(duty, step) : LOCKSTEP_DUTY_LIVE;
+}
+
+unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    bool loaded = lockstep_duty_is_loaded(step->agent, duty);
+    lockstep_agent_send_ack(step->agent, &duty->order.operation,
+                            loaded ? LOCKSTEP_APPLIED_APPLIED : LOCKSTEP_APPLIED_FAILED,
+                            loaded ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_CRASHED, duty->text);
+    return LOCKSTEP_DUTY_LIVE;
+}
+
+/* Over without retiring anything: a newer duty has the window now. */
+unsigned lockstep_duty_close(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    duty->ticket = 0;
+    lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_FINAL;
+    lockstep_agent_remember(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_APPLIED);
+    return LOCKSTEP_DUTY_FREE;
+}
+
+unsigned lockstep_duty_finish(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_RETIRE);
+    return lockstep_duty_close(duty, step);
+}
+
+unsigned lockstep_duty_live_tick(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (lockstep_time_due(duty->query, step->now)) {
+        duty->query = lockstep_time_after(step->now, step->agent->settings.query_last);
+        lockstep_agent_send_query(step->agent, &duty->order.operation);
+    }
+    return LOCKSTEP_DUTY_LIVE;
+}
+
+/* In the soak one crash fails the node; whether it still soaks is the coordinator's knowledge. */
+unsigned lockstep_duty_crashed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    lockstep_duty_note(duty, LOCKSTEP_NO_CRASHED, "the host died while it ran this version");
+    lockstep_agent_send_ack(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_FAILED,
+                            LOCKSTEP_NO_CRASHED, duty->text);
+    return LOCKSTEP_DUTY_LIVE;
+}
+
+/* True if every module that the duty changed has something to go back to. */
+static bool can_fall(const struct lockstep_agent *agent, const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        const struct lockstep_agent_module *module = lockstep_agent_module(
+            agent, &duty->order.items[i].module);
+        if (module == NULL || module->current.generation != duty->order.items[i].generation ||
+            lockstep_digest_is_zero(&module->previous.digest)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The one thing that a node decides alone (DESIGN §3, crash loop). */
+unsigned lockstep_duty_fall(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    if (duty->unchanged || !can_fall(agent, duty)) {
+        return duty->state;
+    }
+    for (uint8_t i = 0; i < agent->service_count; i++) {
+        if (lockstep_duty_uses(agent, duty, i)) {
+            agent->services[i].falling = true;
+        }
+    }
+    return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_FELL, LOCKSTEP_DUTY_FALLING);
+}
+
+unsigned lockstep_duty_fallen(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        struct lockstep_agent_module *module = lockstep_agent_module(agent,
+                                                                     &duty->order.items[i].module);
+        module->current = module->previous;
+        module->previous = (struct lockstep_version){0};
+    }
+    for (uint8_t i = 0; i < agent->service_count; i++) {
+        if (lockstep_duty_uses(agent, duty, i)) {
+            agent->services[i].falling = false;
+            agent->services[i].start_count = 0; /* the version that goes back begins with none */
+            lockstep_service_start(agent, step->now, i);
+        }
+    }
+    return LOCKSTEP_DUTY_FELL;
+}
+
+unsigned lockstep_duty_fell_back(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    if (!lockstep_duty_hosts_up(agent, duty)) {
+        return LOCKSTEP_DUTY_FELL;
+    }
+    lockstep_agent_remember(agent, &duty->order.operation, LOCKSTEP_APPLIED_FELL_BACK);
+    lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_FELL_BACK,
+                            LOCKSTEP_NO_FELL_BACK,
+                            "the host kept dying, so the node went back by itself");
+    return LOCKSTEP_DUTY_FREE;
+}

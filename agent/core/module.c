@@ -1,0 +1,86 @@
+/* Modules of this node: what may be ordered, and where pointers go. */
+#include "agent/core/duty.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+struct lockstep_agent_module *lockstep_agent_module(const struct lockstep_agent *agent,
+                                                    const struct lockstep_name *name)
+{
+    for (uint32_t i = 0; i < agent->module_count; i++) {
+        if (lockstep_name_equal(&agent->modules[i].name, name)) {
+            return &agent->modules[i];
+        }
+    }
+    return NULL;
+}
+
+struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *agent,
+                                                        const struct lockstep_name *name)
+{
+    struct lockstep_agent_module *module = lockstep_agent_module(agent, name);
+    if (module == NULL && agent->module_count < agent->module_max) {
+        module = &agent->modules[agent->module_count++];
+        memset(module, 0, sizeof(*module));
+        module->name = *name;
+        module->service = LOCKSTEP_SERVICE_NONE;
+    }
+    return module;
+}
+
+static bool refused(const struct lockstep_agent *agent, const struct lockstep_digest *digest)
+{
+    for (uint32_t i = 0; i < agent->refused_count; i++) {
+        if (lockstep_digest_equal(&agent->refused[i], digest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lockstep_module_has(const struct lockstep_agent *agent, const struct lockstep_item *item)
+{
+    const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
+    return module == NULL ? lockstep_digest_is_zero(&item->digest)
+                          : lockstep_digest_equal(&module->current.digest, &item->digest);
+}
+
+enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
+                                         const struct lockstep_prepare *order,
+                                         const struct lockstep_item *item)
+{
+    const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
+    if (module != NULL && item->generation <= module->generation) {
+        return LOCKSTEP_NO_STALE_GENERATION;
+    }
+    if (lockstep_module_has(agent, item)) {
+        return LOCKSTEP_NO_UNSPECIFIED;
+    }
+    if (refused(agent, &item->digest)) {
+        return LOCKSTEP_NO_QUARANTINED;
+    }
+    if (order->kind != LOCKSTEP_KIND_RELOAD) {
+        /* Going back leads to what this node recorded, and to nothing else. */
+        bool leaves = module != NULL &&
+                      lockstep_digest_equal(&module->current.digest, &item->leaving) &&
+                      lockstep_digest_equal(&module->previous.digest, &item->digest);
+        return leaves ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_NO_PREVIOUS;
+    }
+    return LOCKSTEP_NO_UNSPECIFIED;
+}
+
+void lockstep_module_point(const struct lockstep_agent_module *module,
+                           const struct lockstep_prepare *order, const struct lockstep_item *item,
+                           struct lockstep_version *ret_current,
+                           struct lockstep_version *ret_previous)
+{
+    bool same = lockstep_digest_equal(&module->current.digest, &item->digest);
+    *ret_current = (struct lockstep_version){item->generation, item->digest};
+    *ret_previous = module->current;
+    if (order->kind != LOCKSTEP_KIND_RELOAD) {
+        *ret_previous = (struct lockstep_version){0}; /* nobody goes back on going back */
+    } else if (same && !order->again) {
+        *ret_previous = module->previous;
+    }
+}
