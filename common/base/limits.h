@@ -18,6 +18,13 @@
 #define LOCKSTEP_HANDSHAKE_MAX 256           /* bytes of a handshake frame, before authentication */
 #define LOCKSTEP_DECODED_MAX   (1024 * 1024) /* bytes that decoding one message may allocate */
 #define LOCKSTEP_CHUNK_MAX     (48 * 1024)   /* artifact bytes in one message */
+#define LOCKSTEP_SELECTOR_MAX  1024          /* bytes of a selector */
+#define LOCKSTEP_EXTRA_MAX     4096          /* bytes handed to `up` and `down` */
+#define LOCKSTEP_WORD_MAX      127           /* bytes of a tool's name, a label, a digest prefix */
+#define LOCKSTEP_CAUSE_MAX     1024          /* bytes of a FAILURE's cause, and of its next step */
+#define LOCKSTEP_LIST_MAX      256           /* names that one request may list */
+#define LOCKSTEP_DIGESTS_MAX   1024          /* digests in one QUARANTINE message */
+#define LOCKSTEP_REPORTS_MAX   64            /* modules in one REPORT message */
 #define LOCKSTEP_DOCUMENT_MAX  (64 * 1024 * 1024) /* bytes of one reassembled document */
 
 #define LOCKSTEP_ARTIFACT_MAX         (64 * 1024 * 1024) /* bytes; settable up to the next line */

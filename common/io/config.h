@@ -1,0 +1,113 @@
+/*
+ * Configuration files: YAML read with a schema into plain structs, checked, with defaults filled
+ * in.
+ *
+ * A file is taken whole or not at all. What is wrong is said with file, line and key, and for an
+ * unknown key the nearest one there is; a file that ends in the middle is refused like any other.
+ * Relative paths are relative to the directory of the file. Nothing is opened besides the file:
+ * that directories exist and keys are 0600 is checked by those who use them. Aliases are not
+ * allowed.
+ */
+#ifndef LOCKSTEP_IO_CONFIG_H
+#define LOCKSTEP_IO_CONFIG_H
+
+#include "common/base/attr.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/tbl/defaults.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define LOCKSTEP_CONFIG_FILE_MAX (256 * 1024) /* bytes of a configuration file */
+#define LOCKSTEP_CONFIG_LIST_MAX 256          /* elements of any list in one */
+#define LOCKSTEP_CONFIG_LISTEN   "tcp://127.0.0.1:7701"
+
+/* Texts owned by the configuration. */
+struct lockstep_config_list {
+    char **items;
+    size_t count;
+};
+
+enum lockstep_config_log {
+    LOCKSTEP_CONFIG_LOG_ERROR,
+    LOCKSTEP_CONFIG_LOG_WARNING,
+    LOCKSTEP_CONFIG_LOG_INFO,
+    LOCKSTEP_CONFIG_LOG_DEBUG,
+};
+
+/* lockstepd.yaml */
+struct lockstep_config_coordinator {
+    char *data;                         /* directory; /var/lib/lockstep/coordinator */
+    struct lockstep_config_list listen; /* URLs: tcp:// or ipc://; LOCKSTEP_CONFIG_LISTEN */
+    enum lockstep_config_log log;
+    uint64_t artifact_max; /* bytes */
+    struct lockstep_defaults settings;
+};
+
+/* A process that modules live in. */
+struct lockstep_config_service {
+    struct lockstep_name name;
+    struct lockstep_config_list command; /* argv; empty: the stock host */
+    struct lockstep_config_list listen;  /* URLs the agent holds open for it */
+};
+
+/* agent.yaml */
+struct lockstep_config_agent {
+    struct lockstep_name name; /* of the node; required */
+    char *data;                /* directory; /var/lib/lockstep/agent */
+    char *run;                 /* directory of sockets; /run/lockstep */
+    char *config_dir;          /* MODULE.conf files; modules/ beside the file */
+    char *probe;               /* NULL: beside the agent's own program, or in libexec */
+    char *host;                /* the same */
+    struct lockstep_config_list coordinators; /* URLs; at least one */
+    struct lockstep_config_list module_path;  /* directories, may be empty */
+    struct lockstep_config_service *services; /* at least one; "default" if none is named */
+    size_t service_count;
+    bool enforce; /* artifacts without a trusted signature are refused; true unless set */
+    enum lockstep_config_log log;
+    struct lockstep_defaults settings;
+};
+
+/* config.yaml of an operator. What is not set is NULL, empty or zeros. */
+struct lockstep_config_operator {
+    char *coordinator; /* URL */
+    struct lockstep_id cluster;
+    uint8_t coordinator_key[32]; /* X25519 public key, 64 hexadecimal digits in the file */
+    bool coordinator_key_given;
+    struct lockstep_name name;
+    char *channel_key; /* file */
+    char *sign_key;    /* file */
+};
+
+/* Reads PATH. INVALID with file, line, key and cause; IO if it cannot be read, LIMIT, NOMEM.
+ * Release with _deinit, which may run twice. On failure there is nothing to release. */
+enum lockstep_err lockstep_config_coordinator_load(const char *path,
+                                                   struct lockstep_config_coordinator *ret_config,
+                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_config_coordinator_deinit(struct lockstep_config_coordinator *config);
+
+enum lockstep_err lockstep_config_agent_load(const char *path,
+                                             struct lockstep_config_agent *ret_config,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_config_agent_deinit(struct lockstep_config_agent *config);
+
+/* The same. That there is no such file is no failure: *RET_MISSING is true and nothing is set. */
+enum lockstep_err lockstep_config_operator_load(const char *path,
+                                                struct lockstep_config_operator *ret_config,
+                                                bool *ret_missing,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_config_operator_deinit(struct lockstep_config_operator *config);
+
+enum lockstep_config_kind {
+    LOCKSTEP_CONFIG_COORDINATOR,
+    LOCKSTEP_CONFIG_AGENT,
+    LOCKSTEP_CONFIG_OPERATOR,
+};
+
+/* Prints a file with every key, its default and what it means, all of it commented out. */
+void lockstep_config_sample(enum lockstep_config_kind kind, FILE *out);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * What the lockstep command and the coordinator say to each other, as plain structs: members of the
+ * union in struct lockstep_wire (wire.h), where ownership and checking are described.
+ *
+ * Every request has a number of its own on its session, chosen by the command; answers (DOCUMENT,
+ * FAILURE) carry it. Strings are never NULL after decoding; NULL is written as the empty string.
+ */
+#ifndef LOCKSTEP_IO_WIRE_CONTROL_H
+#define LOCKSTEP_IO_WIRE_CONTROL_H
+
+#include "common/base/ids.h"
+#include "common/tbl/words.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes that belong to somebody else. */
+struct lockstep_blob {
+    const uint8_t *data;
+    size_t length;
+};
+
+/* What a SHOW asks for.  X(number, NAME, text) */
+#define LOCKSTEP_THING_TABLE(X)                   \
+    X(1, STATUS, "status")                        \
+    X(2, NODES, "nodes")                          \
+    X(3, NODE, "node")                            \
+    X(4, MODULES, "modules")                      \
+    X(5, MODULE, "module")                        \
+    X(6, MODULE_STATUS, "module-status")          \
+    X(7, OPERATIONS, "operations")                \
+    X(8, OPERATION, "operation")                  \
+    X(9, ARTIFACTS, "artifacts")                  \
+    X(10, ARTIFACT, "artifact")                   \
+    X(11, CHECK, "check")                         \
+    X(12, HISTORY, "history")                     \
+    X(13, TOKENS, "tokens")                       \
+    X(14, TOOLS, "tools")                         \
+    X(15, ARTIFACT_MANIFEST, "artifact-manifest") \
+    X(16, BUNDLE, "bundle")
+
+enum lockstep_thing {
+    LOCKSTEP_THING_UNSPECIFIED = 0,
+#define LOCKSTEP_THING_ENUM(number, name, text) LOCKSTEP_THING_##name = (number),
+    LOCKSTEP_THING_TABLE(LOCKSTEP_THING_ENUM)
+#undef LOCKSTEP_THING_ENUM
+};
+
+/* The thing's text, or NULL if it is none. */
+const char *lockstep_thing_text(enum lockstep_thing thing);
+
+struct lockstep_wire_show {
+    uint64_t request;
+    enum lockstep_thing thing;
+    const char *const *names; /* modules, a node, an operation, a digest: as the thing wants */
+    uint32_t name_count;      /* at most LOCKSTEP_LIST_MAX */
+    uint32_t node_count;      /* at most LOCKSTEP_LIST_MAX */
+    const struct lockstep_name *nodes;
+    const char *selector; /* or "" */
+    uint32_t limit;       /* rows; zero: the thing's own */
+};
+
+/* MODULE@VERSION, split at the @. VERSION is a version, a digest prefix, "disk", "previous" or
+ * "current"; empty only for an UNDO. */
+struct lockstep_wire_subject {
+    struct lockstep_name module;
+    char version[LOCKSTEP_WORD_MAX + 1];
+};
+
+/* What an operator asks for. A zero number means the default, where zero has no meaning of its own:
+ * `soak_given`, `window_given` and `max_fail_given` tell a zero that was asked for. */
+struct lockstep_wire_request {
+    struct lockstep_id operation; /* chosen by the client: the idempotency key */
+    enum lockstep_kind kind;      /* RELOAD or UNDO */
+    enum lockstep_strategy strategy;
+    enum lockstep_offline offline;
+    enum lockstep_on_failure on_failure;
+    enum lockstep_drain drain;
+    uint32_t subject_count; /* 1 … LOCKSTEP_ITEMS_MAX, every module once */
+    uint32_t node_count;    /* at most LOCKSTEP_LIST_MAX */
+    const struct lockstep_wire_subject *subjects;
+    const struct lockstep_name *nodes;
+    const char *selector; /* or "" */
+    const char *extra;    /* handed to `up` and `down`, or "" */
+    const char *message;  /* why, for history and audit, or "" */
+    bool install;
+    bool again;
+    bool force;
+    bool no_smoke;
+    bool no_quarantine;
+    bool max_fail_given;
+    bool max_fail_percent; /* `max_fail` is a percentage */
+    bool quorum_percent;   /* `quorum` is a percentage */
+    bool soak_given;
+    bool window_given;
+    uint32_t quorum; /* zero: the majority */
+    uint32_t max_fail;
+    uint64_t offline_wait_ms;
+    uint64_t soak_ms;
+    uint64_t drain_timeout_ms;
+    uint64_t commit_deadline_ms;
+    uint64_t rollback_window_ms;
+    uint64_t deadline_ms;
+    uint64_t pin_ms;
+    uint64_t check_index; /* zero: not asked for */
+};
+
+struct lockstep_wire_plan {
+    uint64_t request;
+    struct lockstep_wire_request body;
+};
+
+struct lockstep_wire_submit {
+    uint64_t request;
+    struct lockstep_wire_request body;
+    uint64_t index;                 /* of the plan that the operator agreed to */
+    struct lockstep_blob intent;    /* canonical text, at most LOCKSTEP_INTENT_MAX */
+    struct lockstep_blob signature; /* over the intent: 64 bytes */
+    bool queue;
+};
+
+struct lockstep_wire_watch {
+    uint64_t request;
+    const char *operation; /* an id or a prefix of one */
+};
+
+struct lockstep_wire_abort {
+    uint64_t request;
+    const char *operation;
+    const char *message;
+};
+
+struct lockstep_wire_cancel {
+    uint64_t request;
+    uint64_t target; /* number of the request that is no longer wanted */
+};
+
+/* A sequence: `input` in pieces of at most LOCKSTEP_CHUNK_MAX. */
+struct lockstep_wire_tool_call {
+    uint64_t request;
+    struct lockstep_name node;
+    const char *tool;
+    struct lockstep_blob input;
+    uint64_t timeout_ms;
+    bool more;
+};
+
+/* A sequence: first manifest and signature without data, then data without either. */
+struct lockstep_wire_artifact_put {
+    uint64_t request;
+    struct lockstep_blob manifest;  /* at most LOCKSTEP_MANIFEST_MAX */
+    struct lockstep_blob signature; /* a minisign file, at most LOCKSTEP_SIGNATURE_MAX */
+    uint64_t offset;                /* of `data` in the artifact */
+    struct lockstep_blob data;      /* at most LOCKSTEP_CHUNK_MAX */
+    bool more;
+};
+
+struct lockstep_wire_quarantine_set {
+    uint64_t request;
+    const char *artifact; /* MODULE@VERSION, a digest or a prefix of one */
+    const char *message;
+    bool lift;
+};
+
+struct lockstep_wire_token_create {
+    uint64_t request;
+    struct lockstep_name node;
+    uint64_t life_ms;          /* zero: the default */
+    const char *const *labels; /* KEY=VALUE */
+    uint32_t label_count;      /* at most LOCKSTEP_LABELS_MAX */
+    const char *message;
+};
+
+struct lockstep_wire_audit {
+    uint64_t request;
+    uint64_t from;  /* sequence of the first row */
+    uint32_t limit; /* rows; zero: all */
+};
+
+/* A sequence: one JSON document in pieces of at most LOCKSTEP_CHUNK_MAX. */
+struct lockstep_wire_document {
+    uint64_t request;
+    struct lockstep_blob json;
+    bool more; /* this document goes on */
+    bool last; /* no further document answers this request */
+};
+
+struct lockstep_wire_failure {
+    uint64_t request;
+    uint32_t exit;             /* exit code of the command */
+    const char *code;          /* one word, for scripts */
+    const char *text;          /* the cause */
+    const char *next;          /* the next step, or "" */
+    struct lockstep_blob json; /* detail, or empty */
+};
+
+#endif
