@@ -100,10 +100,8 @@ struct lockstep_bundle_offer {
 };
 
 /* One security-admin's signature over a bundle's text. */
-enum lockstep_err lockstep_bundle_sign(const char *text, size_t length,
-                                       const struct lockstep_key *key,
-                                       uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE],
-                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_bundle_sign(const char *text, size_t length, const struct lockstep_key *key,
+                          uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE]);
 
 /* Accepts the first bundle that a node sees, because its digest is that of the join token.
  * REFUSED if it is not, or CLUSTER is another one; INVALID if it is no bundle. */

@@ -56,10 +56,8 @@ enum lockstep_err lockstep_intent_parse(const char *text, size_t length,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* KEY's signature over an intent's text. */
-enum lockstep_err lockstep_intent_sign(const char *text, size_t length,
-                                       const struct lockstep_key *key,
-                                       uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE],
-                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_intent_sign(const char *text, size_t length, const struct lockstep_key *key,
+                          uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE]);
 
 /* An intent as it travels. Borrowed for the call. */
 struct lockstep_intent_offer {

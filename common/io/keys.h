@@ -13,6 +13,7 @@
 #include "common/base/attr.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/io/secret.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +25,6 @@
 #define LOCKSTEP_KEY_ID_BYTES    8
 #define LOCKSTEP_KEY_ID_TEXT     17  /* 16 upper-case hexadecimal digits and the NUL */
 #define LOCKSTEP_KEY_PUBLIC_TEXT 192 /* holds every public line, with the NUL */
-#define LOCKSTEP_SECRET_FILE_MAX 4096
 
 /* Which key: of a release key what minisign prints, of the rest the first bytes of a digest. */
 struct lockstep_key_id {
@@ -80,11 +80,10 @@ bool lockstep_key_id_equal(const struct lockstep_key_id *a, const struct lockste
 void lockstep_key_id_format(const struct lockstep_key_id *id, char ret_text[LOCKSTEP_KEY_ID_TEXT]);
 bool lockstep_key_id_parse(const char *text, struct lockstep_key_id *ret_id);
 
-/* Signs "DOMAIN NUL" and LENGTH bytes with KEY's Ed25519 key. NOMEM. */
-enum lockstep_err lockstep_key_sign(const struct lockstep_key *key, const char *domain,
-                                    const void *bytes, size_t length,
-                                    uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE],
-                                    struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Signs LENGTH bytes with KEY's Ed25519 key: signed is "DOMAIN NUL" and the BLAKE2b-256 of the
+ * bytes. DOMAIN is at most 63 bytes long. */
+void lockstep_key_sign(const struct lockstep_key *key, const char *domain, const void *bytes,
+                       size_t length, uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE]);
 /* One signature to check: what lockstep_key_sign made for DOMAIN. */
 struct lockstep_signed {
     const char *domain; /* borrowed for the call, as are the bytes */
@@ -94,15 +93,5 @@ struct lockstep_signed {
 };
 bool lockstep_key_verify(const uint8_t public_key[LOCKSTEP_KEY_BYTES],
                          const struct lockstep_signed *what);
-
-/* Writes LENGTH bytes to a new file PATH, 0600; file and directory are on disk on return. CONFLICT
- * if the file is there, IO. Half a file is never left behind. */
-enum lockstep_err lockstep_secret_file_write(const char *path, const void *bytes, size_t length,
-                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Reads a secret file of at most SIZE - 1 bytes and ends it with NUL. REFUSED (with the chmod that
- * helps) if group or others may read or write it or if it is no regular file, LIMIT, IO. */
-enum lockstep_err lockstep_secret_file_read(const char *path, char *ret_text, size_t size,
-                                            size_t *ret_length,
-                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif

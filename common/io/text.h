@@ -38,8 +38,7 @@ struct lockstep_text_writer {
     char *text;
     size_t size;
     size_t length;
-    size_t key_length; /* of the line before, whose key is in `key` */
-    char key[128];
+    char key[128]; /* of the line before */
     bool full;
     bool disordered;
 };
@@ -89,5 +88,19 @@ bool lockstep_text_word(const char *text, char *ret_word, size_t size);
 /* Copies the part of *CURSOR before SEPARATOR into RET_PART and moves *CURSOR behind the separator,
  * or to NULL after the last part. False if *CURSOR is NULL or the part is empty or too long. */
 bool lockstep_text_split(const char **cursor, char separator, char *ret_part, size_t size);
+
+/* A bounded list in order, as every list of a document is. */
+struct lockstep_text_list {
+    void *rows;
+    uint32_t *count;
+    size_t row_size;
+    uint32_t count_max;
+    const char *noun; /* "item" */
+    /* As strcmp; 0 for what may not be there twice. */
+    int (*compare)(const void *a, const void *b);
+};
+/* Copies ROW to its place. INVALID if an equal one is there, LIMIT if the list is full. */
+enum lockstep_err lockstep_text_insert(const struct lockstep_text_list *list, const void *row,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif
