@@ -51,7 +51,8 @@
     X(62, MISMATCH, NODE, "the node reports another digest than the one ordered")               \
     X(63, NO_PREVIOUS, NODE, "the node has no previous version to go back to")                  \
     X(64, NO_HOST, NODE, "the service's host is not running")                                   \
-    X(65, INTERNAL, NODE, "the agent could not do it; its log says why")
+    X(65, INTERNAL, NODE, "the agent could not do it; its log says why")                        \
+    X(66, LOAD, NODE, "the module refused to be loaded")
 
 enum lockstep_no {
     LOCKSTEP_NO_UNSPECIFIED = 0,
