@@ -8,9 +8,8 @@
 /* Arguments are checked like printf's: FMT and FIRST count from one. */
 #define LOCKSTEP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
-#define LOCKSTEP_NORETURN  __attribute__((noreturn))
-#define LOCKSTEP_UNUSED    __attribute__((unused))
-
+#define LOCKSTEP_NORETURN __attribute__((noreturn))
+#define LOCKSTEP_UNUSED   __attribute__((unused))
 
 /* Number of elements of a real array (not of a pointer). */
 #define LOCKSTEP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
