@@ -113,16 +113,17 @@ static const struct lockstep_operation *find_holder(const struct lockstep_fleet 
 
 static uint32_t free_slots(const struct lockstep_fleet *fleet)
 {
-    uint32_t count = 0;
+    uint32_t empty = 0;
+    uint32_t spoken_for = 0; /* the compensation of an operation would want one */
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         const struct lockstep_operation *operation = fleet->operations[i];
         if (operation == NULL) {
-            count++;
-        } else if (operation->spare != NULL && count > 0) {
-            count--; /* its compensation would want one */
+            empty++;
+        } else if (operation->spare != NULL) {
+            spoken_for++;
         }
     }
-    return count;
+    return empty > spoken_for ? empty - spoken_for : 0;
 }
 
 /* How many YES votes commit it, and how many failures it bears (DESIGN §3.3). */

@@ -49,12 +49,18 @@ void lockstep_fleet_link_down(struct lockstep_fleet *fleet, struct lockstep_time
     }
 }
 
-/* Answers what the node holds open; without a lookup where the operation is in memory. */
-static void answer(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id)
+/* Answers what the node holds open; without a lookup where the operation is in memory. Who asks has
+ * promised, so asking is a YES: a node that hears COMMIT counts as told from then on. */
+static void answer(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                   const struct lockstep_id *id)
 {
-    const struct lockstep_operation *operation = lockstep_fleet_operation(fleet, id);
+    struct lockstep_operation *operation = lockstep_fleet_operation(fleet, id);
+    int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
     struct lockstep_fleet_action action = {.type = LOCKSTEP_FLEET_LOOK_UP, .node = node, .id = *id};
-    if (operation != NULL) {
+    if (part >= 0) {
+        struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_VOTED_YES,
+                                                 .part = (uint32_t)part};
+        lockstep_fleet_step(fleet, now, operation, &event);
         action.type = LOCKSTEP_FLEET_SAY;
         action.outcome = lockstep_operation_outcome(operation);
     }
@@ -75,6 +81,18 @@ static void tell_operations(struct lockstep_fleet *fleet, struct lockstep_time n
     }
 }
 
+/* True if the node runs a newer generation of a module than OPERATION orders. */
+static bool has_newer(const struct lockstep_operation *operation, const struct lockstep_node *node)
+{
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        const struct lockstep_live *live = lockstep_node_live(node, &operation->items[i].module);
+        if (live != NULL && live->generation > operation->items[i].generation) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What is mapped on a node that joins is its read-back, even if its ACK was lost. */
 static void read_back_live(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node)
 {
@@ -82,10 +100,16 @@ static void read_back_live(struct lockstep_fleet *fleet, struct lockstep_time no
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
         int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
-        if (part >= 0 && lockstep_operation_outcome(operation) != LOCKSTEP_OUTCOME_PENDING &&
-            lockstep_operation_is_live(operation, (uint32_t)part, row->live, row->live_count)) {
-            struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_READ_BACK,
-                                                     .part = (uint32_t)part};
+        struct lockstep_operation_event event = {.part = (uint32_t)part};
+        if (part < 0 || lockstep_operation_outcome(operation) == LOCKSTEP_OUTCOME_PENDING) {
+            continue;
+        }
+        if (lockstep_operation_is_live(operation, event.part, row->live, row->live_count)) {
+            event.type = LOCKSTEP_EVENT_READ_BACK;
+            lockstep_fleet_step(fleet, now, operation, &event);
+        } else if (has_newer(operation, row)) {
+            event.type = LOCKSTEP_EVENT_VOTED_NO;
+            event.no = LOCKSTEP_NO_STALE_GENERATION;
             lockstep_fleet_step(fleet, now, operation, &event);
         }
     }
@@ -105,17 +129,20 @@ static void receive_state(struct lockstep_fleet *fleet, struct lockstep_time now
     }
     row->journal = state->journal;
     for (uint32_t i = 0; i < state->open_count; i++) {
-        answer(fleet, node, &state->open[i].operation);
+        answer(fleet, now, node, &state->open[i].operation);
     }
     if (state->more) {
         return;
+    }
+    read_back_live(fleet, now, node);
+    if (row->ready) {
+        return; /* it reads back in the middle of a session */
     }
     row->ready = true;
     row->member = true;
     row->down = false;
     lockstep_fleet_act(fleet,
                        &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_READY, .node = node});
-    read_back_live(fleet, now, node);
     tell_operations(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);
 }
 
@@ -133,7 +160,8 @@ static void receive_vote(struct lockstep_fleet *fleet, struct lockstep_time now,
     };
     if (part < 0 || vote->epoch != fleet->epoch) {
         if (vote->yes) {
-            answer(fleet, node, &vote->operation); /* it is prepared for something that is over */
+            answer(fleet, now, node,
+                   &vote->operation); /* it is prepared for something that is over */
         }
         return;
     }
@@ -141,7 +169,7 @@ static void receive_vote(struct lockstep_fleet *fleet, struct lockstep_time now,
     lockstep_fleet_step(fleet, now, operation, &event);
     if (vote->yes && (operation->state == LOCKSTEP_OPERATION_ABORTED ||
                       lockstep_operation_outcome(operation) == LOCKSTEP_OUTCOME_SUPERSEDED)) {
-        answer(fleet, node, &vote->operation);
+        answer(fleet, now, node, &vote->operation);
     }
 }
 
@@ -187,7 +215,7 @@ void lockstep_fleet_receive(struct lockstep_fleet *fleet, struct lockstep_time n
         receive_ack(fleet, now, node, &message->u.ack);
         break;
     case LOCKSTEP_MESSAGE_QUERY:
-        answer(fleet, node, &message->u.query.operation);
+        answer(fleet, now, node, &message->u.query.operation);
         break;
     default:
         break; /* HEARTBEAT and what only the driver reads: being heard is all there is to it */

@@ -140,7 +140,8 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
     [LOCKSTEP_OPERATION_FINALIZING] = {ON(PERSISTED, finalized, "tell the nodes"), NO_VOTES,
                                        NO_READ_BACKS, NOTE_LINKS, WRITING,
                                        IGNORE(ABORT, "it has ended"), NO_CHILD,
-                                       IGNORE(OVERTAKEN, "the window is over")},
+                                       ON(OVERTAKEN, forget_owed,
+                                          "who is owed gets the newer version")},
     [LOCKSTEP_OPERATION_FINAL] =
         {BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
          ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
@@ -256,6 +257,9 @@ unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct 
         operation->parts[i].up = false;
         operation->parts[i].due = 0;
     }
+    operation->phase = LOCKSTEP_TIME_NEVER; /* what the journal holds are another clock's times */
+    operation->resend = LOCKSTEP_TIME_NEVER;
+    operation->window = LOCKSTEP_TIME_NEVER;
     operation->end = lockstep_time_after(now, operation->options.deadline_ms);
     if (row == LOCKSTEP_ROW_OPEN) {
         wants = resume_open(operation, now);

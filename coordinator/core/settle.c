@@ -126,16 +126,23 @@ static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
 
 /* ---- what a step means for the others ------------------------------------------------------- */
 
-/* The next operation on a module has committed: earlier ones lose their window and their owed. */
+/* BY has committed: earlier operations on its modules lose their window, and the nodes that they
+ * still owe something get the newer version instead. */
 static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
                      const struct lockstep_operation *by)
 {
-    static const struct lockstep_operation_event overtaken = {.type = LOCKSTEP_EVENT_OVERTAKEN};
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *other = fleet->operations[i];
-        if (other != NULL && other != by && lockstep_operation_ended(other) &&
-            lockstep_operations_share(other, by)) {
-            lockstep_fleet_step(fleet, now, other, &overtaken);
+        if (other == NULL || other == by || !lockstep_operation_ended(other) ||
+            !lockstep_operations_share(other, by)) {
+            continue;
+        }
+        for (uint32_t part = 0; part < other->part_count; part++) {
+            struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_OVERTAKEN,
+                                                     .part = part};
+            if (lockstep_operation_part(by, other->parts[part].node) >= 0) {
+                lockstep_fleet_step(fleet, now, other, &event);
+            }
         }
     }
 }

@@ -63,21 +63,23 @@ unsigned lockstep_step_committed(struct lockstep_operation *operation, struct lo
     return after_commit(operation, step);
 }
 
-/* A node that was asked (again) after the decision is prepared now: tell it. */
+/* A node that was asked (again) after the decision is prepared now: tell it. What it said or failed
+ * to say before is no matter; its promise is durable. */
 unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
                                      struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_CONTACTED || part->state == LOCKSTEP_PART_OWED ||
-        part->state == LOCKSTEP_PART_TOUCHED) {
+    if (part->state != LOCKSTEP_PART_LIVE && part->state != LOCKSTEP_PART_HEALTHY &&
+        part->state != LOCKSTEP_PART_SKIPPED) {
         part->state = LOCKSTEP_PART_TOUCHED;
         part->due |= LOCKSTEP_DUE_DECISION;
-        step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED;
+        step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
     }
     return operation->state;
 }
 
-/* A NO after the decision: an owed node stays owed and is asked again later. */
+/* A NO after the decision: an owed node stays owed and is asked again later, unless it has gone on
+ * to something newer. */
 unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
                                     struct lockstep_step *step)
 {
@@ -87,7 +89,11 @@ unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
         lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
         return after_commit(operation, step);
     }
-    if (part->state == LOCKSTEP_PART_OWED) {
+    if (step->event->no == LOCKSTEP_NO_STALE_GENERATION &&
+        (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED)) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
+        step->wants |= LOCKSTEP_WANT_PARTS;
+    } else if (part->state == LOCKSTEP_PART_OWED) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
     }
     return operation->state;

@@ -64,19 +64,22 @@ unsigned lockstep_step_window_tick(struct lockstep_operation *operation, struct 
     return operation->state;
 }
 
-unsigned lockstep_step_end_window(struct lockstep_operation *operation, struct lockstep_step *step)
-{
-    operation->window = LOCKSTEP_TIME_NEVER;
-    lockstep_parts_move(operation, LOCKSTEP_PART_OWED, LOCKSTEP_PART_SKIPPED);
-    return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_FINALIZING);
-}
-
 /* Who is still owed gets the newer operation's version, not this one's. */
 unsigned lockstep_step_forget_owed(struct lockstep_operation *operation, struct lockstep_step *step)
 {
-    lockstep_parts_move(operation, LOCKSTEP_PART_OWED, LOCKSTEP_PART_SKIPPED);
-    step->wants |= LOCKSTEP_WANT_PARTS;
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
+        step->wants |= LOCKSTEP_WANT_PARTS;
+    }
     return operation->state;
+}
+
+unsigned lockstep_step_end_window(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    (void)lockstep_step_forget_owed(operation, step);
+    operation->window = LOCKSTEP_TIME_NEVER;
+    return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_FINALIZING);
 }
 
 unsigned lockstep_step_owed_tick(struct lockstep_operation *operation, struct lockstep_step *step)

@@ -50,7 +50,7 @@ unsigned lockstep_step_opened(struct lockstep_operation *operation, struct locks
 unsigned lockstep_step_count_yes(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state != LOCKSTEP_PART_CONTACTED && part->state != LOCKSTEP_PART_LOST) {
+    if (part->state == LOCKSTEP_PART_PREPARED) {
         return operation->state; /* a repeated vote */
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_PREPARED);

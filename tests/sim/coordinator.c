@@ -1,0 +1,371 @@
+/* The coordinator's driver and its journal, made up. */
+#include "tests/sim/world.h"
+
+#include "common/base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct lockstep_operation *sim_operation_new(void)
+{
+    struct lockstep_operation *operation = calloc(1, sizeof(*operation));
+    struct lockstep_operation *spare = calloc(1, sizeof(*spare));
+    if (operation == NULL || spare == NULL) {
+        abort();
+    }
+    operation->parts = calloc(SIM_NODES, sizeof(*operation->parts));
+    operation->starts = calloc((size_t)SIM_NODES * SIM_MODULES, sizeof(*operation->starts));
+    spare->parts = calloc(SIM_NODES, sizeof(*spare->parts));
+    spare->starts = calloc((size_t)SIM_NODES * SIM_MODULES, sizeof(*spare->starts));
+    operation->spare = spare;
+    return operation;
+}
+
+void sim_operation_free(struct lockstep_operation *operation)
+{
+    if (operation != NULL) {
+        sim_operation_free(operation->spare);
+        free(operation->parts);
+        free(operation->starts);
+        free(operation);
+    }
+}
+
+struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id *operation)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    for (uint32_t i = 0; i < coordinator->record_count; i++) {
+        if (lockstep_id_equal(&coordinator->records[i].operation.id, operation)) {
+            return &coordinator->records[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- the journal ---------------------------------------------------------------------------- */
+
+static void copy_parts(struct sim_record *record, const struct lockstep_operation *operation)
+{
+    size_t starts = (size_t)operation->part_count * operation->item_count;
+    record->operation = *operation;
+    memcpy(record->parts, operation->parts, operation->part_count * sizeof(*operation->parts));
+    memcpy(record->starts, operation->starts, starts * sizeof(*operation->starts));
+}
+
+/* Which rows may follow which. */
+static bool row_follows(enum lockstep_row from, enum lockstep_row to)
+{
+    static const uint8_t after[] = {
+        [LOCKSTEP_ROW_NONE] = 1 << LOCKSTEP_ROW_OPEN,
+        [LOCKSTEP_ROW_OPEN] = 1 << LOCKSTEP_ROW_ABORT | 1 << LOCKSTEP_ROW_COMMIT,
+        [LOCKSTEP_ROW_ABORT] = 0,
+        [LOCKSTEP_ROW_COMMIT] = 1 << LOCKSTEP_ROW_SUCCEEDED | 1 << LOCKSTEP_ROW_DEGRADED |
+                                1 << LOCKSTEP_ROW_SETTLED,
+        [LOCKSTEP_ROW_SUCCEEDED] = 1 << LOCKSTEP_ROW_FINAL | 1 << LOCKSTEP_ROW_DEGRADED |
+                                   1 << LOCKSTEP_ROW_SETTLED,
+        [LOCKSTEP_ROW_DEGRADED] = 1 << LOCKSTEP_ROW_SETTLED,
+        [LOCKSTEP_ROW_SETTLED] = 1 << LOCKSTEP_ROW_SETTLED,
+        [LOCKSTEP_ROW_FINAL] = 0,
+    };
+    return (after[from] & 1U << to) != 0;
+}
+
+static void write_row(struct sim_world *world, const struct lockstep_operation *operation,
+                      enum lockstep_row row)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    struct sim_record *record = sim_record(world, &operation->id);
+    if (record == NULL) {
+        if (coordinator->record_count == SIM_OPERATIONS) {
+            sim_fail(world, "the made-up journal is full");
+            return;
+        }
+        record = &coordinator->records[coordinator->record_count++];
+        memset(record, 0, sizeof(*record));
+    }
+    if (!row_follows(record->row, row)) {
+        sim_fail(world, "row %s follows %s", lockstep_row_text(row),
+                 lockstep_row_text(record->row));
+    }
+    sim_note(world, "op %02x: row %s", operation->id.bytes[0], lockstep_row_text(row));
+    copy_parts(record, operation);
+    record->row = row;
+    coordinator->sequence = coordinator->fleet.sequence;
+    for (uint32_t i = 0; i < coordinator->fleet.module_count; i++) {
+        coordinator->generations[sim_module_index(&coordinator->modules[i].name)] =
+            coordinator->modules[i].generation;
+    }
+    if (row == LOCKSTEP_ROW_COMMIT) {
+        record->committed_at = (uint32_t)operation->sequence;
+        sim_check_commit(world, record);
+    }
+}
+
+/* ---- starting and dying --------------------------------------------------------------------- */
+
+static struct lockstep_operation *restored(const struct sim_record *record)
+{
+    struct lockstep_operation *operation = sim_operation_new();
+    struct lockstep_part *parts = operation->parts;
+    struct lockstep_digest *starts = operation->starts;
+    struct lockstep_operation *spare = operation->spare;
+    size_t count = (size_t)record->operation.part_count * record->operation.item_count;
+    *operation = record->operation;
+    operation->parts = parts;
+    operation->starts = starts;
+    operation->spare = spare;
+    operation->state = LOCKSTEP_OPERATION_UNSPECIFIED;
+    memcpy(parts, record->parts, record->operation.part_count * sizeof(*parts));
+    memcpy(starts, record->starts, count * sizeof(*starts));
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        parts[i].up = false;
+        parts[i].due = 0;
+    }
+    if (operation->kind == LOCKSTEP_KIND_COMPENSATION || record->row == LOCKSTEP_ROW_DEGRADED ||
+        record->row == LOCKSTEP_ROW_SETTLED) {
+        sim_operation_free(operation->spare);
+        operation->spare = NULL;
+    }
+    return operation;
+}
+
+static void restore(struct sim_world *world, bool children)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    for (uint32_t i = 0; i < coordinator->record_count; i++) {
+        struct sim_record *record = &coordinator->records[i];
+        bool child = record->operation.kind == LOCKSTEP_KIND_COMPENSATION;
+        struct lockstep_fleet_actions actions;
+        if (child != children) {
+            continue;
+        }
+        lockstep_fleet_restore(&coordinator->fleet, sim_now(world), restored(record), record->row,
+                               &actions);
+        sim_coordinator_act(world, &actions);
+    }
+}
+
+void sim_coordinator_start(struct sim_world *world)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    struct lockstep_fleet *fleet = &coordinator->fleet;
+    if (coordinator->running) {
+        return;
+    }
+    coordinator->epoch++;
+    coordinator->incarnation++;
+    sim_note(world, "coordinator starts, epoch %llu", (unsigned long long)coordinator->epoch);
+    coordinator->running = true;
+    memset(fleet, 0, sizeof(*fleet));
+    fleet->nodes = coordinator->nodes;
+    fleet->node_count = world->node_count;
+    fleet->modules = coordinator->modules;
+    fleet->module_max = SIM_MODULES;
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        coordinator->modules[i].name = sim_module(i);
+        coordinator->modules[i].generation = coordinator->generations[i];
+        fleet->module_count++;
+    }
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        coordinator->nodes[i].live = coordinator->live[i];
+        coordinator->nodes[i].journal = coordinator->journals[i];
+    }
+    lockstep_fleet_init(fleet, &world->settings, coordinator->epoch, coordinator->sequence,
+                        sim_now(world));
+    restore(world, false);
+    restore(world, true);
+}
+
+void sim_coordinator_kill(struct sim_world *world)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    if (!coordinator->running) {
+        return;
+    }
+    sim_note(world, "coordinator is killed");
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        sim_operation_free(coordinator->fleet.operations[i]);
+        coordinator->fleet.operations[i] = NULL;
+    }
+    coordinator->running = false;
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        sim_break_link(world, i);
+    }
+}
+
+/* ---- actions -------------------------------------------------------------------------------- */
+
+static void written_later(struct sim_world *world, const struct lockstep_operation *operation)
+{
+    sim_schedule(world, sim_between(world, 0, 8),
+                 &(struct sim_event){.type = SIM_WRITTEN,
+                                     .incarnation = world->coordinator.incarnation,
+                                     .operation = operation->id});
+}
+
+/* A kill may come before the row is written, or just after. True: it has. */
+static bool persist(struct sim_world *world, const struct lockstep_fleet_action *action)
+{
+    uint32_t incarnation = world->coordinator.incarnation;
+    bool before = !world->calm && sim_chance(world, 2);
+    bool after = !world->calm && sim_chance(world, 2);
+    if (!before) {
+        enum lockstep_row row = lockstep_operation_row(action->operation);
+        write_row(world, action->operation, row);
+        if (action->type == LOCKSTEP_FLEET_COMPENSATE) {
+            write_row(world, action->child, LOCKSTEP_ROW_OPEN);
+        }
+        written_later(world, action->operation);
+    }
+    if ((before || after) && world->coordinator.incarnation == incarnation) {
+        sim_coordinator_kill(world);
+        sim_schedule(world, sim_between(world, 10, 1500),
+                     &(struct sim_event){.type = SIM_COORDINATOR_START});
+        return true;
+    }
+    return false;
+}
+
+static void send_due(struct sim_world *world, struct lockstep_operation *operation)
+{
+    uint32_t cursor = 0;
+    enum lockstep_due due;
+    int64_t part;
+    while ((part = lockstep_operation_next_due(operation, &cursor, &due)) >= 0) {
+        struct lockstep_message message;
+        lockstep_operation_message(operation, (uint32_t)part, due, &message);
+        sim_send(world, operation->parts[part].node, true, &message);
+    }
+}
+
+static void say(struct sim_world *world, const struct lockstep_fleet_action *action)
+{
+    struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_OUTCOME};
+    message.u.decision.operation = action->id;
+    message.u.decision.epoch = world->coordinator.fleet.epoch;
+    message.u.decision.outcome = action->outcome;
+    sim_send(world, action->node, true, &message);
+}
+
+static void look_up(struct sim_world *world, const struct lockstep_fleet_action *action)
+{
+    struct sim_record *record = sim_record(world, &action->id);
+    struct lockstep_fleet_actions actions;
+    lockstep_fleet_found(&world->coordinator.fleet, action->node, &action->id,
+                         record == NULL ? LOCKSTEP_ROW_NONE : record->row, &actions);
+    sim_coordinator_act(world, &actions);
+}
+
+static void write_parts(struct sim_world *world, const struct lockstep_operation *operation)
+{
+    struct sim_record *record = sim_record(world, &operation->id);
+    if (record != NULL && (world->calm || sim_chance(world, 70))) {
+        copy_parts(record, operation);
+    }
+}
+
+void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions)
+{
+    for (uint32_t i = 0; i < actions->count; i++) {
+        const struct lockstep_fleet_action *action = &actions->list[i];
+        switch (action->type) {
+        case LOCKSTEP_FLEET_PERSIST:
+        case LOCKSTEP_FLEET_COMPENSATE:
+            if (persist(world, action)) {
+                return;
+            }
+            break;
+        case LOCKSTEP_FLEET_PARTS:
+            write_parts(world, action->operation);
+            break;
+        case LOCKSTEP_FLEET_SEND:
+            send_due(world, action->operation);
+            break;
+        case LOCKSTEP_FLEET_SAY:
+            say(world, action);
+            break;
+        case LOCKSTEP_FLEET_LOOK_UP:
+            look_up(world, action);
+            break;
+        case LOCKSTEP_FLEET_READY:
+            world->coordinator.journals[action->node] =
+                world->coordinator.nodes[action->node].journal;
+            break;
+        case LOCKSTEP_FLEET_CLOSE:
+            sim_break_link(world, action->node);
+            break;
+        case LOCKSTEP_FLEET_CHANGED:
+            break;
+        case LOCKSTEP_FLEET_ENDED:
+            write_parts(world, action->operation);
+            sim_note(world, "op %02x is over: %s", action->operation->id.bytes[0],
+                     lockstep_operation_word(action->operation));
+            sim_operation_free(action->operation);
+            break;
+        case LOCKSTEP_FLEET_ROLLBACK:
+            sim_fail(world, "n%u knows more than the journal, which was never restored",
+                     action->node);
+            break;
+        }
+    }
+}
+
+/* ---- what comes in -------------------------------------------------------------------------- */
+
+void sim_coordinator_link(struct sim_world *world, uint32_t node)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    struct lockstep_message welcome = {.type = LOCKSTEP_MESSAGE_WELCOME};
+    welcome.u.welcome.epoch = coordinator->fleet.epoch;
+    welcome.u.welcome.decision_sequence = coordinator->fleet.sequence;
+    lockstep_fleet_link_up(&coordinator->fleet, sim_now(world), node);
+    sim_send(world, node, true, &welcome);
+}
+
+/* What the node reports, kept for admission: the whole of STATE, the operation's part of ACK. */
+static void note_live(struct sim_world *world, uint32_t node, const struct lockstep_live *live,
+                      uint32_t count)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    for (uint32_t i = 0; i < count; i++) {
+        coordinator->live[node][sim_module_index(&live[i].module)] = live[i];
+    }
+    coordinator->nodes[node].live_count = SIM_MODULES;
+}
+
+void sim_coordinator_receive(struct sim_world *world, uint32_t node,
+                             const struct lockstep_message *message)
+{
+    struct lockstep_fleet_actions actions;
+    if (message->type == LOCKSTEP_MESSAGE_STATE) {
+        note_live(world, node, message->u.state.live, message->u.state.live_count);
+    } else if (message->type == LOCKSTEP_MESSAGE_ACK) {
+        note_live(world, node, message->u.ack.live, message->u.ack.live_count);
+    }
+    lockstep_fleet_receive(&world->coordinator.fleet, sim_now(world), node, message, &actions);
+    sim_coordinator_act(world, &actions);
+}
+
+void sim_coordinator_written(struct sim_world *world, const struct sim_event *event)
+{
+    struct sim_coordinator *coordinator = &world->coordinator;
+    struct lockstep_operation *operation;
+    struct lockstep_fleet_actions actions;
+    if (!coordinator->running || coordinator->incarnation != event->incarnation) {
+        return;
+    }
+    operation = lockstep_fleet_operation(&coordinator->fleet, &event->operation);
+    ASSERT(operation != NULL);
+    lockstep_fleet_persisted(&coordinator->fleet, sim_now(world), operation, &actions);
+    sim_coordinator_act(world, &actions);
+}
+
+void sim_coordinator_tick(struct sim_world *world)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    if (lockstep_time_due(lockstep_fleet_deadline(fleet), sim_now(world))) {
+        struct lockstep_fleet_actions actions;
+        lockstep_fleet_tick(fleet, sim_now(world), &actions);
+        sim_coordinator_act(world, &actions);
+    }
+}

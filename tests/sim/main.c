@@ -1,0 +1,106 @@
+/* lockstep_sim: runs histories of a made-up fleet (world.h), one for each seed. */
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int usage(FILE *out)
+{
+    (void)fprintf(out, "usage: lockstep_sim --seed N [--trace] | --seeds COUNT [--from N]\n"
+                       "  --seed N      run the history of one seed; --trace prints it\n"
+                       "  --seeds COUNT run COUNT histories, from seed 1 or --from N on\n");
+    return out == stdout ? 0 : 2;
+}
+
+static bool parse_number(const char *text, uint64_t *ret_value)
+{
+    char *end = NULL;
+    if (text == NULL || text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    *ret_value = strtoull(text, &end, 10);
+    return *end == '\0';
+}
+
+/* Runs SEED; on failure says so and how to see it again. Adds up what happened. */
+static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, uint32_t results[6])
+{
+    struct sim_world *world = sim_world_new(seed, trace);
+    bool ok = sim_world_run(world);
+    if (!ok) {
+        printf("not ok - seed %llu: %s\n", (unsigned long long)seed, world->failure);
+        printf("  see it again: tests/sim/run --seed %llu --trace\n", (unsigned long long)seed);
+    }
+    *hash = world->hash;
+    for (uint32_t i = 0; i < 6; i++) {
+        results[i] += world->results[i];
+    }
+    (void)sim_world_free(world);
+    return ok;
+}
+
+static int run_many(uint64_t first, uint64_t count)
+{
+    uint32_t results[6] = {0};
+    uint64_t failed = 0;
+    uint64_t hash = 0;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        failed += run_seed(seed, false, &hash, results) ? 0 : 1;
+        if ((seed - first + 1) % 500 == 0) {
+            (void)fprintf(stderr, "  %llu of %llu seeds\n", (unsigned long long)(seed - first + 1),
+                          (unsigned long long)count);
+        }
+    }
+    if (count > 0) { /* one history twice: it must be the same to the last event */
+        uint32_t again[6] = {0};
+        uint64_t second = 0;
+        (void)run_seed(first + count - 1, false, &second, again);
+        if (second != hash) {
+            printf("not ok - seed %llu gives two histories\n",
+                   (unsigned long long)(first + count - 1));
+            failed++;
+        }
+    }
+    for (uint32_t i = 1; i < 6; i++) {
+        printf("# %s: %u operations\n", lockstep_result_word(i), results[i]);
+    }
+    printf("%s - %llu seeds from %llu, %llu failed\n", failed == 0 ? "ok" : "not ok",
+           (unsigned long long)count, (unsigned long long)first, (unsigned long long)failed);
+    return failed == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t first = 1;
+    uint64_t count = 0;
+    uint64_t seed = 0;
+    bool one = false;
+    bool trace = false;
+    for (int i = 1; i < argc; i++) {
+        bool ok = true;
+        if (strcmp(argv[i], "--trace") == 0) {
+            trace = true;
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            one = ok = parse_number(argv[++i], &seed);
+        } else if (strcmp(argv[i], "--seeds") == 0) {
+            ok = parse_number(argv[++i], &count);
+        } else if (strcmp(argv[i], "--from") == 0) {
+            ok = parse_number(argv[++i], &first);
+        } else {
+            return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+        }
+        if (!ok) {
+            return usage(stderr);
+        }
+    }
+    if (one) {
+        uint32_t results[6] = {0};
+        uint64_t hash = 0;
+        bool ok = run_seed(seed, trace, &hash, results);
+        printf("%s - seed %llu, history %016llx\n", ok ? "ok" : "not ok", (unsigned long long)seed,
+               (unsigned long long)hash);
+        return ok ? 0 : 1;
+    }
+    return count == 0 ? usage(stderr) : run_many(first, count);
+}

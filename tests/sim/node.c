@@ -1,0 +1,442 @@
+/* An agent's driver, its journal and its host, made up. It does what the core says, in order. */
+#include "tests/sim/world.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+/* The core's own rule for pointers, so that disk and memory follow one text. */
+#include "agent/core/duty.h"
+
+static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions);
+
+void sim_node_init(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        struct lockstep_agent_module *module = &row->disk.modules[i];
+        module->name = sim_module(i);
+        module->service = SIM_SERVICE;
+        module->current.digest = sim_digest(i, 1);
+        row->loaded[i] = module->current;
+    }
+    row->disk.journal.bytes[0] = (uint8_t)(node + 1);
+    row->host = true;
+    row->host_incarnation = 1;
+    world->coordinator.nodes[node].name.text[0] = 'n';
+    world->coordinator.nodes[node].name.text[1] = (char)('0' + node);
+}
+
+static void host_says_hello(struct sim_world *world, uint32_t node, uint64_t delay)
+{
+    sim_schedule(world, delay,
+                 &(struct sim_event){.type = SIM_HOST_UP,
+                                     .node = node,
+                                     .incarnation = world->nodes[node].host_incarnation});
+}
+
+void sim_node_start(struct sim_world *world, uint32_t node)
+{
+    static const struct lockstep_name service = {"default"};
+    struct sim_node *row = &world->nodes[node];
+    struct lockstep_agent *core = &row->core;
+    if (row->running) {
+        return;
+    }
+    sim_note(world, "n%u starts", node);
+    row->running = true;
+    row->incarnation++;
+    lockstep_agent_init(core, &world->settings, row->modules, SIM_MODULES);
+    core->journal = row->disk.journal;
+    core->epoch = row->disk.epoch;
+    core->decision_sequence = row->disk.sequence;
+    core->refused = row->disk.refused;
+    core->refused_count = row->disk.refused_count;
+    (void)lockstep_agent_add_service(core, &service, true, sim_now(world));
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        *lockstep_agent_add_module(core, &row->disk.modules[i].name) = row->disk.modules[i];
+    }
+    for (uint32_t i = 0; i < row->disk.row_count; i++) {
+        if (row->disk.rows[i].row >= LOCKSTEP_DUTY_ROW_ABORTED) {
+            lockstep_agent_restore_ended(core, &row->disk.rows[i].order.operation,
+                                         row->disk.rows[i].row);
+        } else if (!lockstep_agent_restore(core, sim_now(world), &row->disk.rows[i].order,
+                                           row->disk.rows[i].row)) {
+            sim_fail(world, "n%u: more open operations in the journal than fit", node);
+        }
+    }
+    if (row->host) {
+        core->services[0].start = LOCKSTEP_TIME_NEVER; /* it outlived its agent, and will say so */
+        host_says_hello(world, node, sim_between(world, 5, 50));
+    }
+    sim_schedule(world, sim_between(world, 5, 100),
+                 &(struct sim_event){.type = SIM_LINK, .node = node});
+    sim_schedule(
+        world, sim_between(world, 1, world->settings.heartbeat),
+        &(struct sim_event){.type = SIM_HEARTBEAT, .node = node, .incarnation = row->incarnation});
+}
+
+void sim_node_kill(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    if (!row->running) {
+        return;
+    }
+    sim_note(world, "n%u is killed", node);
+    row->running = false;
+    sim_break_link(world, node);
+    sim_schedule(world, sim_between(world, 10, 2500),
+                 &(struct sim_event){.type = SIM_AGENT_START, .node = node});
+}
+
+/* ---- the host ------------------------------------------------------------------------------- */
+
+void sim_host_crash(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    if (!row->host) {
+        return;
+    }
+    sim_note(world, "host of n%u dies", node);
+    row->host = false;
+    memset(row->loaded, 0, sizeof(row->loaded));
+    if (row->running) {
+        struct lockstep_agent_actions actions;
+        lockstep_agent_host_lost(&row->core, sim_now(world), 0, &actions);
+        act(world, node, &actions);
+    }
+}
+
+/* A fragile version brings its host down a while after it began to run. */
+static void arm_fragile(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        if (sim_nature(world, &row->loaded[i].digest) == SIM_FRAGILE) {
+            sim_schedule(world, sim_between(world, 20, 1200),
+                         &(struct sim_event){.type = SIM_HOST_CRASH,
+                                             .node = node,
+                                             .incarnation = row->host_incarnation});
+        }
+    }
+}
+
+static void host_up(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    struct lockstep_live live[SIM_MODULES];
+    struct lockstep_agent_actions actions;
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        live[i] = (struct lockstep_live){sim_module(i), row->loaded[i].generation,
+                                         row->loaded[i].digest};
+    }
+    lockstep_agent_host_up(&row->core, sim_now(world), 0, live, SIM_MODULES, &actions);
+    act(world, node, &actions);
+}
+
+/* The agent starts a host, which boots from the agent's journal. */
+static void start_host(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    if (row->host) {
+        return;
+    }
+    row->host = true;
+    row->host_incarnation++;
+    sim_note(world, "host of n%u starts", node);
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        row->loaded[i] = row->disk.modules[i].current;
+    }
+    sim_check_loaded(world, node);
+    arm_fragile(world, node);
+    host_says_hello(world, node, sim_between(world, 5, 60));
+}
+
+static void publish(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
+{
+    struct sim_node *row = &world->nodes[node];
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        uint32_t module = sim_module_index(&order->items[i].module);
+        row->loaded[module] = (struct lockstep_version){order->items[i].generation,
+                                                        order->items[i].digest};
+    }
+    sim_check_loaded(world, node);
+    arm_fragile(world, node);
+}
+
+/* ---- work ----------------------------------------------------------------------------------- */
+
+static enum lockstep_no opinion(struct sim_world *world, const struct lockstep_prepare *order,
+                                enum lockstep_work work)
+{
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        enum sim_nature nature = sim_nature(world, &order->items[i].digest);
+        if (work == LOCKSTEP_WORK_PROBE && nature == SIM_BROKEN) {
+            return LOCKSTEP_NO_BADFILE;
+        }
+        if (work == LOCKSTEP_WORK_PROBE && nature == SIM_SHY && sim_chance(world, 40)) {
+            return LOCKSTEP_NO_SYMBOL;
+        }
+        if (work == LOCKSTEP_WORK_MIGRATE && nature == SIM_STUCK && sim_chance(world, 70)) {
+            return sim_chance(world, 50) ? LOCKSTEP_NO_DRAIN : LOCKSTEP_NO_STATE;
+        }
+    }
+    if (!world->calm && work <= LOCKSTEP_WORK_MAP && sim_chance(world, 3)) {
+        return LOCKSTEP_NO_STORAGE;
+    }
+    return LOCKSTEP_NO_UNSPECIFIED;
+}
+
+static bool has_state(const struct sim_world *world, const struct lockstep_prepare *order)
+{
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        enum sim_nature nature = sim_nature(world, &order->items[i].digest);
+        if (nature == SIM_STATEFUL || nature == SIM_STUCK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin_work(struct sim_world *world, uint32_t node,
+                       const struct lockstep_agent_action *action)
+{
+    const struct lockstep_prepare *order = &action->duty->order;
+    struct sim_event event = {.type = SIM_WORKED,
+                              .node = node,
+                              .incarnation = world->nodes[node].incarnation,
+                              .session = world->nodes[node].host_incarnation,
+                              .operation = order->operation,
+                              .work = action->work};
+    event.result.ticket = action->ticket;
+    event.result.no = opinion(world, order, action->work);
+    event.result.ok = event.result.no == LOCKSTEP_NO_UNSPECIFIED ||
+                      action->work == LOCKSTEP_WORK_PUBLISH;
+    event.result.stateful = has_state(world, order);
+    sim_schedule(world,
+                 sim_chance(world, 95) ? sim_between(world, 1, 30) : sim_between(world, 30, 900),
+                 &event);
+}
+
+static void work_done(struct sim_world *world, const struct sim_event *event)
+{
+    struct sim_node *row = &world->nodes[event->node];
+    const struct lockstep_duty *duty = lockstep_agent_duty(&row->core, &event->operation);
+    bool by_host = event->work >= LOCKSTEP_WORK_MAP;
+    struct lockstep_agent_actions actions;
+    if (by_host && (!row->host || row->host_incarnation != event->session)) {
+        return; /* the host is gone, and the core knows */
+    }
+    if (event->work == LOCKSTEP_WORK_PUBLISH && duty != NULL &&
+        duty->ticket == event->result.ticket) {
+        publish(world, event->node, &duty->order);
+    }
+    lockstep_agent_worked(&row->core, sim_now(world), &event->result, &actions);
+    act(world, event->node, &actions);
+}
+
+/* ---- the journal ---------------------------------------------------------------------------- */
+
+static void point(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
+{
+    struct sim_disk *disk = &world->nodes[node].disk;
+    sim_check_pointer(world, node, order);
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        struct lockstep_agent_module *module =
+            &disk->modules[sim_module_index(&order->items[i].module)];
+        struct lockstep_version current;
+        struct lockstep_version previous;
+        if (module->generation >= order->items[i].generation) {
+            sim_fail(world, "n%u: generation of %s falls from %llu to %llu", node,
+                     module->name.text, (unsigned long long)module->generation,
+                     (unsigned long long)order->items[i].generation);
+        }
+        lockstep_module_point(module, order, &order->items[i], &current, &previous);
+        module->generation = order->items[i].generation;
+        module->current = current;
+        module->previous = previous;
+    }
+}
+
+static void fall(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
+{
+    struct sim_node *row = &world->nodes[node];
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        uint32_t index = sim_module_index(&order->items[i].module);
+        struct lockstep_agent_module *module = &row->disk.modules[index];
+        module->current = module->previous;
+        module->previous = (struct lockstep_version){0};
+        row->disk.refused[row->disk.refused_count++] = order->items[i].digest;
+        row->strayed[index] = true;
+    }
+    row->core.refused_count = row->disk.refused_count;
+}
+
+static void write_row(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order,
+                      enum lockstep_duty_row row)
+{
+    struct sim_disk *disk = &world->nodes[node].disk;
+    uint32_t i = 0;
+    while (i < disk->row_count &&
+           !lockstep_id_equal(&disk->rows[i].order.operation, &order->operation)) {
+        i++;
+    }
+    if (i == SIM_ROWS) {
+        sim_fail(world, "n%u: the made-up journal is full", node);
+        return;
+    }
+    if (i == disk->row_count) {
+        disk->rows[i].order = *order;
+        disk->row_count++;
+    }
+    if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
+        point(world, node, order);
+    } else if (row == LOCKSTEP_DUTY_ROW_FELL) {
+        fall(world, node, order);
+    }
+    disk->rows[i].row = row;
+}
+
+/* The core waits for the row; a kill may come before it is written, or just after. */
+static void persist(struct sim_world *world, uint32_t node,
+                    const struct lockstep_agent_action *action)
+{
+    struct sim_node *row = &world->nodes[node];
+    bool vow = action->row == LOCKSTEP_DUTY_ROW_PREPARED;
+    struct sim_event event = {.type = SIM_NODE_WRITTEN,
+                              .node = node,
+                              .incarnation = row->incarnation,
+                              .operation = action->duty->order.operation,
+                              .row = action->row};
+    event.result.ok = world->calm || !vow || !sim_chance(world, 3);
+    if (!world->calm && sim_chance(world, 2)) {
+        sim_node_kill(world, node);
+        return;
+    }
+    if (event.result.ok) {
+        write_row(world, node, &action->duty->order, action->row);
+    }
+    if (!world->calm && sim_chance(world, 2)) {
+        sim_node_kill(world, node);
+        return;
+    }
+    sim_schedule(world, sim_between(world, 0, 5), &event);
+}
+
+/* ---- actions -------------------------------------------------------------------------------- */
+
+static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions)
+{
+    struct sim_node *row = &world->nodes[node];
+    struct lockstep_message message;
+    for (uint32_t i = 0; i < actions->count && row->running; i++) {
+        const struct lockstep_agent_action *action = &actions->list[i];
+        switch (action->type) {
+        case LOCKSTEP_AGENT_WORK:
+            begin_work(world, node, action);
+            break;
+        case LOCKSTEP_AGENT_PERSIST:
+            persist(world, node, action);
+            break;
+        case LOCKSTEP_AGENT_NOTE:
+            if (world->calm || !sim_chance(world, 5)) {
+                write_row(world, node, &action->duty->order, action->row);
+            } /* else it would have been written later, and is killed before */
+            else {
+                sim_node_kill(world, node);
+            }
+            break;
+        case LOCKSTEP_AGENT_EPOCH:
+            row->disk.epoch = row->core.epoch;
+            row->disk.sequence = row->core.decision_sequence;
+            break;
+        case LOCKSTEP_AGENT_SEND:
+            lockstep_agent_message(&row->core, action, &message);
+            sim_send(world, node, false, &message);
+            break;
+        case LOCKSTEP_AGENT_START:
+            start_host(world, node);
+            break;
+        case LOCKSTEP_AGENT_STRANGE:
+            sim_fail(world, "n%u: the coordinator contradicts itself", node);
+            break;
+        case LOCKSTEP_AGENT_DROP:
+        case LOCKSTEP_AGENT_RETIRE:
+        case LOCKSTEP_AGENT_ALARM:
+        case LOCKSTEP_AGENT_REPORT:
+            break;
+        }
+    }
+}
+
+void sim_node_receive(struct sim_world *world, uint32_t node,
+                      const struct lockstep_message *message)
+{
+    struct lockstep_agent *core = &world->nodes[node].core;
+    struct lockstep_agent_actions actions = {0};
+    switch ((unsigned)message->type) {
+    case LOCKSTEP_MESSAGE_WELCOME:
+        lockstep_agent_welcome(core, sim_now(world), &message->u.welcome, &actions);
+        break;
+    case LOCKSTEP_MESSAGE_PREPARE:
+    case LOCKSTEP_MESSAGE_DECISION:
+    case LOCKSTEP_MESSAGE_OUTCOME:
+    case LOCKSTEP_MESSAGE_FINAL:
+        lockstep_agent_receive(core, sim_now(world), message, &actions);
+        break;
+    default:
+        break;
+    }
+    act(world, node, &actions);
+}
+
+void sim_node_event(struct sim_world *world, const struct sim_event *event)
+{
+    struct sim_node *row = &world->nodes[event->node];
+    struct lockstep_agent_actions actions;
+    bool ours = row->running && row->incarnation == event->incarnation;
+    bool hosts = row->host && row->host_incarnation == event->incarnation;
+    switch ((unsigned)event->type) {
+    case SIM_NODE_WRITTEN:
+        if (ours) {
+            lockstep_agent_persisted(&row->core, sim_now(world), &event->operation,
+                                     event->result.ok, &actions);
+            act(world, event->node, &actions);
+        }
+        break;
+    case SIM_WORKED:
+        if (ours) {
+            work_done(world, event);
+        }
+        break;
+    case SIM_HOST_UP:
+        if (hosts && row->running) {
+            host_up(world, event->node);
+        }
+        break;
+    case SIM_HOST_CRASH:
+        if (hosts) {
+            sim_host_crash(world, event->node);
+        }
+        break;
+    case SIM_HEARTBEAT:
+        if (ours) {
+            sim_send(world, event->node, false,
+                     &(struct lockstep_message){.type = LOCKSTEP_MESSAGE_HEARTBEAT});
+            sim_schedule(world, world->settings.heartbeat, event);
+        }
+        break;
+    default:
+        UNREACHABLE("not an event of a node");
+    }
+}
+
+void sim_node_tick(struct sim_world *world, uint32_t node)
+{
+    struct lockstep_agent *core = &world->nodes[node].core;
+    if (lockstep_time_due(lockstep_agent_deadline(core), sim_now(world))) {
+        struct lockstep_agent_actions actions;
+        lockstep_agent_tick(core, sim_now(world), &actions);
+        act(world, node, &actions);
+    }
+}

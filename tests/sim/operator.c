@@ -1,0 +1,133 @@
+/* Somebody who asks for reloads, undoes them and changes their mind. */
+#include "tests/sim/world.h"
+
+#include <string.h>
+
+static void set_options(struct sim_world *world, struct lockstep_operation_options *options)
+{
+    const struct lockstep_defaults *settings = &world->settings;
+    options->on_failure = sim_chance(world, 95) ? LOCKSTEP_ON_FAILURE_ROLLBACK
+                                                : LOCKSTEP_ON_FAILURE_HOLD;
+    options->drain = LOCKSTEP_DRAIN_AUTO;
+    options->prepare_ms = settings->prepare;
+    options->fetch_ms = settings->fetch;
+    options->drain_timeout_ms = 200;
+    options->commit_deadline_ms = settings->commit_deadline;
+    options->soak_ms = sim_chance(world, 40) ? 0 : sim_between(world, 50, 1000);
+    options->window_ms = settings->rollback_window;
+    options->deadline_ms = settings->operation_deadline;
+    options->resend_first_ms = settings->decision_resend_first;
+    options->resend_last_ms = settings->decision_resend_last;
+}
+
+static void choose_items(struct sim_world *world, struct lockstep_request *request)
+{
+    uint32_t first = (uint32_t)sim_between(world, 0, SIM_MODULES - 1);
+    request->item_count = (uint32_t)sim_between(world, 1, 3);
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        uint32_t module = (first + i) % SIM_MODULES;
+        uint32_t version = world->next_version++;
+        if (sim_chance(world, 15)) {
+            version = (uint32_t)sim_between(world, 1, world->next_version - 1); /* seen before */
+        }
+        request->items[i].module = sim_module(module);
+        request->items[i].digest = sim_digest(module, version);
+    }
+}
+
+/* An undo goes from what most nodes run to what each of them recorded before. The coordinator knows
+ * that from its history; here the nodes' journals are asked. */
+static bool choose_undo(struct sim_world *world, struct lockstep_request *request,
+                        const uint32_t *selected, struct lockstep_digest *targets)
+{
+    uint32_t module = (uint32_t)sim_between(world, 0, SIM_MODULES - 1);
+    const struct lockstep_agent_module *first = &world->nodes[selected[0]].disk.modules[module];
+    request->kind = LOCKSTEP_KIND_UNDO;
+    request->item_count = 1;
+    request->items[0].module = sim_module(module);
+    request->items[0].leaving = first->current.digest;
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        const struct lockstep_agent_module *row = &world->nodes[selected[i]].disk.modules[module];
+        targets[i] = lockstep_digest_equal(&row->current.digest, &first->current.digest)
+                         ? row->previous.digest
+                         : row->current.digest;
+        if (lockstep_digest_is_zero(&targets[i])) {
+            return false; /* there is nothing to go back to */
+        }
+    }
+    request->targets = targets;
+    return true;
+}
+
+static void submit(struct sim_world *world)
+{
+    static const enum lockstep_strategy strategies[] = {
+        LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_QUORUM,
+        LOCKSTEP_STRATEGY_LOCAL};
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD};
+    struct lockstep_digest targets[SIM_NODES];
+    uint32_t selected[SIM_NODES];
+    uint32_t roster[SIM_NODES];
+    struct lockstep_plan plan = {.roster = roster};
+    struct lockstep_fleet_actions actions;
+    struct lockstep_operation *operation;
+    request.strategy = strategies[sim_between(world, 0, 3)];
+    request.offline = sim_chance(world, 80) ? LOCKSTEP_OFFLINE_FAIL : LOCKSTEP_OFFLINE_SKIP;
+    request.operation.bytes[0] = (uint8_t)(world->submitted + 1);
+    request.operation.bytes[1] = 1;
+    set_options(world, &request.options);
+    if (request.strategy == LOCKSTEP_STRATEGY_LOCAL) {
+        selected[request.selected_count++] = (uint32_t)sim_between(world, 0, world->node_count - 1);
+    } else {
+        while (request.selected_count < world->node_count) {
+            selected[request.selected_count] = request.selected_count;
+            request.selected_count++;
+        }
+    }
+    request.selected = selected;
+    if (sim_chance(world, 15)) {
+        if (!choose_undo(world, &request, selected, targets)) {
+            return;
+        }
+    } else {
+        choose_items(world, &request);
+    }
+    lockstep_fleet_plan(fleet, &request, &plan);
+    sim_note(world, "operator: %s %s of %u items: %s", lockstep_kind_text(request.kind),
+             lockstep_strategy_text(request.strategy), request.item_count,
+             lockstep_admission_name(plan.admission));
+    if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
+        operation = sim_operation_new();
+        world->submitted++;
+        lockstep_fleet_open(fleet, sim_now(world), &request, &plan, operation, &actions);
+        sim_coordinator_act(world, &actions);
+    }
+}
+
+static void abort_one(struct sim_world *world)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        if (operation != NULL && lockstep_operation_holds_lock(operation)) {
+            struct lockstep_fleet_actions actions;
+            sim_note(world, "operator: abort op %02x", operation->id.bytes[0]);
+            lockstep_fleet_abort(fleet, sim_now(world), operation, &actions);
+            sim_coordinator_act(world, &actions);
+            return;
+        }
+    }
+}
+
+void sim_operator(struct sim_world *world)
+{
+    if (!world->coordinator.running || world->submitted >= SIM_OPERATIONS / 2 - 2) {
+        return;
+    }
+    if (sim_chance(world, 5)) {
+        abort_one(world);
+    } else {
+        submit(world);
+    }
+}

@@ -1,0 +1,202 @@
+/*
+ * A whole fleet in one process: the cores of coordinator and agents as they run in the daemons,
+ * over a network, disks, hosts and a clock that are made up and misbehave by a seed. One seed is
+ * one history; the same seed is the same history.
+ *
+ * The network loses, repeats, delays and reorders messages and breaks links; coordinator, agents
+ * and hosts are killed at any action, before and after a row is written; modules refuse, crash or
+ * will not migrate. Then everything heals, and the fleet must come to rest in a state that the
+ * journal explains (check.c).
+ */
+#ifndef LOCKSTEP_TESTS_SIM_WORLD_H
+#define LOCKSTEP_TESTS_SIM_WORLD_H
+
+#include "agent/core/agent.h"
+#include "common/base/rng.h"
+#include "coordinator/core/admission.h"
+#include "coordinator/core/fleet.h"
+
+#define SIM_NODES      7
+#define SIM_MODULES    4
+#define SIM_OPERATIONS 96 /* of one history */
+#define SIM_ROWS       256
+#define SIM_CHAOS_MS   20000
+#define SIM_CALM_MS    60000
+#define SIM_SERVICE    0
+
+/* What a version does, drawn from the seed. */
+enum sim_nature {
+    SIM_GOOD,
+    SIM_STATEFUL,
+    SIM_SHY,     /* some nodes refuse it */
+    SIM_BROKEN,  /* every node refuses it */
+    SIM_FRAGILE, /* the host crashes a while after it runs it */
+    SIM_STUCK,   /* migration often fails */
+};
+
+enum sim_event_type {
+    SIM_DELIVER,      /* a message to a node, or to the coordinator */
+    SIM_WRITTEN,      /* a row of the coordinator is durable */
+    SIM_NODE_WRITTEN, /* a row of an agent is durable */
+    SIM_WORKED,
+    SIM_HOST_UP,
+    SIM_HOST_CRASH,
+    SIM_LINK,
+    SIM_AGENT_START,
+    SIM_COORDINATOR_START,
+    SIM_HEARTBEAT,
+    SIM_FAULT,
+    SIM_OPERATOR,
+    SIM_CALM,
+};
+
+struct sim_event {
+    uint64_t at;
+    uint64_t order; /* ties break in the order of scheduling */
+    enum sim_event_type type;
+    uint32_t node;        /* SIM_NODES: the coordinator */
+    uint32_t incarnation; /* of whom it is for: a dead one's events are void */
+    uint32_t session;     /* of DELIVER */
+    struct lockstep_message *message;
+    struct lockstep_id operation;
+    enum lockstep_duty_row row;
+    struct lockstep_work_result result;
+    enum lockstep_work work;
+};
+
+/* An agent's journal. */
+struct sim_disk {
+    struct lockstep_agent_module modules[SIM_MODULES];
+    uint32_t row_count;
+    struct {
+        struct lockstep_prepare order;
+        enum lockstep_duty_row row;
+    } rows[SIM_ROWS];
+    uint32_t refused_count;
+    struct lockstep_digest refused[SIM_ROWS];
+    uint64_t epoch;
+    uint64_t sequence;
+    struct lockstep_id journal;
+};
+
+struct sim_node {
+    bool running;
+    uint32_t incarnation;
+    struct lockstep_agent core;
+    struct lockstep_agent_module modules[SIM_MODULES];
+    struct sim_disk disk;
+    bool host;
+    uint32_t host_incarnation;
+    struct lockstep_version loaded[SIM_MODULES];
+    bool linked;
+    bool cut; /* the network keeps it away */
+    uint32_t session;
+    bool strayed[SIM_MODULES]; /* it has fallen back by itself */
+};
+
+/* The coordinator's journal: the newest row of each operation, with its parts as written then. */
+struct sim_record {
+    struct lockstep_operation operation;
+    struct lockstep_part parts[SIM_NODES];
+    struct lockstep_digest starts[SIM_NODES * LOCKSTEP_ITEMS_MAX];
+    enum lockstep_row row;
+    uint32_t committed_at; /* decision order; zero: not committed */
+};
+
+struct sim_coordinator {
+    bool running;
+    uint32_t incarnation;
+    struct lockstep_fleet fleet;
+    struct lockstep_node nodes[SIM_NODES];
+    struct lockstep_module modules[SIM_MODULES];
+    struct lockstep_live live[SIM_NODES][SIM_MODULES];
+    /* durable */
+    uint64_t epoch;
+    uint64_t sequence;
+    uint64_t generations[SIM_MODULES];
+    struct lockstep_id journals[SIM_NODES];
+    uint32_t record_count;
+    struct sim_record records[SIM_OPERATIONS];
+};
+
+struct sim_world {
+    struct lockstep_rng rng;
+    uint64_t seed;
+    uint64_t now;
+    uint64_t order;
+    bool calm;
+    bool trace;
+    uint64_t hash; /* of everything that happened: equal seeds, equal hashes */
+    uint32_t node_count;
+    uint32_t next_version;
+    struct lockstep_defaults settings;
+    struct sim_event *heap;
+    uint32_t heap_count;
+    uint32_t heap_max;
+    struct sim_coordinator coordinator;
+    struct sim_node nodes[SIM_NODES];
+    uint32_t submitted;
+    uint32_t results[6]; /* operations by result */
+    char failure[512];   /* empty: nothing is wrong */
+};
+
+/* Makes the world of SEED; free with sim_world_free(). */
+struct sim_world *sim_world_new(uint64_t seed, bool trace);
+struct sim_world *sim_world_free(struct sim_world *world);
+/* Runs its history. False: `failure` says what is wrong. */
+bool sim_world_run(struct sim_world *world);
+
+/* ---- between the files ---------------------------------------------------------------------- */
+
+struct lockstep_time sim_now(const struct sim_world *world);
+void sim_schedule(struct sim_world *world, uint64_t delay_ms, const struct sim_event *event);
+/* Notes what happens: into the hash, and to standard output when tracing. */
+void sim_note(struct sim_world *world, const char *format, ...) LOCKSTEP_PRINTF(2, 3);
+/* Something is wrong; the first failure stands. */
+void sim_fail(struct sim_world *world, const char *format, ...) LOCKSTEP_PRINTF(2, 3);
+bool sim_chance(struct sim_world *world, uint32_t percent);
+uint64_t sim_between(struct sim_world *world, uint64_t least, uint64_t most);
+/* Sends a message over the link of NODE, to it or from it. Frees nothing of the caller's. */
+void sim_send(struct sim_world *world, uint32_t node, bool to_node,
+              const struct lockstep_message *message);
+void sim_break_link(struct sim_world *world, uint32_t node);
+
+struct lockstep_digest sim_digest(uint32_t module, uint32_t version);
+uint32_t sim_version(const struct lockstep_digest *digest);
+enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_digest *digest);
+struct lockstep_name sim_module(uint32_t index);
+uint32_t sim_module_index(const struct lockstep_name *name);
+
+void sim_node_init(struct sim_world *world, uint32_t node);
+void sim_node_start(struct sim_world *world, uint32_t node);
+void sim_node_kill(struct sim_world *world, uint32_t node);
+void sim_node_receive(struct sim_world *world, uint32_t node,
+                      const struct lockstep_message *message);
+void sim_node_event(struct sim_world *world, const struct sim_event *event);
+void sim_node_tick(struct sim_world *world, uint32_t node);
+void sim_host_crash(struct sim_world *world, uint32_t node);
+
+void sim_coordinator_start(struct sim_world *world);
+void sim_coordinator_kill(struct sim_world *world);
+void sim_coordinator_link(struct sim_world *world, uint32_t node);
+void sim_coordinator_receive(struct sim_world *world, uint32_t node,
+                             const struct lockstep_message *message);
+void sim_coordinator_written(struct sim_world *world, const struct sim_event *event);
+void sim_coordinator_tick(struct sim_world *world);
+void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions);
+struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id *operation);
+/* The operation's memory, with room for every node; and its compensation's. */
+struct lockstep_operation *sim_operation_new(void);
+void sim_operation_free(struct lockstep_operation *operation);
+
+/* The operator asks for something. */
+void sim_operator(struct sim_world *world);
+
+/* Invariants. */
+void sim_check_loaded(struct sim_world *world, uint32_t node);
+void sim_check_commit(struct sim_world *world, const struct sim_record *record);
+void sim_check_pointer(struct sim_world *world, uint32_t node,
+                       const struct lockstep_prepare *order);
+void sim_check_rest(struct sim_world *world);
+
+#endif
