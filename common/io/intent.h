@@ -20,6 +20,7 @@
 #include "common/io/text.h"
 #include "common/tbl/words.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct lockstep_intent {
     enum lockstep_on_failure on_failure;
     struct lockstep_digest roster; /* lockstep_roster_digest of the names in scope */
     uint32_t roster_size;
+    bool no_smoke;       /* smoke tests may be left out */
     uint64_t plan_index; /* of the coordinator's journal, that the plan was made from */
     uint64_t not_after_unix_ms;
     uint32_t item_count; /* sorted by module, no repeats; at least one */

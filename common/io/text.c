@@ -86,7 +86,12 @@ enum lockstep_err lockstep_text_format(const struct lockstep_text_schema *schema
     };
     ASSERT(size > 0);
     for (size_t i = 0; i < schema->field_count; i++) {
-        schema->fields[i].write(object, &writer);
+        const struct lockstep_text_field *field = &schema->fields[i];
+        size_t before = writer.length;
+        field->write(field, object, &writer);
+        if (field->required && writer.length == before && !writer.full) {
+            return LOCKSTEP_FAIL(err, INVALID, "the %s has no '%s'", schema->noun, field->key);
+        }
     }
     if (writer.full) {
         return LOCKSTEP_FAIL(err, LIMIT, "the %s is longer than %zu bytes", schema->noun,
@@ -133,7 +138,7 @@ static enum lockstep_err take_field(struct reader *reader, const char *key, cons
                              reader->line, key);
     }
     reader->seen |= 1U << (unsigned)(field - reader->schema->fields);
-    if (!field->read(reader->object, rest, value)) {
+    if (!field->read(field, reader->object, rest, value)) {
         return LOCKSTEP_FAIL(err, INVALID, "%s line %u: '%.40s' must be %s", noun, reader->line,
                              key, field->wants);
     }
@@ -225,6 +230,134 @@ enum lockstep_err lockstep_text_parse(const struct lockstep_text_schema *schema,
     }
     LOCKSTEP_TRY(check_complete(&reader, err));
     return check_canonical(&reader, text, length, copy, err);
+}
+
+static void *member(const struct lockstep_text_field *field, void *object)
+{
+    return (uint8_t *)object + field->offset;
+}
+
+static const void *const_member(const struct lockstep_text_field *field, const void *object)
+{
+    return (const uint8_t *)object + field->offset;
+}
+
+bool lockstep_text_read_number(const struct lockstep_text_field *field, void *object,
+                               const char *rest, const char *value)
+{
+    uint64_t number = 0;
+    uint32_t small;
+    (void)rest;
+    if (!lockstep_text_u64(value, &number) || number == 0) {
+        return false;
+    }
+    if (field->size == sizeof(number)) {
+        memcpy(member(field, object), &number, sizeof(number));
+        return true;
+    }
+    small = (uint32_t)number;
+    memcpy(member(field, object), &small, sizeof(small));
+    return small == number;
+}
+
+void lockstep_text_write_number(const struct lockstep_text_field *field, const void *object,
+                                struct lockstep_text_writer *writer)
+{
+    uint64_t number = 0;
+    uint32_t small = 0;
+    if (field->size == sizeof(number)) {
+        memcpy(&number, const_member(field, object), sizeof(number));
+    } else {
+        memcpy(&small, const_member(field, object), sizeof(small));
+        number = small;
+    }
+    if (number != 0) {
+        lockstep_text_put(writer, field->key, "", "%llu", (unsigned long long)number);
+    }
+}
+
+bool lockstep_text_read_name(const struct lockstep_text_field *field, void *object,
+                             const char *rest, const char *value)
+{
+    (void)rest;
+    return lockstep_name_parse(value, member(field, object));
+}
+
+void lockstep_text_write_name(const struct lockstep_text_field *field, const void *object,
+                              struct lockstep_text_writer *writer)
+{
+    const struct lockstep_name *name = const_member(field, object);
+    if (lockstep_name_valid(name->text, strnlen(name->text, sizeof(name->text)))) {
+        lockstep_text_put(writer, field->key, "", "%s", name->text);
+    }
+}
+
+bool lockstep_text_read_id(const struct lockstep_text_field *field, void *object, const char *rest,
+                           const char *value)
+{
+    (void)rest;
+    return lockstep_id_parse(value, member(field, object)) &&
+           !lockstep_id_is_zero(const_member(field, object));
+}
+
+void lockstep_text_write_id(const struct lockstep_text_field *field, const void *object,
+                            struct lockstep_text_writer *writer)
+{
+    char text[LOCKSTEP_ID_TEXT];
+    if (!lockstep_id_is_zero(const_member(field, object))) {
+        lockstep_id_format(const_member(field, object), text);
+        lockstep_text_put(writer, field->key, "", "%s", text);
+    }
+}
+
+bool lockstep_text_read_digest(const struct lockstep_text_field *field, void *object,
+                               const char *rest, const char *value)
+{
+    (void)rest;
+    return lockstep_digest_parse(value, member(field, object)) &&
+           !lockstep_digest_is_zero(const_member(field, object));
+}
+
+void lockstep_text_write_digest(const struct lockstep_text_field *field, const void *object,
+                                struct lockstep_text_writer *writer)
+{
+    char text[LOCKSTEP_DIGEST_TEXT];
+    if (!lockstep_digest_is_zero(const_member(field, object))) {
+        lockstep_digest_format(const_member(field, object), text);
+        lockstep_text_put(writer, field->key, "", "%s", text);
+    }
+}
+
+bool lockstep_text_read_word(const struct lockstep_text_field *field, void *object,
+                             const char *rest, const char *value)
+{
+    (void)rest;
+    return lockstep_text_word(value, member(field, object), field->size);
+}
+
+void lockstep_text_write_word(const struct lockstep_text_field *field, const void *object,
+                              struct lockstep_text_writer *writer)
+{
+    const char *word = const_member(field, object);
+    if (word[0] != '\0') {
+        lockstep_text_put(writer, field->key, "", "%s", word);
+    }
+}
+
+bool lockstep_text_read_format(const struct lockstep_text_field *field, void *object,
+                               const char *rest, const char *value)
+{
+    (void)field;
+    (void)object;
+    (void)rest;
+    return strcmp(value, "1") == 0;
+}
+
+void lockstep_text_write_format(const struct lockstep_text_field *field, const void *object,
+                                struct lockstep_text_writer *writer)
+{
+    (void)object;
+    lockstep_text_put(writer, field->key, "", "1");
 }
 
 bool lockstep_text_u64(const char *text, uint64_t *ret_number)

@@ -47,11 +47,15 @@ struct lockstep_text_writer {
 void lockstep_text_put(struct lockstep_text_writer *writer, const char *key, const char *rest,
                        const char *format, ...) LOCKSTEP_PRINTF(4, 5);
 
+struct lockstep_text_field;
+
 /* Reads VALUE (NUL-terminated, never empty) into OBJECT; REST is what follows a family's key, else
  * "". False if it is malformed or one too many. */
-typedef bool lockstep_text_read_fn(void *object, const char *rest, const char *value);
+typedef bool lockstep_text_read_fn(const struct lockstep_text_field *field, void *object,
+                                   const char *rest, const char *value);
 /* Writes the field's lines, none if it is absent. */
-typedef void lockstep_text_write_fn(const void *object, struct lockstep_text_writer *writer);
+typedef void lockstep_text_write_fn(const struct lockstep_text_field *field, const void *object,
+                                    struct lockstep_text_writer *writer);
 
 struct lockstep_text_field {
     const char *key;
@@ -59,7 +63,43 @@ struct lockstep_text_field {
     const char *wants; /* for the message: "a number", "64 hexadecimal digits" */
     lockstep_text_read_fn *read;
     lockstep_text_write_fn *write;
+    size_t offset; /* of the member, for the kinds below */
+    size_t size;
 };
+
+/* A field that is one MEMBER of TYPE and of a kind below. */
+#define LOCKSTEP_TEXT_FIELD(type, member, key, required, kind)                                 \
+    {                                                                                          \
+        (key), (required), LOCKSTEP_TEXT_WANTS_##kind, lockstep_text_read_##kind,              \
+            lockstep_text_write_##kind, offsetof(type, member), sizeof(((type *)NULL)->member) \
+    }
+
+/* uint64_t or uint32_t; 0 is absent. */
+#define LOCKSTEP_TEXT_WANTS_number "a number from 1"
+lockstep_text_read_fn lockstep_text_read_number;
+lockstep_text_write_fn lockstep_text_write_number;
+/* A name, an id, a digest; empty or zeros are absent. */
+#define LOCKSTEP_TEXT_WANTS_name "a name"
+lockstep_text_read_fn lockstep_text_read_name;
+lockstep_text_write_fn lockstep_text_write_name;
+#define LOCKSTEP_TEXT_WANTS_id "an id of 26 characters"
+lockstep_text_read_fn lockstep_text_read_id;
+lockstep_text_write_fn lockstep_text_write_id;
+#define LOCKSTEP_TEXT_WANTS_digest "64 hexadecimal digits, not all zero"
+lockstep_text_read_fn lockstep_text_read_digest;
+lockstep_text_write_fn lockstep_text_write_digest;
+/* An array of char; empty is absent. A word has neither space nor comma. */
+#define LOCKSTEP_TEXT_WANTS_word "one word, not too long"
+lockstep_text_read_fn lockstep_text_read_word;
+lockstep_text_write_fn lockstep_text_write_word;
+/* No member: the format of the document, always 1. */
+#define LOCKSTEP_TEXT_FORMAT(key)                                                \
+    {                                                                            \
+        (key), true, "1, the only format known here", lockstep_text_read_format, \
+            lockstep_text_write_format, 0, 0                                     \
+    }
+lockstep_text_read_fn lockstep_text_read_format;
+lockstep_text_write_fn lockstep_text_write_format;
 
 /* Fields stand in the order of their keys. */
 struct lockstep_text_schema {
@@ -74,8 +114,8 @@ struct lockstep_text_schema {
 enum lockstep_err lockstep_text_parse(const struct lockstep_text_schema *schema, const char *text,
                                       size_t length, void *object,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Writes OBJECT and a NUL behind it. INVALID if its lists are not in order, LIMIT if the text is
- * longer than the schema allows or SIZE - 1. */
+/* Writes OBJECT and a NUL behind it. INVALID if a required field is absent or a list is not in
+ * order, LIMIT if the text is longer than the schema allows or SIZE - 1. */
 enum lockstep_err lockstep_text_format(const struct lockstep_text_schema *schema,
                                        const void *object, char *ret_text, size_t size,
                                        size_t *ret_length,
