@@ -1,0 +1,116 @@
+#include "agent/core/duty.h"
+#include "common/base/attr.h"
+#include "tests/support/cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void the_matrix_has_no_hole(void **state)
+{
+    (void)state;
+    for (unsigned s = LOCKSTEP_DUTY_ADMITTING; s < LOCKSTEP_DUTY_STATE_COUNT; s++) {
+        for (unsigned e = 0; e < LOCKSTEP_DUTY_EVENT_COUNT; e++) {
+            const char *cell = lockstep_duty_cell(s, e);
+            if (cell == NULL || cell[0] == '\0') {
+                fail_msg("%s x %s is a hole", lockstep_duty_state_name(s),
+                         lockstep_duty_event_name(e));
+            }
+        }
+    }
+}
+
+/* ---- may an order be taken? ----------------------------------------------------------------- */
+
+/* Versions are one byte; the module is at generation 5, runs 2 and ran 1 before. */
+struct order {
+    const char *name;
+    enum lockstep_kind kind;
+    uint64_t generation;
+    uint8_t wanted;
+    uint8_t leaving;
+    uint8_t refused;
+    enum lockstep_no no;
+};
+
+static const struct order orders[] = {
+    {"a new version", LOCKSTEP_KIND_RELOAD, 6, 3, 0, 0, LOCKSTEP_NO_UNSPECIFIED},
+    {"what runs already", LOCKSTEP_KIND_RELOAD, 6, 2, 0, 0, LOCKSTEP_NO_UNSPECIFIED},
+    {"an old order, repeated", LOCKSTEP_KIND_RELOAD, 5, 3, 0, 0, LOCKSTEP_NO_STALE_GENERATION},
+    {"an older order", LOCKSTEP_KIND_RELOAD, 1, 3, 0, 0, LOCKSTEP_NO_STALE_GENERATION},
+    {"a quarantined version", LOCKSTEP_KIND_RELOAD, 6, 3, 0, 3, LOCKSTEP_NO_QUARANTINED},
+    {"back to the version before", LOCKSTEP_KIND_UNDO, 6, 1, 2, 0, LOCKSTEP_NO_UNSPECIFIED},
+    {"back to a version never recorded", LOCKSTEP_KIND_UNDO, 6, 7, 2, 0, LOCKSTEP_NO_NO_PREVIOUS},
+    {"back from a version that does not run", LOCKSTEP_KIND_UNDO, 6, 1, 9, 0,
+     LOCKSTEP_NO_NO_PREVIOUS},
+    {"back where it is already", LOCKSTEP_KIND_COMPENSATION, 6, 2, 9, 0, LOCKSTEP_NO_UNSPECIFIED},
+    {"back to a quarantined version", LOCKSTEP_KIND_COMPENSATION, 6, 1, 2, 1,
+     LOCKSTEP_NO_QUARANTINED},
+};
+
+static struct lockstep_digest digest(uint8_t version)
+{
+    return (struct lockstep_digest){{version}};
+}
+
+static void check_order(void **state)
+{
+    const struct order *row = *state;
+    struct lockstep_agent_module module = {
+        .name = {"pay"}, .generation = 5, .current = {5, digest(2)}, .previous = {3, digest(1)}};
+    struct lockstep_agent *agent = calloc(1, sizeof(*agent));
+    struct lockstep_prepare order = {.kind = row->kind};
+    struct lockstep_item item = {.module = {"pay"},
+                                 .generation = row->generation,
+                                 .digest = digest(row->wanted),
+                                 .leaving = digest(row->leaving)};
+    struct lockstep_digest refused = digest(row->refused);
+    assert_non_null(agent);
+    agent->modules = &module;
+    agent->module_count = 1;
+    agent->refused = &refused;
+    agent->refused_count = row->refused != 0 ? 1 : 0;
+    assert_string_equal(lockstep_no_name(lockstep_module_refusal(agent, &order, &item)),
+                        lockstep_no_name(row->no));
+    free(agent);
+}
+
+/* ---- where pointers go ---------------------------------------------------------------------- */
+
+struct pointing {
+    const char *name;
+    enum lockstep_kind kind;
+    bool again;
+    uint8_t wanted;
+    uint8_t previous; /* afterwards; 0: none */
+};
+
+static const struct pointing pointings[] = {
+    {"a reload keeps what ran", LOCKSTEP_KIND_RELOAD, false, 3, 2},
+    {"the same bytes leave the previous alone", LOCKSTEP_KIND_RELOAD, false, 2, 1},
+    {"the same bytes, again", LOCKSTEP_KIND_RELOAD, true, 2, 2},
+    {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 1, 0},
+};
+
+static void check_pointing(void **state)
+{
+    const struct pointing *row = *state;
+    struct lockstep_agent_module module = {
+        .name = {"pay"}, .generation = 5, .current = {5, digest(2)}, .previous = {3, digest(1)}};
+    struct lockstep_prepare order = {.kind = row->kind, .again = row->again};
+    struct lockstep_item item = {.generation = 6, .digest = digest(row->wanted)};
+    struct lockstep_version current;
+    struct lockstep_version previous;
+    lockstep_module_point(&module, &order, &item, &current, &previous);
+    assert_int_equal(current.generation, 6);
+    assert_int_equal(current.digest.bytes[0], row->wanted);
+    assert_int_equal(previous.digest.bytes[0], row->previous);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
+    int failed = cmocka_run_group_tests_name("duty", tests, NULL, NULL);
+    failed += LOCKSTEP_RUN_TABLE("orders", orders, check_order);
+    failed += LOCKSTEP_RUN_TABLE("pointers", pointings, check_pointing);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,196 @@
+#include "coordinator/core/admission.h"
+#include "tests/support/cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nodes as letters: R ready and carries the module, r ready without it, A absent with it, x no
+ * member. */
+struct row {
+    const char *name;
+    enum lockstep_strategy strategy;
+    enum lockstep_offline offline;
+    const char *nodes;
+    uint32_t quorum;
+    bool install;
+    bool quarantined;
+    bool held;
+    bool read_only;
+    bool twice;
+    enum lockstep_admission admission;
+    uint32_t n;
+    uint32_t need;
+};
+
+#define ALL    LOCKSTEP_STRATEGY_SYNC_ALL
+#define QUORUM LOCKSTEP_STRATEGY_QUORUM
+#define LOCAL  LOCKSTEP_STRATEGY_LOCAL
+#define FAIL   LOCKSTEP_OFFLINE_FAIL
+#define SKIP   LOCKSTEP_OFFLINE_SKIP
+#define A(x)   LOCKSTEP_ADMISSION_##x
+
+static const struct row rows[] = {
+    {.name = "all well", ALL, FAIL, "RRR", .admission = A(ADMITTED), .n = 3, .need = 3},
+    {.name = "absence never makes N smaller",
+     ALL,
+     FAIL,
+     "RRA",
+     .admission = A(ABSENT),
+     .n = 3,
+     .need = 3},
+    {.name = "skipping is deliberate",
+     ALL,
+     SKIP,
+     "RRA",
+     .admission = A(ADMITTED),
+     .n = 3,
+     .need = 2},
+    {.name = "nobody there to skip to", ALL, SKIP, "AAA", .admission = A(ABSENT), .n = 3},
+    {.name = "a majority of the members",
+     QUORUM,
+     FAIL,
+     "RRRAA",
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 3},
+    {.name = "not a majority of the connected",
+     QUORUM,
+     FAIL,
+     "RRAAA",
+     .admission = A(ABSENT),
+     .n = 5,
+     .need = 3},
+    {.name = "two of four never act",
+     QUORUM,
+     FAIL,
+     "RRAA",
+     .admission = A(ABSENT),
+     .n = 4,
+     .need = 3},
+    {.name = "a quorum may be raised",
+     QUORUM,
+     FAIL,
+     "RRRRA",
+     .quorum = 5,
+     .admission = A(ABSENT),
+     .n = 5,
+     .need = 5},
+    {.name = "a quorum may not be lowered",
+     QUORUM,
+     FAIL,
+     "RRRRA",
+     .quorum = 1,
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 3},
+    {.name = "local is one node", LOCAL, FAIL, "RR", .admission = A(NOT_ONE), .n = 2, .need = 2},
+    {.name = "strangers do not count",
+     ALL,
+     FAIL,
+     "RxR",
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
+    {.name = "nobody carries it", ALL, FAIL, "rr", .admission = A(NO_NODES)},
+    {.name = "unless it is installed",
+     ALL,
+     FAIL,
+     "rr",
+     .install = true,
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
+    {.name = "who does not carry it is left out",
+     ALL,
+     FAIL,
+     "RrR",
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
+    {.name = "quarantined",
+     ALL,
+     FAIL,
+     "RR",
+     .quarantined = true,
+     .admission = A(QUARANTINED),
+     .n = 2,
+     .need = 2},
+    {.name = "held by another",
+     ALL,
+     FAIL,
+     "RR",
+     .held = true,
+     .admission = A(HELD),
+     .n = 2,
+     .need = 2},
+    {.name = "a restored journal decides nothing",
+     ALL,
+     FAIL,
+     "RR",
+     .read_only = true,
+     .admission = A(READ_ONLY),
+     .n = 2,
+     .need = 2},
+    {.name = "named twice", ALL, FAIL, "RR", .twice = true, .admission = A(DUPLICATE)},
+};
+
+static void check(void **state)
+{
+    const struct row *row = *state;
+    static const struct lockstep_live carried = {
+        .module = {"pay"}, .generation = 1, .digest = {{1}}};
+    struct lockstep_fleet *fleet = calloc(1, sizeof(*fleet));
+    struct lockstep_operation *holder = calloc(1, sizeof(*holder));
+    struct lockstep_node nodes[8];
+    struct lockstep_defaults settings;
+    struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD, .strategy = row->strategy};
+    uint32_t selected[8];
+    uint32_t roster[8];
+    struct lockstep_plan plan = {.roster = roster};
+    memset(nodes, 0, sizeof(nodes));
+    assert_non_null(fleet);
+    assert_non_null(holder);
+    lockstep_defaults_init(&settings);
+    fleet->nodes = nodes;
+    fleet->node_count = (uint32_t)strlen(row->nodes);
+    lockstep_fleet_init(fleet, &settings, 1, 0, (struct lockstep_time){1});
+    for (uint32_t i = 0; i < fleet->node_count; i++) {
+        bool carries = row->nodes[i] == 'R' || row->nodes[i] == 'A';
+        nodes[i].member = row->nodes[i] != 'x';
+        nodes[i].ready = row->nodes[i] == 'R' || row->nodes[i] == 'r';
+        nodes[i].live = carries ? &carried : NULL;
+        nodes[i].live_count = carries ? 1 : 0;
+        selected[i] = i;
+    }
+    fleet->read_only = row->read_only;
+    if (row->held) {
+        holder->state = LOCKSTEP_OPERATION_PREPARING;
+        holder->item_count = 1;
+        holder->items[0].module = carried.module;
+        fleet->operations[3] = holder;
+    }
+    request.offline = row->offline;
+    request.quorum = row->quorum;
+    request.install = row->install;
+    request.item_count = row->twice ? 2 : 1;
+    for (uint32_t i = 0; i < request.item_count; i++) {
+        request.items[i].module = carried.module;
+        request.items[i].digest.bytes[0] = 2;
+        request.items[i].quarantined = row->quarantined;
+    }
+    request.selected = selected;
+    request.selected_count = fleet->node_count;
+    lockstep_fleet_plan(fleet, &request, &plan);
+    assert_string_equal(lockstep_admission_name(plan.admission),
+                        lockstep_admission_name(row->admission));
+    assert_int_equal(plan.n, row->n);
+    assert_int_equal(plan.need, row->need);
+    assert_true((plan.holder != NULL) == row->held);
+    free(holder);
+    free(fleet);
+}
+
+int main(void)
+{
+    return LOCKSTEP_RUN_TABLE("admission", rows, check) == 0 ? 0 : 1;
+}

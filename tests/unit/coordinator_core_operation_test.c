@@ -1,0 +1,102 @@
+#include "common/base/attr.h"
+#include "coordinator/core/judge.h"
+#include "coordinator/core/operation.h"
+#include "tests/support/cmocka.h"
+
+#include <string.h>
+
+/* Every state meets every event in a cell with a name, and a name says what kind of cell it is. */
+static void the_matrix_has_no_hole(void **state)
+{
+    (void)state;
+    for (unsigned s = LOCKSTEP_OPERATION_OPENING; s < LOCKSTEP_OPERATION_STATE_COUNT; s++) {
+        for (unsigned e = 0; e < LOCKSTEP_EVENT_COUNT; e++) {
+            const char *cell = lockstep_operation_cell(s, e);
+            if (cell == NULL || cell[0] == '\0') {
+                fail_msg("%s x %s is a hole", lockstep_operation_state_name(s),
+                         lockstep_operation_event_name(e));
+            }
+        }
+    }
+}
+
+/* ---- judging votes -------------------------------------------------------------------------- */
+
+/* Parts as letters: y prepared, n refused by the node, i refused for integrity, c contacted,
+ * a absent, l lost. */
+struct votes {
+    const char *name;
+    enum lockstep_kind kind;
+    const char *parts;
+    uint32_t need;
+    uint32_t max_fail;
+    bool deadline;
+    enum lockstep_verdict verdict;
+};
+
+#define RELOAD LOCKSTEP_KIND_RELOAD
+#define BACK   LOCKSTEP_KIND_COMPENSATION
+#define WAIT   LOCKSTEP_VERDICT_WAIT
+#define COMMIT LOCKSTEP_VERDICT_COMMIT
+#define ABORT  LOCKSTEP_VERDICT_ABORT
+
+static const struct votes votes[] = {
+    {"sync_all: all yes", RELOAD, "yyy", 3, 0, false, COMMIT},
+    {"sync_all: one is still out", RELOAD, "yyc", 3, 0, false, WAIT},
+    {"sync_all: time turns nothing into a yes", RELOAD, "yyc", 3, 0, true, ABORT},
+    {"sync_all: one no", RELOAD, "yyn", 3, 0, false, ABORT},
+    {"sync_all: one no, others still out", RELOAD, "ncc", 3, 0, false, ABORT},
+    {"sync_all: one lost", RELOAD, "yyl", 3, 0, false, ABORT},
+    {"sync_all: the skipped do not count", RELOAD, "yya", 2, 0, false, COMMIT},
+    {"quorum: waits for who is reachable", RELOAD, "yyyc", 3, 1, false, WAIT},
+    {"quorum: at the deadline a majority is enough", RELOAD, "yyyc", 3, 1, true, COMMIT},
+    {"quorum: a minority no is borne", RELOAD, "yyyn", 3, 1, false, COMMIT},
+    {"quorum: the next no trips", RELOAD, "yynn", 3, 1, false, ABORT},
+    {"quorum: integrity vetoes", RELOAD, "yyyi", 3, 1, false, ABORT},
+    {"quorum: two of four never act", RELOAD, "yyaa", 3, 1, true, ABORT},
+    {"quorum: the majority cannot be reached any more", RELOAD, "yccll", 4, 1, false, ABORT},
+    {"going back: waits for who was asked", BACK, "yc", 0, 0, false, WAIT},
+    {"going back: needs no majority", BACK, "ynnl", 0, 0, false, COMMIT},
+    {"going back: waits for nobody for ever", BACK, "ccc", 0, 0, true, COMMIT},
+};
+
+static uint8_t part_state(char letter)
+{
+    switch (letter) {
+    case 'y':
+        return LOCKSTEP_PART_PREPARED;
+    case 'c':
+        return LOCKSTEP_PART_CONTACTED;
+    case 'a':
+        return LOCKSTEP_PART_ABSENT;
+    case 'l':
+        return LOCKSTEP_PART_LOST;
+    default:
+        return LOCKSTEP_PART_REFUSED;
+    }
+}
+
+static void check_votes(void **state)
+{
+    const struct votes *row = *state;
+    struct lockstep_part parts[8] = {{0}};
+    struct lockstep_operation operation = {.kind = row->kind,
+                                           .strategy = LOCKSTEP_STRATEGY_SYNC_ALL,
+                                           .parts = parts,
+                                           .part_count = (uint32_t)strlen(row->parts)};
+    operation.options.need = row->need;
+    operation.options.max_fail = row->max_fail;
+    for (uint32_t i = 0; i < operation.part_count; i++) {
+        parts[i].state = part_state(row->parts[i]);
+        parts[i].no = row->parts[i] == 'i' ? LOCKSTEP_NO_BAD_DIGEST : LOCKSTEP_NO_SYMBOL;
+    }
+    assert_int_equal(lockstep_judge_votes(&operation, row->deadline), row->verdict);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
+    int failed = cmocka_run_group_tests_name("operation", tests, NULL, NULL);
+    failed += LOCKSTEP_RUN_TABLE("votes", votes, check_votes);
+    return failed == 0 ? 0 : 1;
+}
