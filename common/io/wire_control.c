@@ -1,0 +1,247 @@
+/* Messages between the lockstep command and the coordinator, as rows. */
+#include "common/io/wire_control.h"
+
+#include "common/base/assert.h"
+#include "common/io/wire_shape.h"
+
+#include "lockstep/v1/control.pb-c.h"
+
+#define SAME_THING(number, name, text)                                \
+    STATIC_ASSERT((number) == (int)LOCKSTEP__V1__THING__THING_##name, \
+                  "LOCKSTEP_THING_TABLE and proto/ must have the same numbers");
+LOCKSTEP_THING_TABLE(SAME_THING)
+
+const char *lockstep_thing_text(enum lockstep_thing thing)
+{
+    static const char *const texts[] = {
+#define THING_TEXT(number, name, text) [number] = (text),
+        LOCKSTEP_THING_TABLE(THING_TEXT)
+#undef THING_TEXT
+    };
+    return (unsigned)thing < LOCKSTEP_COUNT(texts) ? texts[thing] : NULL;
+}
+
+/* clang-format off */
+#define REST(message_type, member, field, kind, least, most)                                \
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__##message_type, field, kind, struct lockstep_wire,      \
+                      u.member.field, least, most)
+#define SHAPE(shape_name, message, rows, structure, check_function)                         \
+    static const struct lockstep_wire_shape shape_name = {                                  \
+        &lockstep__v1__##message##__descriptor, rows, LOCKSTEP_COUNT(rows),                 \
+        sizeof(structure), check_function}
+/* clang-format on */
+
+static const struct lockstep_wire_field show_rows[] = {
+    REST(Show, show, request, U64, 0, 0),
+    REST(Show, show, thing, ENUM, 0, LOCKSTEP_THING_BUNDLE),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__Show, names, TEXTS, struct lockstep_wire, u.show.names,
+                       u.show.name_count, 0, LOCKSTEP_LIST_MAX),
+    REST(Show, show, selector, TEXT, 0, LOCKSTEP_SELECTOR_MAX),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__Show, nodes, NAMES, struct lockstep_wire, u.show.nodes,
+                       u.show.node_count, 0, LOCKSTEP_LIST_MAX),
+    REST(Show, show, limit, U32, 0, 0),
+};
+SHAPE(show_shape, show, show_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field subject_rows[] = {
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__Subject, module, NAME, struct lockstep_wire_subject, module, 0,
+                      0),
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__Subject, version, CHARS, struct lockstep_wire_subject, version,
+                      0, LOCKSTEP_WORD_MAX),
+};
+SHAPE(subject_shape, subject, subject_rows, struct lockstep_wire_subject, NULL);
+
+static const char *check_request(const void *plain)
+{
+    const struct lockstep_wire_request *request = plain;
+    if (request->kind == LOCKSTEP_KIND_COMPENSATION) {
+        return "a compensation is not asked for";
+    }
+    if ((request->max_fail_percent && request->max_fail > 100) ||
+        (request->quorum_percent && request->quorum > 100)) {
+        return "a percentage is above 100";
+    }
+    for (uint32_t i = 0; i < request->subject_count; i++) {
+        const struct lockstep_wire_subject *subject = &request->subjects[i];
+        if (request->kind == LOCKSTEP_KIND_RELOAD && subject->version[0] == '\0') {
+            return "a subject has no version";
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (lockstep_name_equal(&subject->module, &request->subjects[j].module)) {
+                return "a module is named twice";
+            }
+        }
+    }
+    return NULL;
+}
+
+#define BODY(field, kind, most)                                                                   \
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__Request, field, kind, struct lockstep_wire_request, field, 0, \
+                      most)
+static const struct lockstep_wire_field request_rows[] = {
+    BODY(operation, ID, 0),
+    BODY(kind, ENUM, LOCKSTEP_KIND_COMPENSATION),
+    BODY(strategy, ENUM, LOCKSTEP_STRATEGY_ROLLING),
+    LOCKSTEP_WIRE_SHAPES(Lockstep__V1__Request, subjects, ROWS, struct lockstep_wire_request,
+                         subjects, subject_count, 1, LOCKSTEP_ITEMS_MAX, &subject_shape),
+    BODY(selector, TEXT, LOCKSTEP_SELECTOR_MAX),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__Request, nodes, NAMES, struct lockstep_wire_request, nodes,
+                       node_count, 0, LOCKSTEP_LIST_MAX),
+    BODY(install, BOOL, 0),
+    BODY(again, BOOL, 0),
+    BODY(force, BOOL, 0),
+    BODY(no_smoke, BOOL, 0),
+    BODY(no_quarantine, BOOL, 0),
+    BODY(offline, ENUM, LOCKSTEP_OFFLINE_SKIP),
+    BODY(offline_wait_ms, U64, 0),
+    BODY(quorum, U32, 0),
+    BODY(max_fail, U32, 0),
+    BODY(max_fail_given, BOOL, 0),
+    BODY(soak_ms, U64, 0),
+    BODY(drain_timeout_ms, U64, 0),
+    BODY(commit_deadline_ms, U64, 0),
+    BODY(rollback_window_ms, U64, 0),
+    BODY(deadline_ms, U64, 0),
+    BODY(pin_ms, U64, 0),
+    BODY(on_failure, ENUM, LOCKSTEP_ON_FAILURE_HOLD),
+    BODY(drain, ENUM, LOCKSTEP_DRAIN_NEVER),
+    BODY(extra, TEXT, LOCKSTEP_EXTRA_MAX),
+    BODY(message, TEXT, LOCKSTEP_TEXT_MAX),
+    BODY(check_index, U64, 0),
+    BODY(max_fail_percent, BOOL, 0),
+    BODY(quorum_percent, BOOL, 0),
+    BODY(soak_given, BOOL, 0),
+    BODY(window_given, BOOL, 0),
+};
+SHAPE(request_shape, request, request_rows, struct lockstep_wire_request, check_request);
+
+static const struct lockstep_wire_field plan_rows[] = {
+    REST(Plan, plan, request, U64, 0, 0),
+    LOCKSTEP_WIRE_WHOLE(Lockstep__V1__Plan, body, struct lockstep_wire, u.plan.body,
+                        &request_shape),
+};
+SHAPE(plan_shape, plan, plan_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field submit_rows[] = {
+    REST(Submit, submit, request, U64, 0, 0),
+    LOCKSTEP_WIRE_WHOLE(Lockstep__V1__Submit, body, struct lockstep_wire, u.submit.body,
+                        &request_shape),
+    REST(Submit, submit, index, U64, 0, 0),
+    REST(Submit, submit, intent, BLOB, 1, LOCKSTEP_INTENT_MAX),
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__Submit, intent_signature, BLOB, struct lockstep_wire,
+                      u.submit.signature, LOCKSTEP_WIRE_SIGNATURE, LOCKSTEP_WIRE_SIGNATURE),
+    REST(Submit, submit, queue, BOOL, 0, 0),
+};
+SHAPE(submit_shape, submit, submit_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field watch_rows[] = {
+    REST(Watch, watch, request, U64, 0, 0),
+    REST(Watch, watch, operation, TEXT, 1, LOCKSTEP_WORD_MAX),
+};
+SHAPE(watch_shape, watch, watch_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field abort_rows[] = {
+    REST(Abort, abort, request, U64, 0, 0),
+    REST(Abort, abort, operation, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(Abort, abort, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(abort_shape, abort, abort_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field cancel_rows[] = {
+    REST(Cancel, cancel, request, U64, 0, 0),
+    REST(Cancel, cancel, target, U64, 0, 0),
+};
+SHAPE(cancel_shape, cancel, cancel_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field tool_call_rows[] = {
+    REST(ToolCall, tool_call, request, U64, 0, 0),
+    REST(ToolCall, tool_call, node, NAME, 0, 0),
+    REST(ToolCall, tool_call, tool, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(ToolCall, tool_call, input, BLOB, 0, LOCKSTEP_CHUNK_MAX),
+    REST(ToolCall, tool_call, more, BOOL, 0, 0),
+    REST(ToolCall, tool_call, timeout_ms, U64, 0, 0),
+};
+SHAPE(tool_call_shape, tool_call, tool_call_rows, struct lockstep_wire, NULL);
+
+static const char *check_artifact_put(const void *plain)
+{
+    const struct lockstep_wire_artifact_put *put =
+        &((const struct lockstep_wire *)plain)->u.artifact_put;
+    if ((put->manifest.length == 0) != (put->signature.length == 0)) {
+        return "manifest and signature come together";
+    }
+    return put->manifest.length == 0 || put->data.length == 0
+               ? NULL
+               : "data come after manifest and signature, not with them";
+}
+
+static const struct lockstep_wire_field artifact_put_rows[] = {
+    REST(ArtifactPut, artifact_put, request, U64, 0, 0),
+    REST(ArtifactPut, artifact_put, manifest, BLOB, 0, LOCKSTEP_MANIFEST_MAX),
+    REST(ArtifactPut, artifact_put, signature, BLOB, 0, LOCKSTEP_SIGNATURE_MAX),
+    REST(ArtifactPut, artifact_put, offset, U64, 0, 0),
+    REST(ArtifactPut, artifact_put, data, BLOB, 0, LOCKSTEP_CHUNK_MAX),
+    REST(ArtifactPut, artifact_put, more, BOOL, 0, 0),
+};
+SHAPE(artifact_put_shape, artifact_put, artifact_put_rows, struct lockstep_wire,
+      check_artifact_put);
+
+static const struct lockstep_wire_field quarantine_set_rows[] = {
+    REST(QuarantineSet, quarantine_set, request, U64, 0, 0),
+    REST(QuarantineSet, quarantine_set, artifact, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(QuarantineSet, quarantine_set, lift, BOOL, 0, 0),
+    REST(QuarantineSet, quarantine_set, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(quarantine_set_shape, quarantine_set, quarantine_set_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field token_create_rows[] = {
+    REST(TokenCreate, token_create, request, U64, 0, 0),
+    REST(TokenCreate, token_create, node, NAME, 0, 0),
+    REST(TokenCreate, token_create, life_ms, U64, 0, 0),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__TokenCreate, labels, TEXTS, struct lockstep_wire,
+                       u.token_create.labels, u.token_create.label_count, 0, LOCKSTEP_LABELS_MAX),
+    REST(TokenCreate, token_create, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(token_create_shape, token_create, token_create_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field audit_rows[] = {
+    REST(Audit, audit, request, U64, 0, 0),
+    REST(Audit, audit, from, U64, 0, 0),
+    REST(Audit, audit, limit, U32, 0, 0),
+};
+SHAPE(audit_shape, audit, audit_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field document_rows[] = {
+    REST(Document, document, request, U64, 0, 0),
+    REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
+    REST(Document, document, more, BOOL, 0, 0),
+    REST(Document, document, last, BOOL, 0, 0),
+};
+SHAPE(document_shape, document, document_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field failure_rows[] = {
+    REST(Failure, failure, request, U64, 0, 0),
+    REST(Failure, failure, exit, U32, 0, 0),
+    REST(Failure, failure, code, TEXT, 0, LOCKSTEP_WORD_MAX),
+    REST(Failure, failure, text, TEXT, 0, LOCKSTEP_CAUSE_MAX),
+    REST(Failure, failure, next, TEXT, 0, LOCKSTEP_CAUSE_MAX),
+    REST(Failure, failure, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
+};
+SHAPE(failure_shape, failure, failure_rows, struct lockstep_wire, NULL);
+
+const struct lockstep_wire_row lockstep_wire_control_rows[] = {
+    {LOCKSTEP_MESSAGE_SHOW, &show_shape},
+    {LOCKSTEP_MESSAGE_PLAN, &plan_shape},
+    {LOCKSTEP_MESSAGE_WATCH, &watch_shape},
+    {LOCKSTEP_MESSAGE_SUBMIT, &submit_shape},
+    {LOCKSTEP_MESSAGE_ABORT, &abort_shape},
+    {LOCKSTEP_MESSAGE_TOOL_CALL, &tool_call_shape},
+    {LOCKSTEP_MESSAGE_ARTIFACT_PUT, &artifact_put_shape},
+    {LOCKSTEP_MESSAGE_QUARANTINE_SET, &quarantine_set_shape},
+    {LOCKSTEP_MESSAGE_TOKEN_CREATE, &token_create_shape},
+    {LOCKSTEP_MESSAGE_AUDIT, &audit_shape},
+    {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
+    {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
+    {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
+};
+const size_t lockstep_wire_control_row_count = LOCKSTEP_COUNT(lockstep_wire_control_rows);
