@@ -147,6 +147,7 @@ struct lockstep_probe_sandbox {
     bool seccomp;
     uint32_t landlock; /* the ABI version in force */
     bool limits;
+    bool user_dropped; /* it ran as nobody; only who starts it as root can have that */
 };
 
 struct lockstep_probe_verdict {
