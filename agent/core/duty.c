@@ -33,8 +33,9 @@ struct cell {
  * STRANGE: a sound coordinator would not say it. BUG: the door keeps it out. */
 #define ON(event, handler, name) [LOCKSTEP_DUTY_ON_##event] = {(name), lockstep_duty_##handler}
 #define IGNORE(event, why)       [LOCKSTEP_DUTY_ON_##event] = {"ignore: " why, lockstep_duty_ignore}
-#define STRANGE(event, why)      [LOCKSTEP_DUTY_ON_##event] = {"strange: " why, lockstep_duty_strange}
 #define BUG(event, why)          [LOCKSTEP_DUTY_ON_##event] = {"bug: " why, lockstep_duty_bug}
+
+#define STRANGE(event, why) [LOCKSTEP_DUTY_ON_##event] = {"strange: " why, lockstep_duty_strange}
 
 #define NO_WORK BUG(WORKED, "no work is under way"), BUG(WORK_FAILED, "no work is under way")
 #define NO_ROW \

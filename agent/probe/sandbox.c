@@ -61,7 +61,8 @@ enum lockstep_err lockstep_probe_sandbox_enter(const struct lockstep_probe_walls
                                                struct lockstep_probe_sandbox *ret_sandbox,
                                                struct lockstep_error *err)
 {
-    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails with EFBIG */
+    /* A write beyond the limit fails with EFBIG. */
+    (void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     ret_sandbox->user_dropped = drop_privileges();
     /* Changing users hides /proc/self from the process itself; the loader needs /proc/self/fd. */
     if (ret_sandbox->user_dropped && prctl(PR_SET_DUMPABLE, 1) != 0) {

@@ -161,9 +161,9 @@ static bool add_by_argument(scmp_filter_ctx filter)
     const scmp_datum_t self = (scmp_datum_t)getpid();
     return seccomp_rule_add(filter, eperm, NO(clone), 1,
                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(kill), 1, SCMP_A0_32(SCMP_CMP_NE, self)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, self)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(prlimit64), 1, SCMP_A2(SCMP_CMP_NE, 0)) == 0 &&
+           seccomp_rule_add(filter, eperm, NO(kill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
+           seccomp_rule_add(filter, eperm, NO(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
+           seccomp_rule_add(filter, eperm, NO(prlimit64), 1, SCMP_A2(SCMP_CMP_NE, 0, 0)) == 0 &&
            seccomp_rule_add(filter, eperm, NO(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY, O_WRONLY)) == 0 &&
            seccomp_rule_add(filter, eperm, NO(openat), 1,

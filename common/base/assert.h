@@ -8,13 +8,16 @@
 #ifndef LOCKSTEP_BASE_ASSERT_H
 #define LOCKSTEP_BASE_ASSERT_H
 
+#include "common/base/attr.h"
+
 typedef void lockstep_assert_fn(const char *expression, const char *file, int line);
 
 /* Replaces the handler; NULL restores the default. Call before any other thread runs. */
 void lockstep_assert_set_handler(lockstep_assert_fn *handler);
 
 /* Calls the handler. Returns only when the handler does. */
-void lockstep_assert_failed(const char *expression, const char *file, int line);
+void lockstep_assert_failed(const char *expression, const char *file,
+                            int line) LOCKSTEP_ANALYSIS_ENDS;
 
 /* CONDITION holds, or this program is wrong. */
 #define ASSERT(condition)                                           \

@@ -11,6 +11,13 @@
 #define LOCKSTEP_NORETURN __attribute__((noreturn))
 #define LOCKSTEP_UNUSED   __attribute__((unused))
 
+/* May return, but only from a program that is wrong: the analyser need not look behind it. */
+#ifdef __clang_analyzer__
+#define LOCKSTEP_ANALYSIS_ENDS __attribute__((analyzer_noreturn))
+#else
+#define LOCKSTEP_ANALYSIS_ENDS
+#endif
+
 /* Number of elements of a real array (not of a pointer). */
 #define LOCKSTEP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -136,6 +136,9 @@ enum lockstep_err lockstep_wire_decode(struct lockstep_wire_codec *codec, unsign
     struct lockstep_wire wire = {0};
     enum lockstep_err code;
     LOCKSTEP_TRY(admit(bytes, length, roles, &row, err));
+    if (row == NULL) {
+        UNREACHABLE("what is admitted has a row");
+    }
     wire.message.type = row->type;
     code = decode_body(&codec->in, row->shape, bytes + TYPE_BYTES, length - TYPE_BYTES, &wire, err);
     if (code != LOCKSTEP_OK) {
