@@ -44,12 +44,26 @@ static void encode64(const uint8_t *bytes, size_t length, char *ret_text, size_t
     (void)sodium_bin2base64(ret_text, size, bytes, length, sodium_base64_VARIANT_ORIGINAL);
 }
 
+/* libsodium 1.0.18 takes some bytes beyond ASCII for characters of the alphabet. */
+static bool is_base64(const char *text, size_t length)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    for (size_t i = 0; i < length; i++) {
+        if (memchr(alphabet, text[i], sizeof(alphabet) - 1) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* TEXT_LENGTH characters are the base64 of exactly LENGTH bytes. */
 static bool decode64(const char *text, size_t text_length, uint8_t *ret_bytes, size_t length)
 {
     const char *end = NULL;
     size_t got = 0;
-    return sodium_base642bin(ret_bytes, length, text, text_length, NULL, &got, &end,
+    return is_base64(text, text_length) &&
+           sodium_base642bin(ret_bytes, length, text, text_length, NULL, &got, &end,
                              sodium_base64_VARIANT_ORIGINAL) == 0 &&
            got == length && end == text + text_length;
 }

@@ -5,32 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY(n)  "a" n "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_B   "abaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_C   "acaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_D   "adaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_E   "aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_F   "afaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define KEY_G   "agaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define HEX2    "10112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define RELEASE "RWQMNkox/ee/V2s+sPcBZXz/2XOltXGp4WDRNKltTxQmTO0inD/FBizb"
 
-static const char good[] =
-    "admin-threshold: 1\n"
-    "cluster: aeaqcaibaeaqcaibaeaqcaibae\n"
-    "coordinator.c1: " KEY("b") " " KEY(
-        "c") "\n"
-             "expires-unix-ms: 2000000000000\n"
-             "lockstep-bundle: 1\n"
-             "operator.alice: " KEY("d") " " KEY(
-                 "e") " viewer,operator,release-manager,security-admin,auditor\n"
-                      "operator.bob: " KEY("f") " " KEY(
-                          "g") " viewer,operator\n"
-                               "previous: " HEX2 "\n"
-                               "release-key.57BFE7FD314A360C: " RELEASE " auth,pay\n"
-                               "release-threshold: 1\n"
-                               "revoked-digest." HEX ": revoked\n"
-                               "revoked-key.0011223344556677: revoked\n"
-                               "version: 2\n";
+static const char good[] = "admin-threshold: 1\n"
+                           "cluster: aeaqcaibaeaqcaibaeaqcaibae\n"
+                           "coordinator.c1: " KEY_B " " KEY_C "\n"
+                           "expires-unix-ms: 2000000000000\n"
+                           "lockstep-bundle: 1\n"
+                           "operator.alice: " KEY_D " " KEY_E
+                           " viewer,operator,release-manager,security-admin,auditor\n"
+                           "operator.bob: " KEY_F " " KEY_G " viewer,operator\n"
+                           "previous: " HEX2 "\n"
+                           "release-key.57BFE7FD314A360C: " RELEASE " auth,pay\n"
+                           "release-threshold: 1\n"
+                           "revoked-digest." HEX ": revoked\n"
+                           "revoked-key.0011223344556677: revoked\n"
+                           "version: 2\n";
 
 static const struct mutation mutations[] = {
     {"unchanged", "", "", NULL},
-    {"no coordinator", "coordinator.c1: " KEY("b") " " KEY("c") "\n", "", NULL},
+    {"no coordinator", "coordinator.c1: " KEY_B " " KEY_C "\n", "", NULL},
     {"no expiry", "expires-unix-ms: 2000000000000\n", "", NULL},
     {"every module", "auth,pay", "*", NULL},
     {"nothing revoked", "revoked-key.0011223344556677: revoked\n", "", NULL},
@@ -49,11 +51,11 @@ static const struct mutation mutations[] = {
     {"operator's name", "operator.bob", "operator.Bob", "not in order"},
     {"operator twice", "operator.bob", "operator.alice", "repeated"},
     {"operators out of order", "operator.bob", "operator.aaron", "not in order"},
-    {"channel key twice", KEY("f"), KEY("d"), "used nowhere else"},
-    {"signing key twice", KEY("g"), KEY("e"), "used nowhere else"},
-    {"operator with a coordinator's key", KEY("f"), KEY("b"), "used nowhere else"},
-    {"key cut", KEY("f"), "af", "two keys"},
-    {"key with bits left over", KEY("f"), "afaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+    {"channel key twice", KEY_F, KEY_D, "used nowhere else"},
+    {"signing key twice", KEY_G, KEY_E, "used nowhere else"},
+    {"operator with a coordinator's key", KEY_F, KEY_B, "used nowhere else"},
+    {"key cut", KEY_F, "af", "two keys"},
+    {"key with bits left over", KEY_F, "afaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
      "two keys"},
     {"no role", " viewer,operator\n", "\n", "and roles"},
     {"empty role", "viewer,operator\n", "viewer,\n", "and roles"},
@@ -62,7 +64,7 @@ static const struct mutation mutations[] = {
     {"a coordinator's role", "viewer,operator\n", "coordinator\n", "and roles"},
     {"role twice", "viewer,operator\n", "viewer,viewer\n", "canonical"},
     {"roles out of order", "viewer,operator\n", "operator,viewer\n", "canonical"},
-    {"coordinator with a role", KEY("b") " " KEY("c"), KEY("b") " " KEY("c") " viewer", "two keys"},
+    {"coordinator with a role", KEY_B " " KEY_C, KEY_B " " KEY_C " viewer", "two keys"},
     {"release key of another number", "57BFE7FD314A360C", "57BFE7FD314A360D", "of this id"},
     {"release key number in lower case", "57BFE7FD314A360C", "57bfe7fd314a360c", "of this id"},
     {"release key cut", RELEASE, "RWQMNkox", "of this id"},

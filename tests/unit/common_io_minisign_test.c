@@ -139,6 +139,8 @@ static const struct public_row public_rows[] = {
     {"empty", "", false},
     {"only a comment", "untrusted comment: x\n", false},
     {"cut", "RWQMNkox/ee/V2s+sPcBZXz", false},
+    {"a byte beyond ASCII", "RWQMNkox/ee/V\262s+sPcBZXz/2XOltXGp4WDRNKltTxQmTO0inD/FBizb", false},
+    {"bits left over", "RWQMNkox/ee/V2s+sPcBZXz/2XOltXGp4WDRNKltTxQmTO0inD/FBiz=", false},
     {"two keys", STOCK_PUBLIC "\n" STOCK_PUBLIC "\n", false},
     {"another algorithm", "RUQMNkox/ee/V2s+sPcBZXz/2XOltXGp4WDRNKltTxQmTO0inD/FBizb", false},
 };
