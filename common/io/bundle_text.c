@@ -1,5 +1,6 @@
-#include "common/base/cleanup.h"
 #include "common/io/bundle.h"
+
+#include "common/base/cleanup.h"
 #include "common/io/text.h"
 
 #include <stdio.h>

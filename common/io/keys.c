@@ -5,14 +5,9 @@
 #include "common/io/digest.h"
 #include "common/io/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PUBLIC_WORD   "lockstep-key"
 #define SECRET_WORD   "lockstep-secret-key"
@@ -59,7 +54,7 @@ static void make_check(const char *word, const struct packed *packed,
     sodium_memzero(covered, sizeof(covered));
 }
 
-/* Takes the name and the base32 that follow WORD on a line. NOUN is for messages. */
+/* Takes the name and the base32 that follow WORD on a line. */
 static enum lockstep_err unpack(const char *word, const char *name, const char *base32,
                                 struct packed *ret_packed, struct lockstep_error *err)
 {
@@ -150,13 +145,12 @@ static enum lockstep_err parse_secret(const char *text, struct packed *ret_packe
                                       struct lockstep_error *err)
 {
     const char *cursor = text;
-    const char *words;
     char line[2 * LOCKSTEP_NAME_MAX + sizeof(SECRET_WORD)];
     char word[sizeof(SECRET_WORD)];
     char name[LOCKSTEP_NAME_MAX + 1];
     char base32[PACKED_TEXT];
+    const char *words = line;
     enum lockstep_err code;
-    words = line;
     if (!lockstep_text_split(&cursor, '\n', line, sizeof(line)) ||
         !lockstep_text_split(&words, ' ', word, sizeof(word)) || strcmp(word, SECRET_WORD) != 0) {
         return LOCKSTEP_FAIL(err, INVALID, "it does not begin with '%s'", SECRET_WORD);
@@ -211,31 +205,39 @@ void lockstep_key_public_format(const struct lockstep_key_public *key,
     ASSERT(length > 0 && length < LOCKSTEP_KEY_PUBLIC_TEXT);
 }
 
+/* Copies TEXT without the white space around it. */
+static enum lockstep_err trim(const char *text, char ret_line[LOCKSTEP_KEY_PUBLIC_TEXT],
+                              struct lockstep_error *err)
+{
+    static const char white[] = " \t\r\n";
+    size_t length;
+    text += strspn(text, white);
+    length = strlen(text);
+    while (length > 0 && strchr(white, text[length - 1]) != NULL) {
+        length--;
+    }
+    if (strncmp(text, SECRET_WORD, strlen(SECRET_WORD)) == 0) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             "this is a secret key; wanted is its public line, which `lockstep key "
+                             "show` prints");
+    }
+    if (length >= LOCKSTEP_KEY_PUBLIC_TEXT) {
+        return LOCKSTEP_FAIL(err, INVALID, "%zu characters are too long for a public key", length);
+    }
+    memcpy(ret_line, text, length);
+    ret_line[length] = '\0';
+    return LOCKSTEP_OK;
+}
+
 enum lockstep_err lockstep_key_public_parse(const char *text, struct lockstep_key_public *ret_key,
                                             struct lockstep_error *err)
 {
-    struct packed packed = {0};
+    struct packed packed = {.bytes = {0}};
     char line[LOCKSTEP_KEY_PUBLIC_TEXT];
     char word[sizeof(PUBLIC_WORD)];
     char name[LOCKSTEP_NAME_MAX + 2];
     const char *cursor = line;
-    size_t length;
-    text += strspn(text, " \t\r\n");
-    length = strlen(text);
-    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) {
-        length--;
-    }
-    if (length >= sizeof(line)) {
-        return LOCKSTEP_FAIL(err, INVALID, "%zu characters are too long for a public key", length);
-    }
-    memcpy(line, text, length);
-    line[length] = '\0';
-    if (strncmp(line, SECRET_WORD, strlen(SECRET_WORD)) == 0) {
-        sodium_memzero(line, sizeof(line));
-        return LOCKSTEP_FAIL(err, INVALID,
-                             "this is a secret key; its public line is what `lockstep key show` "
-                             "prints");
-    }
+    LOCKSTEP_TRY(trim(text, line, err));
     if (!lockstep_text_split(&cursor, ' ', word, sizeof(word)) || strcmp(word, PUBLIC_WORD) != 0 ||
         !lockstep_text_split(&cursor, ' ', name, sizeof(name)) || cursor == NULL) {
         return LOCKSTEP_FAIL(err, INVALID, "a public key is one line: '%s NAME BASE32'",

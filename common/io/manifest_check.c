@@ -1,5 +1,6 @@
-#include "common/base/assert.h"
 #include "common/io/manifest.h"
+
+#include "common/base/assert.h"
 
 #include <stdio.h>
 #include <string.h>
