@@ -1,0 +1,479 @@
+/* Links over real sockets on 127.0.0.1, on ports that the system picks. */
+#include "common/io/link.h"
+#include "common/io/log.h"
+#include "tests/support/cmocka.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 20000
+
+struct side {
+    struct lockstep_link *link;
+    int ups;
+    int downs;
+    int failures;
+    size_t messages;
+    size_t bytes;
+    bool echo;
+    bool allow;
+    uint8_t psk[32];
+    char text[256];
+    uint8_t last[LOCKSTEP_FRAME_MAX];
+};
+
+struct world {
+    struct lockstep_loop *loop;
+    struct lockstep_defaults settings;
+    struct lockstep_id cluster;
+    uint8_t server_secret[32];
+    uint8_t server_public[32];
+    uint8_t client_secret[32];
+    uint8_t client_public[32];
+    struct side server;
+    struct side client;
+    struct lockstep_listener *listener;
+    struct lockstep_dialler *dialler;
+};
+
+static bool on_token(void *context, const uint8_t token[8], uint8_t ret_psk[32])
+{
+    struct side *side = context;
+    if (memcmp(token, "goodone!", 8) != 0) {
+        return false;
+    }
+    memcpy(ret_psk, side->psk, 32);
+    return true;
+}
+
+static bool on_accept(void *context, struct lockstep_link *link)
+{
+    const struct side *side = context;
+    (void)link;
+    return side->allow;
+}
+
+static void on_up(void *context, struct lockstep_link *link)
+{
+    struct side *side = context;
+    side->link = link;
+    side->ups++;
+}
+
+static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
+{
+    struct side *side = context;
+    side->messages++;
+    side->bytes += size;
+    memcpy(side->last, bytes, size);
+    if (side->echo) {
+        (void)lockstep_link_send(link, bytes, size);
+    }
+}
+
+static void on_down(void *context, struct lockstep_link *link, const char *text)
+{
+    struct side *side = context;
+    (void)link;
+    side->link = NULL;
+    side->downs++;
+    (void)snprintf(side->text, sizeof(side->text), "%s", text);
+}
+
+static void on_failed(void *context, const char *address, const char *text)
+{
+    struct side *side = context;
+    (void)address;
+    side->failures++;
+    (void)snprintf(side->text, sizeof(side->text), "%s", text);
+}
+
+static struct lockstep_link_events events_of(struct side *side)
+{
+    return (struct lockstep_link_events){.context = side,
+                                         .token = on_token,
+                                         .accept = on_accept,
+                                         .up = on_up,
+                                         .message = on_message,
+                                         .down = on_down,
+                                         .failed = on_failed};
+}
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    assert_non_null(world);
+    lockstep_defaults_init(&world->settings);
+    world->settings.reconnect_first = 10;
+    world->settings.reconnect_last = 50;
+    world->settings.handshake = 2000;
+    memset(world->cluster.bytes, 7, sizeof(world->cluster.bytes));
+    randombytes_buf(world->server_secret, 32);
+    randombytes_buf(world->client_secret, 32);
+    (void)crypto_scalarmult_base(world->server_public, world->server_secret);
+    (void)crypto_scalarmult_base(world->client_public, world->client_secret);
+    world->server.allow = true;
+    world->server.echo = true;
+    assert_int_equal(lockstep_loop_new(&world->loop, NULL), LOCKSTEP_OK);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    (void)lockstep_dialler_free(world->dialler);
+    (void)lockstep_listener_free(world->listener);
+    (void)lockstep_loop_free(world->loop);
+    free(world);
+    return 0;
+}
+
+static void listen_at(struct world *world, const char *url)
+{
+    struct lockstep_listener_config config = {.url = url,
+                                              .own = world->server_secret,
+                                              .cluster = world->cluster,
+                                              .settings = &world->settings,
+                                              .events = events_of(&world->server)};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_listener_new(world->loop, &config, &world->listener, &err) != LOCKSTEP_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static struct lockstep_dialler_config dial_config(struct world *world, const char *const *urls)
+{
+    return (struct lockstep_dialler_config){
+        .urls = urls,
+        .url_count = 1,
+        .own = world->client_secret,
+        .remote = world->server_public,
+        .cluster = world->cluster,
+        .kind = LOCKSTEP_CHANNEL_XK,
+        .hello = {.version_min = 1, .version_max = 3, .software = "0.1.0"},
+        .settings = &world->settings,
+        .seed = 1,
+        .events = events_of(&world->client)};
+}
+
+static void dial(struct world *world, const struct lockstep_dialler_config *config)
+{
+    assert_int_equal(lockstep_dialler_new(world->loop, config, &world->dialler, NULL), LOCKSTEP_OK);
+}
+
+static void connect_both(struct world *world)
+{
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    dial(world, &config);
+}
+
+/* Runs the loop until CONDITION holds; fails when patience is over. */
+#define WAIT_FOR(world, condition)                                                       \
+    do {                                                                                 \
+        uint64_t end_ = lockstep_monotonic_us() / 1000 + PATIENCE_MS;                    \
+        while (!(condition)) {                                                           \
+            assert_int_equal(lockstep_loop_once((world)->loop, 200, NULL), LOCKSTEP_OK); \
+            assert_true(lockstep_monotonic_us() / 1000 < end_);                          \
+        }                                                                                \
+    } while (0)
+
+static void both_come_up_and_talk(void **state)
+{
+    struct world *world = *state;
+    static const uint8_t word[] = "hello";
+    connect_both(world);
+    WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    assert_memory_equal(lockstep_link_peer(world->server.link), world->client_public, 32);
+    assert_int_equal(lockstep_link_hello(world->server.link)->version_max, 3);
+    assert_string_equal(lockstep_link_hello(world->server.link)->software, "0.1.0");
+    assert_true(lockstep_link_send(world->client.link, word, sizeof(word)));
+    WAIT_FOR(world, world->client.messages == 1);
+    assert_memory_equal(world->client.last, word, sizeof(word));
+}
+
+static void many_and_large_messages(void **state)
+{
+    struct world *world = *state;
+    static uint8_t large[LOCKSTEP_FRAME_MAX];
+    size_t sent = 0;
+    connect_both(world);
+    WAIT_FOR(world, world->client.link != NULL);
+    memset(large, 'x', sizeof(large));
+    while (sent < 300) { /* 17 MiB each way: more than the outbox, so it must be paced */
+        while (sent < 300 && lockstep_link_outbox(world->client.link) < (1U << 20)) {
+            assert_true(lockstep_link_send(world->client.link, large, sizeof(large)));
+            sent++;
+        }
+        assert_int_equal(lockstep_loop_once(world->loop, 50, NULL), LOCKSTEP_OK);
+        assert_non_null(world->client.link);
+    }
+    WAIT_FOR(world, world->client.messages == 300);
+    assert_int_equal(world->client.bytes, 300 * sizeof(large));
+}
+
+static void a_full_outbox_closes_the_link(void **state)
+{
+    struct world *world = *state;
+    static const uint8_t large[LOCKSTEP_FRAME_MAX];
+    connect_both(world);
+    WAIT_FOR(world, world->client.link != NULL);
+    while (lockstep_link_send(world->client.link, large, sizeof(large))) {
+    }
+    WAIT_FOR(world, world->client.downs == 1);
+    WAIT_FOR(world, world->client.ups == 2); /* and the dialler comes back by itself */
+}
+
+static void an_orderly_end_says_so(void **state)
+{
+    struct world *world = *state;
+    connect_both(world);
+    WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    lockstep_link_close(world->server.link, "revoked");
+    WAIT_FOR(world, world->client.downs == 1 && world->server.downs == 1);
+    assert_string_equal(world->server.text, "revoked");
+    assert_string_equal(world->client.text, "closed by the peer");
+    WAIT_FOR(world, world->client.ups == 2);
+}
+
+static void a_stranger_is_not_let_in(void **state)
+{
+    struct world *world = *state;
+    world->server.allow = false;
+    connect_both(world);
+    WAIT_FOR(world, world->server.failures >= 2);
+    assert_int_equal(world->server.ups, 0);
+}
+
+static void another_coordinator_is_not_believed(void **state)
+{
+    struct world *world = *state;
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    config.remote = world->client_public;
+    dial(world, &config);
+    WAIT_FOR(world, world->client.failures >= 2 && world->server.failures >= 2);
+    assert_int_equal(world->client.ups + world->server.ups, 0);
+}
+
+static void another_cluster_is_not_joined(void **state)
+{
+    struct world *world = *state;
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    config.cluster.bytes[3] ^= 1;
+    dial(world, &config);
+    WAIT_FOR(world, world->server.failures >= 1 && world->client.failures >= 1);
+    assert_int_equal(world->client.ups + world->server.ups, 0);
+}
+
+static void enrolment_wants_the_token(void **state)
+{
+    struct world *world = *state;
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    memset(world->server.psk, 9, 32);
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    config.kind = LOCKSTEP_CHANNEL_XKPSK3;
+    memcpy(config.token, "goodone!", 8);
+    memset(config.psk, 9, 32);
+    dial(world, &config);
+    WAIT_FOR(world, world->client.ups == 1 && world->server.ups == 1);
+    assert_int_equal(lockstep_link_kind(world->server.link), LOCKSTEP_CHANNEL_XKPSK3);
+    assert_memory_equal(lockstep_link_token(world->server.link), "goodone!", 8);
+    world->dialler = lockstep_dialler_free(world->dialler);
+    config.psk[5] ^= 1; /* a wrong secret under a known token */
+    dial(world, &config);
+    WAIT_FOR(world, world->server.failures >= 1);
+    assert_int_equal(world->server.ups, 1);
+}
+
+static void a_port_in_use_is_named(void **state)
+{
+    struct world *world = *state;
+    struct lockstep_listener *second = NULL;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_listener_config config;
+    listen_at(world, "tcp://127.0.0.1:0");
+    config = (struct lockstep_listener_config){.url = lockstep_listener_url(world->listener),
+                                               .own = world->server_secret,
+                                               .settings = &world->settings,
+                                               .events = events_of(&world->server)};
+    assert_int_equal(lockstep_listener_new(world->loop, &config, &second, &err), LOCKSTEP_CONFLICT);
+    assert_non_null(strstr(err.message, "in use"));
+    assert_non_null(strstr(err.message, lockstep_listener_url(world->listener)));
+}
+
+/* ---- strangers with raw sockets ------------------------------------------------------------- */
+
+static int raw_connect(struct world *world)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    const char *colon = strrchr(lockstep_listener_url(world->listener), ':');
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+        fail_msg("connect: %s", strerror(errno));
+    }
+    return fd;
+}
+
+static void garbage_is_dropped(void **state)
+{
+    struct world *world = *state;
+    static const char *const pieces[] = {"GET / HTTP/1.1\r\n\r\n", "\xff\xff\xff\xff\xff", "\x00",
+                                         "\x00\x39\x07zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+                                         "zzzzzzzzzzzzzzzzzzzzzzzzzzzzz"};
+    listen_at(world, "tcp://127.0.0.1:0");
+    for (size_t i = 0; i < 4; i++) {
+        size_t size = i == 2 ? 1 : i == 3 ? 60 : strlen(pieces[i]);
+        int fd = raw_connect(world);
+        int failures = world->server.failures;
+        assert_int_equal(send(fd, pieces[i], size, MSG_NOSIGNAL), size);
+        if (i == 2) {
+            (void)shutdown(fd, SHUT_WR);
+        }
+        WAIT_FOR(world, world->server.failures > failures);
+        (void)close(fd);
+    }
+    assert_int_equal(world->server.ups, 0);
+}
+
+/* A first message replayed is answered like any first message, and leads nowhere. */
+static void a_replayed_first_message_leads_nowhere(void **state)
+{
+    struct world *world = *state;
+    uint8_t first[59];
+    const char *urls[1];
+    char url[64];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof(address);
+    struct lockstep_dialler_config config;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    (void)snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    urls[0] = url;
+    config = dial_config(world, urls); /* an honest dialler, overheard */
+    dial(world, &config);
+    assert_int_equal(lockstep_loop_once(world->loop, 50, NULL), LOCKSTEP_OK);
+    fd = accept(listener, NULL, NULL);
+    for (size_t got = 0; got < sizeof(first);) {
+        ssize_t count;
+        assert_int_equal(lockstep_loop_once(world->loop, 20, NULL), LOCKSTEP_OK);
+        count = recv(fd, first + got, sizeof(first) - got, MSG_DONTWAIT);
+        got += count > 0 ? (size_t)count : 0;
+    }
+    (void)close(fd);
+    (void)close(listener);
+    world->dialler = lockstep_dialler_free(world->dialler);
+    listen_at(world, "tcp://127.0.0.1:0");
+    fd = raw_connect(world);
+    assert_int_equal(send(fd, first, sizeof(first), MSG_NOSIGNAL), sizeof(first));
+    assert_int_equal(send(fd, first, sizeof(first), MSG_NOSIGNAL), sizeof(first));
+    WAIT_FOR(world, world->server.failures >= 1);
+    (void)close(fd);
+    assert_int_equal(world->server.ups, 0);
+}
+
+static size_t resident_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    size_t kib = 0;
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "VmRSS:", 6) == 0) {
+            kib = strtoul(line + 6, NULL, 10);
+        }
+    }
+    (void)fclose(file);
+    return kib;
+}
+
+/* 5,000 connections that say nothing: the listener goes on serving, in bounded memory. */
+static void a_flood_of_half_open_connections(void **state)
+{
+    struct world *world = *state;
+    struct rlimit limit;
+    static int fds[5000];
+    size_t before;
+    size_t after;
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < 12000) {
+        print_message("skipped: only %lu descriptors are allowed\n", (unsigned long)limit.rlim_cur);
+        skip();
+    }
+    listen_at(world, "tcp://127.0.0.1:0");
+    assert_int_equal(lockstep_loop_once(world->loop, 1, NULL), LOCKSTEP_OK);
+    before = resident_kib();
+    for (size_t i = 0; i < 5000; i++) {
+        fds[i] = raw_connect(world);
+        (void)send(fds[i], "\x00", 1, MSG_NOSIGNAL);
+        if (i % 20 == 0) {
+            assert_int_equal(lockstep_loop_once(world->loop, 0, NULL), LOCKSTEP_OK);
+        }
+    }
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    dial(world, &config);
+    WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    after = resident_kib();
+    for (size_t i = 0; i < 5000; i++) {
+        (void)close(fds[i]);
+    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(after < before + 32 * 1024);
+#endif
+    print_message("VmRSS grew by %zu kB\n", after > before ? after - before : 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(both_come_up_and_talk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_and_large_messages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_outbox_closes_the_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_orderly_end_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stranger_is_not_let_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_coordinator_is_not_believed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_cluster_is_not_joined, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(enrolment_wants_the_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_port_in_use_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(garbage_is_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_replayed_first_message_leads_nowhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_flood_of_half_open_connections, set_up, tear_down),
+    };
+    if (sodium_init() < 0) {
+        return 1;
+    }
+    return cmocka_run_group_tests_name("link", tests, NULL, NULL) == 0 ? 0 : 1;
+}
