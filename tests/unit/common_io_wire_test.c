@@ -350,6 +350,25 @@ static void text_form_is_committed(void **state)
     free(text);
 }
 
+/* proto/PROTOCOL.md tells people of every message, with the role that the table has. */
+static void every_message_is_documented(void **state)
+{
+    static char text[64 * 1024];
+    FILE *file = fopen(LOCKSTEP_SOURCE_DIR "/proto/PROTOCOL.md", "re");
+    char line[128];
+    (void)state;
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file);
+#define CHECK_LINE(number, message_name, role, says)                                            \
+    (void)snprintf(line, sizeof(line), "\n| %u | %s | %s |", (unsigned)(number), #message_name, \
+                   lockstep_role_text(LOCKSTEP_ROLE_##role));                                   \
+    if (strstr(text, line) == NULL) {                                                           \
+        fail_msg("proto/PROTOCOL.md has no row%s", line);                                       \
+    }
+    LOCKSTEP_MESSAGE_TABLE(CHECK_LINE)
+}
+
 static void every_message_has_a_row(void **state)
 {
     (void)state;
@@ -391,6 +410,7 @@ int main(void)
         cmocka_unit_test(what_would_be_refused_is_not_sent),
         cmocka_unit_test(pieces_add_up),
         cmocka_unit_test(text_form_is_committed),
+        cmocka_unit_test(every_message_is_documented),
     };
     int failed = 0;
     codec = lockstep_wire_codec_new();
