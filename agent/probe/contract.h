@@ -109,7 +109,6 @@ struct lockstep_probe_subject {
     int file_fd;                        /* -1: file */
     int config_fd;                      /* -1: an empty configuration */
     int snapshot_fd;                    /* the live state in canonical form, -1: none */
-    uint64_t snapshot_schema;
     struct lockstep_probe_expectation expect;
 };
 

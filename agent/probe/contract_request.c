@@ -66,9 +66,6 @@ static json_t *print_subject(const struct lockstep_probe_subject *subject)
     set_fd(object, "file_fd", subject->file_fd);
     set_fd(object, "config_fd", subject->config_fd);
     set_fd(object, "snapshot_fd", subject->snapshot_fd);
-    if (subject->snapshot_fd >= 0) {
-        lockstep_json_set_u64(object, "snapshot_schema", subject->snapshot_schema);
-    }
     (void)json_object_set_new(object, "expect", print_expectation(&subject->expect));
     return object;
 }
@@ -152,7 +149,6 @@ static enum lockstep_err read_subject(void *target, const json_t *element, size_
     LOCKSTEP_TRY(lockstep_json_fd(element, "file_fd", &subject->file_fd, err));
     LOCKSTEP_TRY(lockstep_json_fd(element, "config_fd", &subject->config_fd, err));
     LOCKSTEP_TRY(lockstep_json_fd(element, "snapshot_fd", &subject->snapshot_fd, err));
-    LOCKSTEP_TRY(lockstep_json_u64(element, "snapshot_schema", &subject->snapshot_schema, err));
     if ((subject->file[0] == '\0') == (subject->file_fd < 0)) {
         return LOCKSTEP_FAIL(err, INVALID, "needs one of \"file\" and \"file_fd\"");
     }

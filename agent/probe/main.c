@@ -40,7 +40,6 @@ static const char help[] =
     "  --request FD           read what is to be tried from FD (lockstep/probe-request/v1)\n"
     "  --config FILE          configuration of the (only) module\n"
     "  --snapshot FILE        state of the (only) module, in canonical form\n"
-    "  --snapshot-schema N    its schema\n"
     "  --present NAME@VERSION a module that is live beside these; may be repeated\n"
     "  --allow-library NAME   a library that modules may need; may be repeated\n"
     "  --deadline-ms N        for the whole trial (10000)\n"
@@ -54,7 +53,6 @@ enum option_id {
     OPTION_REQUEST,
     OPTION_CONFIG,
     OPTION_SNAPSHOT,
-    OPTION_SCHEMA,
     OPTION_PRESENT,
     OPTION_LIBRARY,
     OPTION_DEADLINE,
@@ -70,7 +68,6 @@ static const struct option options[] = {
     {"request", required_argument, NULL, OPTION_REQUEST},
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"snapshot", required_argument, NULL, OPTION_SNAPSHOT},
-    {"snapshot-schema", required_argument, NULL, OPTION_SCHEMA},
     {"present", required_argument, NULL, OPTION_PRESENT},
     {"allow-library", required_argument, NULL, OPTION_LIBRARY},
     {"deadline-ms", required_argument, NULL, OPTION_DEADLINE},
@@ -138,9 +135,6 @@ static bool set_number(struct arguments *arguments, int option, const char *text
     if (option == OPTION_DEADLINE) {
         return parse_number(text, INT_MAX, &arguments->request->deadline_ms) &&
                arguments->request->deadline_ms > 0;
-    }
-    if (option == OPTION_SCHEMA) {
-        return parse_number(text, UINT32_MAX, &arguments->request->subjects[0].snapshot_schema);
     }
     if (!parse_number(text, INT_MAX, &number)) {
         return false;
@@ -251,7 +245,6 @@ static bool open_side_file(const char *path, int *ret_fd)
 static int take_files(struct arguments *arguments, char **files, int count)
 {
     struct lockstep_probe_request *request = arguments->request;
-    uint64_t schema = request->subjects[0].snapshot_schema;
     if (count < 1 || count > LOCKSTEP_ITEMS_MAX) {
         return usage("name a file (at most %d)", LOCKSTEP_ITEMS_MAX);
     }
@@ -268,7 +261,6 @@ static int take_files(struct arguments *arguments, char **files, int count)
         memcpy(subject->file, files[i], strlen(files[i]) + 1);
     }
     request->subjects_count = (size_t)count;
-    request->subjects[0].snapshot_schema = schema;
     if (!open_side_file(arguments->config, &request->subjects[0].config_fd) ||
         !open_side_file(arguments->snapshot, &request->subjects[0].snapshot_fd)) {
         return usage("--config or --snapshot cannot be opened: %s", strerror(errno));

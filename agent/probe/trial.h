@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Some bytes that the supervisor read for the subject half. */
 struct lockstep_probe_blob {

@@ -1,0 +1,120 @@
+/* The subject half: shut in, look, then run the set step by step. */
+#include "agent/probe/trial.h"
+
+#include "agent/probe/requires.h"
+#include "agent/probe/run.h"
+#include "agent/probe/sandbox.h"
+#include "agent/probe/trial_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX 256
+/* From linux/memfd.h of newer kernels: the file may be mapped, not started. */
+#define MEMFD_NOEXEC_SEAL 0x0008U
+
+/* What is hashed, checked and mapped is the same bytes: a file of this process alone. */
+static int make_image(const struct lockstep_probe_artifact *artifact)
+{
+    size_t at = 0;
+    int fd = memfd_create("lockstep-module", MFD_CLOEXEC | MEMFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create("lockstep-module", MFD_CLOEXEC);
+    }
+    while (fd >= 0 && at < artifact->size) {
+        ssize_t done = write(fd, artifact->bytes + at, artifact->size - at);
+        if (done <= 0 && errno != EINTR) {
+            return -1;
+        }
+        at += done > 0 ? (size_t)done : 0;
+    }
+    return fd;
+}
+
+/* The images are made outside of the sandbox, in which no file can be written. */
+static bool prepare(struct lockstep_probe_trial *trial, struct lockstep_probe_running *set)
+{
+    for (size_t i = 0; i < trial->request->subjects_count; i++) {
+        set[i].trial = trial;
+        set[i].index = i;
+        set[i].image_fd = -1;
+        if (trial->material[i].artifact.bytes == NULL) {
+            continue;
+        }
+        set[i].image_fd = make_image(&trial->material[i].artifact);
+        if (set[i].image_fd < 0) {
+            lockstep_probe_note(&set[i], LOCKSTEP_PROBE_CHECK_SANDBOX,
+                                "no memory file can be made for it: %s", strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool shut_in(struct lockstep_probe_trial *trial, pid_t parent)
+{
+    const struct lockstep_probe_walls walls = {
+        .parent = parent,
+        .memory_bytes = trial->request->memory_bytes,
+        .cpu_ms = trial->request->deadline_ms,
+        .descriptors = DESCRIPTORS_MAX,
+    };
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_probe_sandbox_enter(&walls, &trial->verdict->sandbox, &err) != LOCKSTEP_OK) {
+        lockstep_probe_verdict_find(trial->verdict, 0, LOCKSTEP_PROBE_CHECK_SANDBOX, "%s",
+                                    err.message);
+        return false;
+    }
+    return true;
+}
+
+/* Those that others need come first, and the whole set is loaded before a test runs. */
+static void run_set(struct lockstep_probe_trial *trial, struct lockstep_probe_running *set,
+                    const size_t *order)
+{
+    size_t count = trial->request->subjects_count;
+    for (size_t i = 0; i < count; i++) {
+        struct lockstep_probe_running *running = &set[order[i]];
+        if (!lockstep_probe_map(running) || !lockstep_probe_load(running)) {
+            return;
+        }
+        lockstep_probe_prove(running);
+    }
+    for (size_t i = 0; i < count && trial->request->smoke; i++) {
+        lockstep_probe_smoke(&set[order[i]]);
+    }
+    for (size_t i = count; i-- > 0;) {
+        lockstep_probe_retire(&set[order[i]]);
+    }
+}
+
+static void try_set(struct lockstep_probe_trial *trial, pid_t parent)
+{
+    static struct lockstep_probe_running set[LOCKSTEP_ITEMS_MAX];
+    size_t order[LOCKSTEP_ITEMS_MAX];
+    if (!prepare(trial, set) || !shut_in(trial, parent)) {
+        return;
+    }
+    lockstep_probe_begin(&set[0], LOCKSTEP_PROBE_STAGE_STATIC, NULL, 0);
+    lockstep_probe_trial_static(trial);
+    if (trial->verdict->ok) {
+        lockstep_probe_order(trial->request, trial->verdict, order);
+    }
+    lockstep_probe_report_verdict(trial->report_fd, trial->verdict, false);
+    if (trial->verdict->ok) {
+        run_set(trial, set, order);
+    }
+    if (trial->verdict->ok) {
+        trial->verdict->stage = LOCKSTEP_PROBE_STAGE_DONE;
+    }
+}
+
+void lockstep_probe_trial_run(struct lockstep_probe_trial *trial, pid_t parent)
+{
+    try_set(trial, parent);
+    (void)fflush(NULL);
+    lockstep_probe_report_verdict(trial->report_fd, trial->verdict, true);
+    _exit(0); /* what modules and libraries left to be done at exit is not ours to run */
+}
