@@ -226,6 +226,17 @@ static void conclude(struct watch *watch, struct lockstep_probe_verdict *verdict
     verdict->output[watch->output_length] = '\0';
 }
 
+/* A crash must be a crash, whatever the caller has installed or blocked. */
+static void reset_signals(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int number = 1; number < NSIG; number++) {
+        (void)signal(number, SIG_DFL);
+    }
+}
+
 /* In the child: standard streams first, so that module code finds nothing else open. */
 LOCKSTEP_NORETURN static void become_subject(struct lockstep_probe_trial *trial, pid_t parent,
                                              int report, int output)
@@ -236,6 +247,7 @@ LOCKSTEP_NORETURN static void become_subject(struct lockstep_probe_trial *trial,
         dup2(output, STDERR_FILENO) < 0 || dup2(kept, 3) < 0 || close_range(4, ~0U, 0) != 0) {
         _exit(1);
     }
+    reset_signals();
     trial->report_fd = 3;
     lockstep_probe_trial_run(trial, parent);
 }

@@ -1,0 +1,238 @@
+/*
+ * Modules that are wrong, each in one way: compiled once for each BAD_... macro. Without any it is
+ * a module that is well, so that a test that refuses everything fails, too.
+ */
+#include "lockstep/module.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef BAD_NAME
+#define BAD_NAME "good"
+#endif
+#ifndef BAD_VERSION
+#define BAD_VERSION "1.0.0"
+#endif
+#ifndef BAD_SCHEMA
+#define BAD_SCHEMA 0
+#endif
+#ifndef BAD_IDENTITY
+#define BAD_IDENTITY
+#endif
+
+#ifdef BAD_PTHREAD
+#include <pthread.h>
+static void *thread(void *context)
+{
+    return context;
+}
+#endif
+
+#ifdef BAD_SYSCALL
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#ifdef BAD_SOCKET
+#include <errno.h>
+#include <sys/socket.h>
+#endif
+
+#ifdef BAD_WRITES
+#include <errno.h>
+#include <fcntl.h>
+#endif
+
+#ifdef BAD_MISSING_SYMBOL
+int lockstep_no_such_function(void);
+#endif
+
+#ifdef BAD_MISSING_LIBRARY
+int stub_answer(void);
+#endif
+
+#ifdef BAD_STATIC_TLS
+static _Thread_local volatile int counter __attribute__((tls_model("initial-exec")));
+#endif
+
+#ifdef BAD_IFUNC
+static int one(void)
+{
+    return 1;
+}
+__attribute__((used)) static int (*choose(void))(void)
+{
+    return one;
+}
+int chosen(void) __attribute__((ifunc("choose"), visibility("default")));
+#endif
+
+#ifdef BAD_TEXT_RELOCATION
+__asm__(".text\n.quad lockstep_module\n");
+#endif
+
+#ifdef BAD_GNU_UNIQUE
+__asm__(".data\n.globl only_one\n.type only_one, @gnu_unique_object\n.size only_one, 4\n"
+        "only_one: .long 1\n.text\n");
+#endif
+
+#ifdef BAD_ISA
+/* GNU_PROPERTY_X86_ISA_1_NEEDED: level 4 */
+__asm__(".section .note.gnu.property, \"a\", @note\n.balign 8\n.long 4, 16, 5\n.asciz \"GNU\"\n"
+        ".long 0xc0008002, 4, 8, 0\n.text\n");
+#endif
+
+#ifdef BAD_ALLOCATOR
+__attribute__((visibility("default"))) void *realloc(void *old, size_t size)
+{
+    (void)old;
+    (void)size;
+    return NULL;
+}
+#endif
+
+#ifdef BAD_CONSTRUCTOR
+__attribute__((constructor)) static void crash_early(void)
+{
+    abort();
+}
+#endif
+
+static volatile uint32_t reached;
+
+static int call(struct lockstep_call *call)
+{
+    reached++;
+    return call->answer->write(call->answer, call->request, call->request_size) ? 0 : 1;
+}
+
+static int load(const struct lockstep_load *load)
+{
+    (void)load;
+#ifdef BAD_LOAD_FAILS
+    (void)lockstep_sink_print(load->why, "no licence for %s", load->config);
+    return 1;
+#endif
+#ifdef BAD_LOAD_HANGS
+    for (;;) {
+        reached++;
+    }
+#endif
+#ifdef BAD_LOAD_CRASHES
+    *(volatile int *)(uintptr_t)(reached + 16) = 1;
+#endif
+#ifdef BAD_LOAD_SAYS
+    (void)fputs("the last words of a module\n", stderr);
+    abort();
+#endif
+#ifdef BAD_MISSING_SYMBOL
+    return lockstep_no_such_function();
+#endif
+#ifdef BAD_MISSING_LIBRARY
+    return stub_answer();
+#endif
+#ifdef BAD_STATIC_TLS
+    return counter++;
+#endif
+#ifdef BAD_IFUNC
+    return chosen() - 1;
+#endif
+#ifdef BAD_PTHREAD
+    pthread_t id;
+    return pthread_create(&id, NULL, thread, NULL);
+#endif
+#ifdef BAD_SYSCALL
+    return (int)syscall(BAD_SYSCALL, 0, 0, 0, 0);
+#endif
+#ifdef BAD_SOCKET
+    if (socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EPERM) {
+        (void)lockstep_sink_print(load->why, "no network here");
+        return 1;
+    }
+#endif
+#ifdef BAD_WRITES
+    if (open(BAD_WRITES, O_WRONLY | O_CREAT, 0600) < 0 && (errno == EPERM || errno == EACCES)) {
+        (void)lockstep_sink_print(load->why, "nothing can be written here");
+        return 1;
+    }
+#endif
+    return 0;
+}
+
+static int smoke(struct lockstep_sink *why)
+{
+    (void)why;
+#ifdef BAD_SMOKE_FAILS
+    (void)lockstep_sink_print(why, "two and two is %d", 5);
+    return 1;
+#endif
+#ifdef BAD_SMOKE_HANGS
+    for (;;) {
+        reached++;
+    }
+#endif
+#ifdef BAD_SMOKE_CRASHES
+    abort();
+#endif
+    return 0;
+}
+
+/* The state is one record whose value is one number. */
+static uint64_t number;
+
+static int put(struct lockstep_records_sink *sink, uint64_t value)
+{
+    const struct lockstep_record record = {
+        .key = "n", .key_size = 1, .value = &value, .value_size = sizeof(value)};
+    return sink->put(sink, &record) ? 0 : 1;
+}
+
+static int save(struct lockstep_records_sink *sink)
+{
+    return put(sink, number);
+}
+
+static int up(uint32_t from, struct lockstep_records_source *source, struct lockstep_sink *why)
+{
+    struct lockstep_record record;
+    (void)from;
+    (void)why;
+#ifdef BAD_UP_FAILS
+    (void)lockstep_sink_print(why, "this state is too old");
+    return 1;
+#endif
+    while (source->next(source, &record)) {
+        if (record.value_size == sizeof(number)) {
+            memcpy(&number, record.value, sizeof(number));
+        }
+    }
+    return 0;
+}
+
+static int down(uint32_t to, struct lockstep_records_sink *sink)
+{
+    (void)to;
+#ifdef BAD_DOWN_LOSES
+    return put(sink, number & ~UINT64_C(1));
+#else
+    return put(sink, number);
+#endif
+}
+
+static const struct lockstep_tool tools[] = {
+    {BAD_NAME ".call", call, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told", NULL}};
+static const struct lockstep_smoke smokes[] = {{"sums", smoke, 200}};
+
+#ifndef BAD_NO_DESCRIPTOR
+LOCKSTEP_MODULE((.module = BAD_NAME, .service = "default", .version = BAD_VERSION,
+                 .state_schema = BAD_SCHEMA, .tools = {BAD_NAME ".call"} BAD_IDENTITY),
+                (.tools = tools, .tools_count = 1, .smokes = smokes, .smokes_count = 1,
+                 .load = load, .save = save, .up = up, .down = down));
+#else
+__attribute__((visibility("default"))) int lockstep_module_not(struct lockstep_call *with)
+{
+    return call(with) + load(NULL) + smoke(NULL) + (tools == NULL) + (smokes == NULL) + save(NULL) +
+           up(0, NULL, NULL) + down(0, NULL);
+}
+#endif

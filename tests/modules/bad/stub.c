@@ -1,0 +1,7 @@
+/* What missing-library.so is linked with. */
+int stub_answer(void);
+
+int stub_answer(void)
+{
+    return 0;
+}
