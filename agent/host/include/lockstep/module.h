@@ -91,6 +91,8 @@ enum lockstep_log_level {
     LOCKSTEP_LOG_ERROR,
 };
 
+struct lockstep_call;
+
 /* What a host does for a module. Valid as long as the module is mapped, from any thread. */
 struct lockstep_host_api {
     uint32_t size;
@@ -100,6 +102,11 @@ struct lockstep_host_api {
                 const char *text);
     /* Milliseconds of the monotonic clock. */
     uint64_t (*now_ms)(const struct lockstep_host_api *host);
+    /* Calls a tool of this module or of one that it requires, in the set of versions in which the
+     * present call began. 0: ANSWER has the result; else it failed and ANSWER says why. NULL where
+     * there are no other modules, as in a probe. */
+    int (*call)(const struct lockstep_host_api *host, const char *tool,
+                const struct lockstep_call *call);
 };
 
 /* What `load` gets. Borrowed for the call, except `host`. */
