@@ -114,6 +114,7 @@ static enum lockstep_err refuse_unknown(const struct lockstep_options *options, 
 static bool is_choice(const char *choices, const char *text)
 {
     size_t length = strlen(text);
+    ASSERT(choices != NULL);
     for (const char *at = choices; length > 0; at += strcspn(at, "|") + 1) {
         size_t choice = strcspn(at, "|");
         if (choice == length && strncmp(at, text, length) == 0) {
@@ -283,6 +284,7 @@ enum lockstep_err lockstep_options_parse(const struct lockstep_options *options,
 static int print_row(const struct lockstep_option *row, FILE *out)
 {
     char letter[] = "    ";
+    ASSERT(row != NULL);
     if (row->letter != '\0') {
         letter[0] = '-';
         letter[1] = row->letter;

@@ -125,7 +125,7 @@ static size_t least(size_t a, size_t b)
 /* Edits that turn A into B: optimal string alignment, three rows of the matrix at a time. */
 static size_t distance(const char *a, const char *b)
 {
-    size_t rows[3][WORD_LENGTH_MAX + 1];
+    size_t rows[3][WORD_LENGTH_MAX + 1] = {{0}};
     size_t b_length = strlen(b);
     for (size_t j = 0; j <= b_length; j++) {
         rows[0][j] = j;
