@@ -261,7 +261,7 @@ static void widen_backlog(int port)
     DIR *directory = opendir("/proc/self/fd");
     const struct dirent *entry;
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t size = sizeof(address);
         int fd = (int)strtol(entry->d_name, NULL, 10);
         int listening = 0;
