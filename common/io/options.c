@@ -209,10 +209,16 @@ static enum lockstep_err put_value(const struct lockstep_option *row, void *targ
                                    struct lockstep_error *err)
 {
     void *field = (char *)target + row->offset;
-    switch (row->kind) {
-    case LOCKSTEP_OPTION_FLAG:
+    if (row->kind == LOCKSTEP_OPTION_FLAG) {
         *(bool *)field = true;
         return LOCKSTEP_OK;
+    }
+    if (text == NULL) {
+        UNREACHABLE("getopt gives every kind but a flag its argument");
+    }
+    switch (row->kind) {
+    case LOCKSTEP_OPTION_FLAG:
+        break;
     case LOCKSTEP_OPTION_TEXT:
         return put_text(row, text, field, err);
     case LOCKSTEP_OPTION_DURATION:
@@ -294,24 +300,28 @@ static int print_row(const struct lockstep_option *row, FILE *out)
                    row->argument == NULL ? "" : row->argument);
 }
 
-static int row_width(const struct lockstep_option *row)
+/* Columns of the widest row. */
+static int widest(const struct lockstep_options *options)
 {
-    return (int)(8 + strlen(row->name) + (row->argument == NULL ? 0 : 1 + strlen(row->argument)));
+    size_t width = 0;
+    for (size_t set = 0; set < options->set_count; set++) {
+        for (size_t i = 0; i < options->sets[set].count; i++) {
+            const struct lockstep_option *row = &options->sets[set].rows[i];
+            size_t argument = row->argument == NULL ? 0 : 1 + strlen(row->argument);
+            size_t wide = strlen("  -x, --") + strlen(row->name) + argument;
+            width = wide > width ? wide : width;
+        }
+    }
+    return (int)width;
 }
 
 void lockstep_options_help(const struct lockstep_options *options, FILE *out)
 {
-    const struct lockstep_option *row;
-    void *target;
-    int width = 0;
-    for (size_t i = 0; (row = row_at(options, i, &target)) != NULL; i++) {
-        int wide = row_width(row);
-        width = wide > width ? wide : width;
-    }
+    int width = widest(options);
     for (size_t set = 0; set < options->set_count; set++) {
         (void)fprintf(out, "%s%s:\n", set == 0 ? "" : "\n", options->sets[set].heading);
         for (size_t i = 0; i < options->sets[set].count; i++) {
-            row = &options->sets[set].rows[i];
+            const struct lockstep_option *row = &options->sets[set].rows[i];
             (void)fprintf(out, "%*s  %s", width - print_row(row, out), "", row->help);
             if (row->choices != NULL) {
                 (void)fprintf(out, " (%s)", row->choices);
