@@ -130,12 +130,12 @@ static enum lockstep_err take_size(const struct lockstep_config_file *file, cons
         return LOCKSTEP_OK;
     }
     if (!lockstep_size_parse(text, ret_bytes)) {
-        return lockstep_config_fail(file, "artifact_max", 0, err,
+        return lockstep_config_fail(file, "artifact_max", text, err,
                                     "%.80s is no size, like 65536, 64MiB or 1GiB", text);
     }
     if (*ret_bytes < 1 || *ret_bytes > LOCKSTEP_ARTIFACT_CEILING) {
-        return lockstep_config_fail(file, "artifact_max", 0, err, "%.80s is not between 1 and 1GiB",
-                                    text);
+        return lockstep_config_fail(file, "artifact_max", text, err,
+                                    "%.80s is not between 1 and 1GiB", text);
     }
     return LOCKSTEP_OK;
 }
@@ -193,7 +193,7 @@ static enum lockstep_err take_coordinators(const struct lockstep_config_file *fi
         char *url = NULL;
         enum lockstep_err code;
         if (raw->coordinators[i].url == NULL) {
-            return lockstep_config_fail(file, "coordinators", 0, err, "number %u has no url",
+            return lockstep_config_fail(file, "coordinators", NULL, err, "number %u has no url",
                                         i + 1);
         }
         LOCKSTEP_TRY(lockstep_config_url(file, "url", raw->coordinators[i].url, &url, err));
@@ -202,7 +202,7 @@ static enum lockstep_err take_coordinators(const struct lockstep_config_file *fi
         LOCKSTEP_TRY(code);
     }
     if (list->count == 0) {
-        return lockstep_config_fail(file, "coordinators", 0, err,
+        return lockstep_config_fail(file, "coordinators", NULL, err,
                                     "none is given; name at least one, like \"- url: %s\"",
                                     LOCKSTEP_CONFIG_LISTEN);
     }
@@ -218,13 +218,14 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
     /* Counted at once, so that what is taken is released on failure too. */
     config->service_count++;
     if (raw->name == NULL) {
-        return lockstep_config_fail(file, "services", 0, err, "number %zu has no name",
+        return lockstep_config_fail(file, "services", NULL, err, "number %zu has no name",
                                     config->service_count);
     }
     LOCKSTEP_TRY(lockstep_config_name(file, "name", raw->name, &service->name, err));
     for (size_t i = 0; i + 1 < config->service_count; i++) {
         if (lockstep_name_equal(&config->services[i].name, &service->name)) {
-            return lockstep_config_fail(file, "services", 0, err, "%s is named twice", raw->name);
+            return lockstep_config_fail(file, "services", NULL, err, "%s is named twice",
+                                        raw->name);
         }
     }
     LOCKSTEP_TRY(
@@ -275,7 +276,8 @@ static enum lockstep_err fill_agent(const struct lockstep_config_file *file,
                                     struct lockstep_error *err)
 {
     if (raw->name == NULL) {
-        return lockstep_config_fail(file, "name", 0, err, "it is missing: the name of this node");
+        return lockstep_config_fail(file, "name", NULL, err,
+                                    "it is missing: the name of this node");
     }
     LOCKSTEP_TRY(lockstep_config_name(file, "name", raw->name, &config->name, err));
     LOCKSTEP_TRY(fill_agent_paths(file, raw, config, err));
@@ -334,7 +336,7 @@ static enum lockstep_err take_key(const struct lockstep_config_file *file, const
         return LOCKSTEP_OK;
     }
     if (lockstep_key_public_parse(text, &key, NULL) != LOCKSTEP_OK) {
-        return lockstep_config_fail(file, "coordinator_key", 0, err,
+        return lockstep_config_fail(file, "coordinator_key", text, err,
                                     "it is no public key, as `lockstep key show` prints it");
     }
     memcpy(config->coordinator_key, key.channel, sizeof(config->coordinator_key));
@@ -352,7 +354,7 @@ static enum lockstep_err fill_operator(const struct lockstep_config_file *file,
             lockstep_config_url(file, "coordinator", raw->coordinator, &config->coordinator, err));
     }
     if (raw->cluster != NULL && !lockstep_id_parse(raw->cluster, &config->cluster)) {
-        return lockstep_config_fail(file, "cluster", 0, err,
+        return lockstep_config_fail(file, "cluster", raw->cluster, err,
                                     "%.80s is no id: 26 characters of a-z and 2-7", raw->cluster);
     }
     if (raw->coordinator_key != NULL) {

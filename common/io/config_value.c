@@ -25,7 +25,7 @@ enum lockstep_err lockstep_config_path(const struct lockstep_config_file *file, 
         return LOCKSTEP_OK;
     }
     if (path[0] == '~') {
-        return lockstep_config_fail(file, key, 0, err, "%.80s: write the home directory in full",
+        return lockstep_config_fail(file, key, path, err, "%.80s: write the home directory in full",
                                     path);
     }
     if (path[0] == '/') {
@@ -60,8 +60,8 @@ enum lockstep_err lockstep_config_url(const struct lockstep_config_file *file, c
                                : strncmp(text, "ipc://", 6) == 0 && text[6] != '\0');
     if (!good) {
         return lockstep_config_fail(
-            file, key, 0, err, "%.80s is none of tcp://HOST:PORT, tls+tcp://HOST:PORT, ipc://PATH",
-            text);
+            file, key, text, err,
+            "%.80s is none of tcp://HOST:PORT, tls+tcp://HOST:PORT, ipc://PATH", text);
     }
     *ret_url = strdup(text);
     return *ret_url == NULL ? no_memory(err) : LOCKSTEP_OK;
@@ -72,8 +72,9 @@ enum lockstep_err lockstep_config_name(const struct lockstep_config_file *file, 
                                        struct lockstep_error *err)
 {
     if (!lockstep_name_parse(text, ret_name)) {
-        return lockstep_config_fail(
-            file, key, 0, err, "%.80s is no name: a letter, then up to 62 of a-z, 0-9 and -", text);
+        return lockstep_config_fail(file, key, text, err,
+                                    "%.80s is no name: a letter, then up to 62 of a-z, 0-9 and -",
+                                    text);
     }
     return LOCKSTEP_OK;
 }
@@ -87,7 +88,7 @@ enum lockstep_err lockstep_config_flag(const struct lockstep_config_file *file, 
         *ret_flag = strcmp(text, "true") == 0;
     }
     if (text != NULL && !*ret_flag && strcmp(text, "false") != 0) {
-        return lockstep_config_fail(file, key, 0, err, "%.80s is neither true nor false", text);
+        return lockstep_config_fail(file, key, text, err, "%.80s is neither true nor false", text);
     }
     return LOCKSTEP_OK;
 }
@@ -118,8 +119,8 @@ enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file,
             return LOCKSTEP_OK;
         }
     }
-    return lockstep_config_fail(file, "log", 0, err, "%.80s is none of error, warning, info, debug",
-                                text);
+    return lockstep_config_fail(file, "log", text, err,
+                                "%.80s is none of error, warning, info, debug", text);
 }
 
 enum lockstep_err lockstep_config_list_add(struct lockstep_config_list *list, const char *text,
@@ -188,7 +189,7 @@ static enum lockstep_err take_setting(const struct lockstep_config_file *file,
     bool duration = row->unit == LOCKSTEP_UNIT_MS;
     uint64_t number = 0;
     if (duration ? !lockstep_duration_parse(text, &number) : !lockstep_count_parse(text, &number)) {
-        return lockstep_config_fail(file, row->key, 0, err, "%.80s is no %s", text,
+        return lockstep_config_fail(file, row->key, text, err, "%.80s is no %s", text,
                                     duration ? "duration, like 500ms, 10s, 5m or 1h" : "number");
     }
     if (number < row->smallest || number > row->largest) {
@@ -196,8 +197,8 @@ static enum lockstep_err take_setting(const struct lockstep_config_file *file,
         char high[LOCKSTEP_VALUE_TEXT];
         format_setting(row, row->smallest, low);
         format_setting(row, row->largest, high);
-        return lockstep_config_fail(file, row->key, 0, err, "%.80s is not between %s and %s", text,
-                                    low, high);
+        return lockstep_config_fail(file, row->key, text, err, "%.80s is not between %s and %s",
+                                    text, low, high);
     }
     *ret_number = number;
     return LOCKSTEP_OK;
@@ -222,7 +223,7 @@ static enum lockstep_err check_order(const struct lockstep_config_file *file,
     };
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         if (rows[i].low > rows[i].high) {
-            return lockstep_config_fail(file, rows[i].first, 0, err, "it is larger than %s",
+            return lockstep_config_fail(file, rows[i].first, NULL, err, "it is larger than %s",
                                         rows[i].last);
         }
     }

@@ -86,9 +86,20 @@ static bool key_stands(const struct lockstep_config_file *file, const char *at, 
     return end[strspn(end, " ")] == ':';
 }
 
-/* The line of the NTH use of KEY as a key, not before line FROM; 0 if it is not to be found. */
-static unsigned find_line(const struct lockstep_config_file *file, const char *key, size_t nth,
-                          unsigned from)
+/* True if TEXT stands at AT as a value, with nothing of the same word around it. */
+static bool value_stands(const struct lockstep_config_file *file, const char *at, const char *text)
+{
+    size_t length = strlen(text);
+    return (at == file->text || strchr(" \n[{,\"'", at[-1]) != NULL) &&
+           strncmp(at, text, length) == 0 && strchr(" \n]},\"'", at[length]) != NULL;
+}
+
+typedef bool stands_fn(const struct lockstep_config_file *file, const char *at, const char *text);
+
+/* The first line, not before line FROM, on which TEXT stands outside of comments; 0 if there is
+ * none. */
+static unsigned find_line(const struct lockstep_config_file *file, stands_fn *stands,
+                          const char *text, unsigned from)
 {
     unsigned line = 1;
     bool comment = false;
@@ -98,7 +109,7 @@ static unsigned find_line(const struct lockstep_config_file *file, const char *k
             comment = false;
         } else if (*at == '#' && (at == file->text || strchr(" \t\n", at[-1]) != NULL)) {
             comment = true;
-        } else if (!comment && line >= from && key_stands(file, at, key) && nth-- == 0) {
+        } else if (!comment && line >= from && stands(file, at, text)) {
             return line;
         }
     }
@@ -115,12 +126,13 @@ static enum lockstep_err fail_at(const struct lockstep_config_file *file, unsign
 }
 
 enum lockstep_err lockstep_config_fail(const struct lockstep_config_file *file, const char *key,
-                                       size_t nth, struct lockstep_error *err, const char *format,
-                                       ...)
+                                       const char *value, struct lockstep_error *err,
+                                       const char *format, ...)
 {
     char message[LOCKSTEP_ERROR_MESSAGE_MAX];
     char whole[LOCKSTEP_ERROR_MESSAGE_MAX + 2 * LOCKSTEP_NAME_MAX];
-    unsigned line = file->text == NULL ? 0 : find_line(file, key, nth, 0);
+    unsigned line = find_line(file, key_stands, key, 0);
+    unsigned value_line = value == NULL ? 0 : find_line(file, value_stands, value, line);
     va_list args;
     va_start(args, format);
     if (vsnprintf(message, sizeof(message), format, args) < 0) {
@@ -128,7 +140,7 @@ enum lockstep_err lockstep_config_fail(const struct lockstep_config_file *file, 
     }
     va_end(args);
     (void)snprintf(whole, sizeof(whole), "%.63s: %s", key, message);
-    return fail_at(file, line, err, whole);
+    return fail_at(file, value_line == 0 ? line : value_line, err, whole);
 }
 
 static const char *field_key(const void *words, size_t i)
@@ -158,7 +170,7 @@ static enum lockstep_err fail_unknown(const struct lockstep_config_file *file,
     char message[LOCKSTEP_ERROR_MESSAGE_MAX];
     const char *nearest = lockstep_spelling_nearest(complaint->key, field_key,
                                                     fields_of(file->schema, complaint->parent));
-    unsigned line = find_line(file, complaint->key, 0, complaint->line);
+    unsigned line = find_line(file, key_stands, complaint->key, complaint->line);
     (void)snprintf(message, sizeof(message), "%s: there is no such key%s%s%s%s%s", complaint->key,
                    complaint->parent[0] == '\0' ? "" : " in ", complaint->parent,
                    nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,

@@ -38,10 +38,11 @@ enum lockstep_err lockstep_config_file_open(const char *path, const cyaml_schema
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_config_file_close(struct lockstep_config_file *file);
 
-/* Fails with "FILE:LINE: KEY: …" where the line is that of the NTH use of KEY, from zero. */
+/* Fails with "FILE:LINE: KEY: …". The line is that of VALUE, looked for from the first use of KEY
+ * on, or that of KEY if VALUE is NULL or not to be found. */
 enum lockstep_err lockstep_config_fail(const struct lockstep_config_file *file, const char *key,
-                                       size_t nth, struct lockstep_error *err, const char *format,
-                                       ...) LOCKSTEP_PRINTF(5, 6);
+                                       const char *value, struct lockstep_error *err,
+                                       const char *format, ...) LOCKSTEP_PRINTF(5, 6);
 
 /* Each turns TEXT, the value of KEY, or takes FALLBACK where TEXT is NULL. Texts returned are new.
  */
