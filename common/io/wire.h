@@ -116,11 +116,10 @@ struct lockstep_wire_quarantine {
     bool first;
 };
 
-#define LOCKSTEP_WIRE_SIGNATURES_MAX 64 /* that one trust bundle travels with */
-
 struct lockstep_wire_bundle {
     struct lockstep_blob text;
-    const struct lockstep_blob *signatures; /* 64 bytes each */
+    const struct lockstep_blob
+        *signatures; /* at most LOCKSTEP_BUNDLE_SIGNATURES_MAX, 64 bytes each */
     uint32_t signature_count;
 };
 

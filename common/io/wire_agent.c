@@ -1,5 +1,6 @@
 /* Messages between coordinator and agent, as rows. */
 #include "common/base/assert.h"
+#include "common/io/bundle.h"
 #include "common/io/wire_shape.h"
 
 #include "lockstep/v1/agent.pb-c.h"
@@ -123,7 +124,7 @@ static const char *check_prepare(const void *plain)
         return "a compensation has a parent, and nothing else has one";
     }
     if (wire->u.prepare.signature.length !=
-        (wire->u.prepare.intent.length == 0 ? 0 : LOCKSTEP_WIRE_SIGNATURE)) {
+        (wire->u.prepare.intent.length == 0 ? 0 : LOCKSTEP_KEY_SIGNATURE)) {
         return "an intent has a signature of 64 bytes";
     }
     for (uint32_t i = 0; i < prepare->item_count; i++) {
@@ -154,7 +155,7 @@ static const struct lockstep_wire_field prepare_rows[] = {
                          LOCKSTEP_ITEMS_MAX, &item_shape),
     REST(Prepare, prepare, intent, BLOB, 0, LOCKSTEP_INTENT_MAX),
     LOCKSTEP_WIRE_ONE(Lockstep__V1__Prepare, intent_signature, BLOB, struct lockstep_wire,
-                      u.prepare.signature, 0, LOCKSTEP_WIRE_SIGNATURE),
+                      u.prepare.signature, 0, LOCKSTEP_KEY_SIGNATURE),
     REST(Prepare, prepare, signer, NAME_OR_NONE, 0, 0),
     REST(Prepare, prepare, extra, TEXT, 0, LOCKSTEP_EXTRA_MAX),
 };
@@ -304,7 +305,7 @@ static const struct lockstep_wire_field bundle_rows[] = {
     REST(Bundle, bundle, text, BLOB, 1, LOCKSTEP_BUNDLE_MAX),
     LOCKSTEP_WIRE_LIST(Lockstep__V1__Bundle, signatures, SIGNATURES, struct lockstep_wire,
                        u.bundle.signatures, u.bundle.signature_count, 0,
-                       LOCKSTEP_WIRE_SIGNATURES_MAX),
+                       LOCKSTEP_BUNDLE_SIGNATURES_MAX),
 };
 SHAPE(bundle_shape, bundle, bundle_rows, struct lockstep_wire, NULL);
 

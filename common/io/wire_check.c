@@ -76,6 +76,9 @@ void lockstep_wire_shape_verify(const struct lockstep_wire_shape *shape)
         if (field->kind == LOCKSTEP_WIRE_CHARS) {
             ASSERT(field->plain_size == (size_t)field->max + 1);
         }
+        if (field->kind == LOCKSTEP_WIRE_ARRAY) {
+            ASSERT(field->plain_room == field->max * field->plain_size);
+        }
         if (field->shape != NULL) {
             ASSERT(field->shape->descriptor == proto->descriptor);
             ASSERT(field->shape->size == field->plain_size);
@@ -160,7 +163,7 @@ static const char *check_value(const struct lockstep_wire_field *field, const vo
     case LOCKSTEP_WIRE_MD5:
         return check_size(bytes, LOCKSTEP_MD5_BYTES);
     case LOCKSTEP_WIRE_SIGNATURES:
-        return check_size(bytes, LOCKSTEP_WIRE_SIGNATURE);
+        return check_size(bytes, LOCKSTEP_KEY_SIGNATURE);
     case LOCKSTEP_WIRE_NAME_OR_NONE:
         return (*text)[0] == '\0' ? NULL : check_name(*text);
     case LOCKSTEP_WIRE_NAME:

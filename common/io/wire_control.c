@@ -129,7 +129,7 @@ static const struct lockstep_wire_field submit_rows[] = {
     REST(Submit, submit, index, U64, 0, 0),
     REST(Submit, submit, intent, BLOB, 1, LOCKSTEP_INTENT_MAX),
     LOCKSTEP_WIRE_ONE(Lockstep__V1__Submit, intent_signature, BLOB, struct lockstep_wire,
-                      u.submit.signature, LOCKSTEP_WIRE_SIGNATURE, LOCKSTEP_WIRE_SIGNATURE),
+                      u.submit.signature, LOCKSTEP_KEY_SIGNATURE, LOCKSTEP_KEY_SIGNATURE),
     REST(Submit, submit, queue, BOOL, 0, 0),
 };
 SHAPE(submit_shape, submit, submit_rows, struct lockstep_wire, NULL);

@@ -9,6 +9,7 @@
 #ifndef LOCKSTEP_IO_WIRE_SHAPE_H
 #define LOCKSTEP_IO_WIRE_SHAPE_H
 
+#include "common/io/keys.h"
 #include "common/io/wire.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -36,11 +37,9 @@ enum lockstep_wire_kind {
     LOCKSTEP_WIRE_NAMES, /* a pointer */
     LOCKSTEP_WIRE_TEXTS, /* a pointer; each of 1 to LOCKSTEP_WORD_MAX bytes */
     LOCKSTEP_WIRE_DIGESTS,
-    LOCKSTEP_WIRE_SIGNATURES, /* a pointer; each of 64 bytes */
+    LOCKSTEP_WIRE_SIGNATURES, /* a pointer; each of LOCKSTEP_KEY_SIGNATURE bytes */
     LOCKSTEP_WIRE_KIND_COUNT
 };
-
-#define LOCKSTEP_WIRE_SIGNATURE 64 /* bytes of an Ed25519 signature */
 
 #define LOCKSTEP_WIRE_PLAIN_U64            uint64_t
 #define LOCKSTEP_WIRE_PLAIN_U32            uint32_t
@@ -73,6 +72,7 @@ struct lockstep_wire_field {
     size_t proto_count;
     size_t plain;      /* and in the plain one */
     size_t plain_size; /* of the field, or of a list's element */
+    size_t plain_room; /* of an ARRAY, in bytes */
     size_t plain_count;
     const struct lockstep_wire_shape *shape; /* of MESSAGE kinds */
 };
@@ -125,6 +125,7 @@ extern const size_t lockstep_wire_control_row_count;
 #define LOCKSTEP_WIRE_SHAPES(message, field, wire_kind, structure, path, count, least, most, of) \
     {LOCKSTEP_WIRE_ANY(message, field, wire_kind, structure, path, least, most),            \
      .plain_size = sizeof(*((structure *)0)->path), .shape = (of),                          \
+     .plain_room = sizeof(((structure *)0)->path),                                          \
      .proto_count = offsetof(message, n_##field),                                           \
      .plain_count = offsetof(structure, count) + LOCKSTEP_WIRE_IS(structure, count, uint32_t)}
 

@@ -82,7 +82,7 @@ static void fill_value(const struct lockstep_wire_field *field, bool largest, vo
         *(struct lockstep_blob *)to = new_blob(largest ? field->max : field->min);
         break;
     case LOCKSTEP_WIRE_SIGNATURES:
-        *(struct lockstep_blob *)to = new_blob(LOCKSTEP_WIRE_SIGNATURE);
+        *(struct lockstep_blob *)to = new_blob(LOCKSTEP_KEY_SIGNATURE);
         break;
     case LOCKSTEP_WIRE_U64:
     case LOCKSTEP_WIRE_U32:
