@@ -176,12 +176,18 @@ static enum lockstep_err read_request(struct lockstep_probe_request *request, co
                                       struct lockstep_error *err)
 {
     LOCKSTEP_TRY(read_limits(request, root, err));
-    LOCKSTEP_TRY(lockstep_json_array(root, "libraries", LOCKSTEP_PROBE_LIBRARIES_MAX, read_library,
-                                     request, &request->libraries_count, err));
-    LOCKSTEP_TRY(lockstep_json_array(root, "present", LOCKSTEP_PROBE_PRESENT_MAX, read_present,
-                                     request, &request->present_count, err));
-    LOCKSTEP_TRY(lockstep_json_array(root, "modules", LOCKSTEP_ITEMS_MAX, read_subject, request,
-                                     &request->subjects_count, err));
+    LOCKSTEP_TRY(
+        lockstep_json_array(root,
+                            &(struct lockstep_json_list){"libraries", LOCKSTEP_PROBE_LIBRARIES_MAX,
+                                                         read_library, request},
+                            &request->libraries_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        root,
+        &(struct lockstep_json_list){"present", LOCKSTEP_PROBE_PRESENT_MAX, read_present, request},
+        &request->present_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        root, &(struct lockstep_json_list){"modules", LOCKSTEP_ITEMS_MAX, read_subject, request},
+        &request->subjects_count, err));
     if (request->subjects_count == 0) {
         return LOCKSTEP_FAIL(err, INVALID, "\"modules\" names none");
     }

@@ -236,10 +236,13 @@ static enum lockstep_err read_facts(struct lockstep_probe_facts *facts, const js
     LOCKSTEP_TRY(lockstep_json_text(object, "abi", facts->abi, sizeof(facts->abi), err));
     LOCKSTEP_TRY(lockstep_json_u64(object, "state_schema", &facts->state_schema, err));
     LOCKSTEP_TRY(lockstep_json_bool(object, "constructor", &facts->constructor_declared, err));
-    LOCKSTEP_TRY(lockstep_json_array(object, "requires", LOCKSTEP_ITEMS_MAX, read_requirement,
-                                     facts, &facts->requires_count, err));
-    LOCKSTEP_TRY(lockstep_json_array(object, "tools", LOCKSTEP_PROBE_TOOLS_MAX, read_tool, facts,
-                                     &facts->tools_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        object,
+        &(struct lockstep_json_list){"requires", LOCKSTEP_ITEMS_MAX, read_requirement, facts},
+        &facts->requires_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        object, &(struct lockstep_json_list){"tools", LOCKSTEP_PROBE_TOOLS_MAX, read_tool, facts},
+        &facts->tools_count, err));
     return read_sums(facts, object, err);
 }
 
@@ -323,10 +326,14 @@ static enum lockstep_err read_whole(struct lockstep_probe_verdict *verdict, cons
                                     sizeof(verdict->libc_build_id), err));
     LOCKSTEP_TRY(read_sandbox(&verdict->sandbox, json_object_get(root, "sandbox"), err));
     LOCKSTEP_TRY(lockstep_json_text(root, "output", verdict->output, sizeof(verdict->output), err));
-    LOCKSTEP_TRY(lockstep_json_array(root, "modules", LOCKSTEP_ITEMS_MAX, read_outcome, verdict,
-                                     &verdict->subjects_count, err));
-    LOCKSTEP_TRY(lockstep_json_array(root, "findings", LOCKSTEP_PROBE_FINDINGS_MAX, read_finding,
-                                     verdict, &verdict->findings_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        root, &(struct lockstep_json_list){"modules", LOCKSTEP_ITEMS_MAX, read_outcome, verdict},
+        &verdict->subjects_count, err));
+    LOCKSTEP_TRY(
+        lockstep_json_array(root,
+                            &(struct lockstep_json_list){"findings", LOCKSTEP_PROBE_FINDINGS_MAX,
+                                                         read_finding, verdict},
+                            &verdict->findings_count, err));
     return lockstep_json_bool(root, "ok", &verdict->ok, err);
 }
 

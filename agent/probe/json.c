@@ -101,21 +101,21 @@ enum lockstep_err lockstep_json_digest(const json_t *object, const char *key,
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_json_array(const json_t *object, const char *key, size_t max,
-                                      lockstep_json_element_fn *read, void *target,
+enum lockstep_err lockstep_json_array(const json_t *object, const struct lockstep_json_list *list,
                                       size_t *ret_count, struct lockstep_error *err)
 {
-    const json_t *array = json_object_get(object, key);
+    const json_t *array = json_object_get(object, list->key);
     if (array == NULL) {
         return LOCKSTEP_OK;
     }
-    if (!json_is_array(array) || json_array_size(array) > max) {
-        return LOCKSTEP_FAIL(err, INVALID, "\"%s\" must be a list of at most %zu", key, max);
+    if (!json_is_array(array) || json_array_size(array) > list->max) {
+        return LOCKSTEP_FAIL(err, INVALID, "\"%s\" must be a list of at most %zu", list->key,
+                             list->max);
     }
     for (size_t i = 0; i < json_array_size(array); i++) {
-        enum lockstep_err code = read(target, json_array_get(array, i), i, err);
+        enum lockstep_err code = list->read(list->target, json_array_get(array, i), i, err);
         if (code != LOCKSTEP_OK) {
-            lockstep_error_wrap(err, "%s[%zu]", key, i);
+            lockstep_error_wrap(err, "%s[%zu]", list->key, i);
             return code;
         }
     }

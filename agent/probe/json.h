@@ -37,9 +37,16 @@ enum lockstep_err lockstep_json_digest(const json_t *object, const char *key,
 /* Called for element INDEX of an array. */
 typedef enum lockstep_err lockstep_json_element_fn(void *target, const json_t *element,
                                                    size_t index, struct lockstep_error *err);
-/* Reads an array of at most MAX elements; *ret_count is how many it has. */
-enum lockstep_err lockstep_json_array(const json_t *object, const char *key, size_t max,
-                                      lockstep_json_element_fn *read, void *target,
+/* An array that is to be read: where it is, how long it may be, and what takes its elements. */
+struct lockstep_json_list {
+    const char *key;
+    size_t max;
+    lockstep_json_element_fn *read;
+    void *target;
+};
+
+/* Reads an array; *ret_count is how many elements it has. */
+enum lockstep_err lockstep_json_array(const json_t *object, const struct lockstep_json_list *list,
                                       size_t *ret_count,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 

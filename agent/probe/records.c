@@ -46,12 +46,14 @@ static bool grow_entries(struct lockstep_records *records, size_t count)
 /* The host's functions get the embedded struct and want the one around it. */
 static struct lockstep_records *of_sink(struct lockstep_records_sink *sink)
 {
-    return (struct lockstep_records *)((char *)sink - offsetof(struct lockstep_records, sink));
+    return (struct lockstep_records *)(void *)((char *)sink -
+                                               offsetof(struct lockstep_records, sink));
 }
 
 static struct lockstep_records *of_source(struct lockstep_records_source *source)
 {
-    return (struct lockstep_records *)((char *)source - offsetof(struct lockstep_records, source));
+    return (struct lockstep_records *)(void *)((char *)source -
+                                               offsetof(struct lockstep_records, source));
 }
 
 static bool put(struct lockstep_records_sink *sink, const struct lockstep_record *record)

@@ -229,11 +229,12 @@ static void conclude(struct watch *watch, struct lockstep_probe_verdict *verdict
 /* A crash must be a crash, whatever the caller has installed or blocked. */
 static void reset_signals(void)
 {
+    const struct sigaction plain = {.sa_handler = SIG_DFL};
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, SIG_DFL);
+        (void)sigaction(number, &plain, NULL);
     }
 }
 

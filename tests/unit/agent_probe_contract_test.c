@@ -1,0 +1,248 @@
+/* Requests and verdicts: there and back, and what is refused. */
+#include "agent/probe/contract.h"
+#include "agent/probe/report.h"
+#include "agent/probe/requires.h"
+#include "tests/support/cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct version_row {
+    const char *name;
+    const char *have;
+    const char *want;
+    bool enough;
+};
+
+static const struct version_row version_rows[] = {
+    {"the same", "1.2.3", "1.2.3", true},
+    {"numbers, not letters", "1.10.0", "1.9.3", true},
+    {"older", "1.9.3", "1.10.0", false},
+    {"shorter", "2", "2.0.0", true},
+    {"longer", "2.0.1", "2", true},
+    {"any", "0.0.1", "", true},
+    {"a candidate is older", "2.0.0-rc1", "2.0.0", false},
+    {"than it is newer", "2.0.0", "2.0.0-rc1", true},
+    {"candidates among themselves", "2.0.0-rc2", "2.0.0-rc1", true},
+    {"build words say nothing", "2.0.0+a", "2.0.0+b", true},
+};
+
+static void check_version(void **state)
+{
+    const struct version_row *row = *state;
+    assert_int_equal(lockstep_version_at_least(row->have, row->want), row->enough);
+}
+
+struct request_row {
+    const char *name;
+    const char *text;
+    const char *error; /* NULL: it is taken */
+};
+
+#define REQUEST(rest) "{\"schema\":\"lockstep/probe-request/v1\"" rest "}"
+
+static const struct request_row request_rows[] = {
+    {"least", REQUEST(",\"modules\":[{\"file\":\"a.so\"}]"), NULL},
+    {"nothing", "", "not JSON"},
+    {"not an object", "[]", "\"schema\""},
+    {"another schema", "{\"schema\":\"lockstep/probe/v1\"}", "\"schema\""},
+    {"no module", REQUEST(""), "\"modules\" names none"},
+    {"neither file nor descriptor", REQUEST(",\"modules\":[{}]"), "modules[0]: needs one of"},
+    {"both", REQUEST(",\"modules\":[{\"file\":\"a\",\"file_fd\":3}]"), "needs one of"},
+    {"a descriptor that is none", REQUEST(",\"modules\":[{\"file_fd\":-1}]"), "\"file_fd\""},
+    {"a bad name", REQUEST(",\"modules\":[{\"file\":\"a\",\"expect\":{\"module\":\"A\"}}]"),
+     "\"module\" must be a name"},
+    {"no time", REQUEST(",\"deadline_ms\":0,\"modules\":[{\"file\":\"a\"}]"), "\"deadline_ms\""},
+    {"a library with a directory",
+     REQUEST(",\"libraries\":[\"/tmp/x.so\"],\"modules\":[{\"file\":\"a\"}]"), "libraries[0]"},
+    {"a key twice", REQUEST(",\"smoke\":true,\"smoke\":false"), "not JSON"},
+};
+
+static void check_request(void **state)
+{
+    const struct request_row *row = *state;
+    struct lockstep_probe_request *request = NULL;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err code = lockstep_probe_request_parse(row->text, strlen(row->text), &request,
+                                                          &err);
+    if (row->error == NULL) {
+        assert_int_equal(code, LOCKSTEP_OK);
+        assert_int_equal(request->deadline_ms, 10000);
+        assert_true(request->smoke);
+        assert_int_equal(request->subjects[0].file_fd, -1);
+    } else {
+        assert_int_equal(code, LOCKSTEP_INVALID);
+        assert_non_null(strstr(err.message, row->error));
+    }
+    (void)lockstep_probe_request_free(request);
+}
+
+static void request_there_and_back(void **state)
+{
+    struct lockstep_probe_request *request = lockstep_probe_request_new();
+    struct lockstep_probe_request *again = NULL;
+    struct lockstep_probe_expectation *expect = &request->subjects[1].expect;
+    char *text;
+    char *text_again;
+    (void)state;
+    request->subjects_count = 2;
+    request->libraries_count = 1;
+    request->present_count = 1;
+    request->smoke = false;
+    (void)snprintf(request->libraries[0], sizeof(request->libraries[0]), "libfoo.so.1");
+    assert_true(lockstep_name_parse("auth", &request->present[0].module));
+    (void)snprintf(request->present[0].version, sizeof(request->present[0].version), "3.1");
+    lockstep_probe_subject_init(&request->subjects[0]);
+    lockstep_probe_subject_init(&request->subjects[1]);
+    (void)snprintf(request->subjects[0].file, sizeof(request->subjects[0].file), "/x/a.so");
+    request->subjects[1].file_fd = 7;
+    request->subjects[1].config_fd = 8;
+    request->subjects[1].snapshot_fd = 9;
+    assert_true(lockstep_name_parse("pay", &expect->module));
+    assert_true(lockstep_name_parse("default", &expect->service));
+    (void)snprintf(expect->version, sizeof(expect->version), "2.0.0");
+    expect->digest.bytes[31] = 5;
+    expect->size = 4711;
+    expect->state_schema_given = true;
+    text = lockstep_probe_request_print(request);
+    assert_int_equal(lockstep_probe_request_parse(text, strlen(text), &again, NULL), LOCKSTEP_OK);
+    text_again = lockstep_probe_request_print(again);
+    assert_string_equal(text, text_again);
+    assert_int_equal(again->subjects[1].snapshot_fd, 9);
+    assert_true(again->subjects[1].expect.state_schema_given);
+    free(text);
+    free(text_again);
+    (void)lockstep_probe_request_free(request);
+    (void)lockstep_probe_request_free(again);
+}
+
+static struct lockstep_probe_verdict *some_verdict(void)
+{
+    struct lockstep_probe_verdict *verdict = lockstep_probe_verdict_new();
+    struct lockstep_probe_facts *facts = &verdict->subjects[0].facts;
+    verdict->trial = true;
+    verdict->stage = LOCKSTEP_PROBE_STAGE_SMOKE;
+    verdict->subjects_count = 1;
+    verdict->elapsed_us = 1234;
+    verdict->sandbox.landlock = 7;
+    verdict->subjects[0].rollback = LOCKSTEP_PROBE_ROLLBACK_LOSSLESS;
+    (void)snprintf(verdict->output, sizeof(verdict->output), "two\nlines");
+    assert_true(lockstep_name_parse("pay", &facts->module));
+    (void)snprintf(facts->version, sizeof(facts->version), "1.0.0");
+    (void)snprintf(facts->tools[0], sizeof(facts->tools[0]), "pay.now");
+    facts->tools_count = 1;
+    facts->requires_count = 1;
+    assert_true(lockstep_name_parse("auth", &facts->requires[0].module));
+    facts->digest.bytes[0] = 1;
+    lockstep_probe_verdict_find(verdict, 0, LOCKSTEP_PROBE_CHECK_SMOKE, "wanted %d", 4);
+    return verdict;
+}
+
+static void verdict_there_and_back(void **state)
+{
+    struct lockstep_probe_verdict *verdict = some_verdict();
+    struct lockstep_probe_verdict *again = NULL;
+    char *text = lockstep_probe_verdict_print(verdict);
+    char *text_again;
+    (void)state;
+    assert_null(strchr(text, '\n'));
+    assert_int_equal(lockstep_probe_verdict_parse(text, strlen(text), &again, NULL), LOCKSTEP_OK);
+    text_again = lockstep_probe_verdict_print(again);
+    assert_string_equal(text, text_again);
+    assert_int_equal(again->no, LOCKSTEP_NO_SMOKE);
+    free(text);
+    free(text_again);
+    (void)lockstep_probe_verdict_free(verdict);
+    (void)lockstep_probe_verdict_free(again);
+}
+
+/* A yes with findings, and a no without one, are nobody's verdict. */
+static void verdicts_that_contradict_themselves(void **state)
+{
+    static const char *const texts[] = {
+        "{\"schema\":\"lockstep/probe/v1\",\"ok\":false,\"stage\":\"done\"}",
+        "{\"schema\":\"lockstep/probe/v1\",\"ok\":true,\"stage\":\"done\",\"findings\":[{"
+        "\"check\":\"smoke\",\"no\":\"SMOKE\",\"index\":0}]}",
+        "{\"schema\":\"lockstep/probe/v1\",\"ok\":true,\"stage\":\"finished\"}",
+        "{\"schema\":\"lockstep/probe/v1\",\"ok\":false,\"stage\":\"done\",\"findings\":[{"
+        "\"check\":\"smoke\",\"no\":\"SMOKE\",\"index\":64}]}",
+    };
+    (void)state;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(texts); i++) {
+        struct lockstep_probe_verdict *verdict = NULL;
+        assert_int_equal(lockstep_probe_verdict_parse(texts[i], strlen(texts[i]), &verdict, NULL),
+                         LOCKSTEP_INVALID);
+    }
+}
+
+static void findings_are_bounded(void **state)
+{
+    struct lockstep_probe_verdict *verdict = lockstep_probe_verdict_new();
+    (void)state;
+    for (int i = 0; i < 2 * LOCKSTEP_PROBE_FINDINGS_MAX; i++) {
+        lockstep_probe_verdict_find(verdict, 0, LOCKSTEP_PROBE_CHECK_ISA, "%d", i);
+    }
+    assert_int_equal(verdict->findings_count, LOCKSTEP_PROBE_FINDINGS_MAX);
+    assert_int_equal(verdict->no, LOCKSTEP_NO_ISA);
+    (void)lockstep_probe_verdict_free(verdict);
+}
+
+/* The report comes through a pipe in pieces, from a process that runs somebody's code. */
+static void report_in_pieces(void **state)
+{
+    struct lockstep_probe_report report = {0};
+    struct lockstep_probe_verdict *verdict = some_verdict();
+    const struct lockstep_probe_step step = {
+        .stage = LOCKSTEP_PROBE_STAGE_SMOKE, .limit_ms = 200, .what = "a b\nc"};
+    char byte;
+    int pair[2];
+    (void)state;
+    assert_int_equal(pipe(pair), 0);
+    lockstep_probe_report_step(pair[1], &step);
+    lockstep_probe_report_verdict(pair[1], verdict, true);
+    (void)close(pair[1]);
+    while (read(pair[0], &byte, 1) == 1) {
+        lockstep_probe_report_take(&report, &byte, 1);
+    }
+    (void)close(pair[0]);
+    assert_false(report.broken);
+    assert_true(report.is_final);
+    assert_int_equal(report.steps, 1);
+    assert_string_equal(report.step.what, "a b?c");
+    assert_int_equal(report.step.limit_ms, 200);
+    assert_int_equal(report.verdict->elapsed_us, 1234);
+    lockstep_probe_report_take(&report, "S 1 0 0 \n", 9);
+    assert_true(report.broken);
+    lockstep_probe_report_deinit(&report);
+    (void)lockstep_probe_verdict_free(verdict);
+}
+
+static void reports_that_are_none(void **state)
+{
+    static const char *const lines[] = {
+        "\n", "S\n", "S 99 0 0 x\n", "S 1 64 0 x\n", "F {\"ok\":1}\n", "X y\n"};
+    (void)state;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(lines); i++) {
+        struct lockstep_probe_report report = {0};
+        lockstep_probe_report_take(&report, lines[i], strlen(lines[i]));
+        assert_true(report.broken);
+        assert_false(report.is_final);
+        lockstep_probe_report_deinit(&report);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(request_there_and_back),
+        cmocka_unit_test(verdict_there_and_back),
+        cmocka_unit_test(verdicts_that_contradict_themselves),
+        cmocka_unit_test(findings_are_bounded),
+        cmocka_unit_test(report_in_pieces),
+        cmocka_unit_test(reports_that_are_none),
+    };
+    return LOCKSTEP_RUN_TABLE("versions", version_rows, check_version) +
+           LOCKSTEP_RUN_TABLE("requests", request_rows, check_request) +
+           cmocka_run_group_tests_name("contract", tests, NULL, NULL);
+}
