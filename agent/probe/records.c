@@ -30,7 +30,8 @@ static bool grow(void **items, size_t *room, size_t count, size_t size)
 static bool grow_bytes(struct lockstep_records *records, size_t size)
 {
     void *bytes = records->bytes;
-    bool grown = size <= records->bytes_max && grow(&bytes, &records->bytes_room, size, 1);
+    /* One more, so that records without any bytes have an address, too. */
+    bool grown = size <= records->bytes_max && grow(&bytes, &records->bytes_room, size + 1, 1);
     records->bytes = bytes;
     return grown;
 }
