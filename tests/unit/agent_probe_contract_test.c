@@ -1,5 +1,6 @@
 /* Requests and verdicts: there and back, and what is refused. */
 #include "agent/probe/contract.h"
+#include "agent/probe/records.h"
 #include "agent/probe/report.h"
 #include "agent/probe/requires.h"
 #include "tests/support/cmocka.h"
@@ -232,6 +233,31 @@ static void reports_that_are_none(void **state)
     }
 }
 
+/* Records may have no bytes at all, and still be records. */
+static void records_without_bytes(void **state)
+{
+    const struct lockstep_record record = {.residue = true};
+    struct lockstep_records records;
+    struct lockstep_records again;
+    uint32_t schema = 0;
+    size_t size = 0;
+    uint8_t *bytes;
+    (void)state;
+    lockstep_records_init(&records, 0);
+    lockstep_records_init(&again, 0);
+    assert_true(records.sink.put(&records.sink, &record));
+    bytes = lockstep_records_print(&records, 3, &size);
+    assert_int_equal(lockstep_records_parse(&again, bytes, size, &schema, NULL), LOCKSTEP_OK);
+    assert_int_equal(schema, 3);
+    assert_int_equal(again.count, 1);
+    assert_true(again.entries[0].residue);
+    assert_int_equal(lockstep_records_parse(&again, bytes, size - 1, &schema, NULL),
+                     LOCKSTEP_INVALID);
+    free(bytes);
+    lockstep_records_deinit(&records);
+    lockstep_records_deinit(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +267,7 @@ int main(void)
         cmocka_unit_test(findings_are_bounded),
         cmocka_unit_test(report_in_pieces),
         cmocka_unit_test(reports_that_are_none),
+        cmocka_unit_test(records_without_bytes),
     };
     return LOCKSTEP_RUN_TABLE("versions", version_rows, check_version) +
            LOCKSTEP_RUN_TABLE("requests", request_rows, check_request) +
