@@ -1,4 +1,4 @@
-#include "agent/probe/records.h"
+#include "agent/host/records.h"
 
 #include "common/base/cleanup.h"
 

@@ -1,7 +1,8 @@
 /*
  * A module's state in canonical form: a bag of records (lockstep/module.h), in memory and as bytes.
  *
- * As bytes, which is how an agent hands a snapshot to a probe, all numbers little-endian:
+ * As bytes, which is how a host hands a snapshot to the agent and the agent hands it to a probe,
+ * all numbers little-endian:
  *
  *     "lockrec1"  u32 schema  u32 zero  u64 count
  *     count times: u32 key size  u32 value size  u32 residue (0 or 1)  key  value
@@ -9,8 +10,8 @@
  * Order says nothing: two bags are the same when they have the same records. Residue is left out of
  * that comparison, since it is what a schema has no place for.
  */
-#ifndef LOCKSTEP_PROBE_RECORDS_H
-#define LOCKSTEP_PROBE_RECORDS_H
+#ifndef LOCKSTEP_HOST_RECORDS_H
+#define LOCKSTEP_HOST_RECORDS_H
 
 #include "agent/host/include/lockstep/module.h"
 #include "common/base/attr.h"
