@@ -55,6 +55,7 @@ struct lockstep_operation_options {
     uint64_t deadline_ms;
     uint64_t resend_first_ms;
     uint64_t resend_last_ms;
+    uint64_t pin_ms; /* of local: how long drift is not mended; 0: not pinned */
 };
 
 /* `node` of a cause that is no node's. */

@@ -1,0 +1,289 @@
+/*
+ * The coordinator's journal: what the fleet is, what was decided, and who did what.
+ *
+ * Invariants
+ *  - Every deciding write compares the epoch in the same statement that changes the row; a
+ *    coordinator that has been replaced changes nothing (LOCKSTEP_CONFLICT, "fenced").
+ *  - A change and its audit row are one transaction. Audit rows are chained by BLAKE2b-256.
+ *  - An operation's id is its idempotency key: the same id with the same request is found again,
+ *    with another request it is a conflict.
+ *
+ * It decides nothing; cores do. Node numbers are those of the fleet: a node's row, once made, keeps
+ * its number for ever.
+ */
+#ifndef LOCKSTEP_COORDINATOR_STORE_H
+#define LOCKSTEP_COORDINATOR_STORE_H
+
+#include "common/io/digest.h"
+#include "common/io/journal.h"
+#include "common/io/token.h"
+#include "coordinator/core/operation.h"
+
+#define LOCKSTEP_STORE_WHO     64  /* bytes of who did it, with the NUL */
+#define LOCKSTEP_STORE_MESSAGE 512 /* bytes of an operator's message, with the NUL */
+#define LOCKSTEP_STORE_LABELS  2048
+#define LOCKSTEP_STORE_VERSION (LOCKSTEP_VERSION_MAX + 1)
+
+struct lockstep_store;
+
+/* An audit row to be written with a change. Everything is borrowed for the call. */
+struct lockstep_audit {
+    const char *who;     /* an operator's name, "coordinator", or a node's name */
+    const char *what;    /* "operation.open", "token.create" … */
+    const char *subject; /* what it was done to */
+    const char *detail;  /* one JSON object, or "" */
+};
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* Makes a new journal for CLUSTER with the trust bundle 1. CONFLICT if there is one already. */
+enum lockstep_err lockstep_store_create(const char *directory, const struct lockstep_id *cluster,
+                                        const char *bundle, size_t bundle_length,
+                                        const struct lockstep_audit *audit,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Opens it and raises the epoch by one: what an earlier coordinator may still try is fenced off.
+ * INVALID if it was never made. */
+enum lockstep_err lockstep_store_open(const char *directory, struct lockstep_store **ret_store,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* NULL is fine. Always NULL. */
+struct lockstep_store *lockstep_store_close(struct lockstep_store *store);
+
+uint64_t lockstep_store_epoch(const struct lockstep_store *store);
+uint64_t lockstep_store_sequence(const struct lockstep_store *store); /* of decisions, the last */
+struct lockstep_id lockstep_store_cluster(const struct lockstep_store *store);
+struct lockstep_id lockstep_store_incarnation(const struct lockstep_store *store);
+/* Rises with every change that a plan depends on: nodes, operations, quarantine. */
+uint64_t lockstep_store_index(const struct lockstep_store *store);
+bool lockstep_store_broken(const struct lockstep_store *store);
+/* The newest bundle's text; lives as long as the store. */
+const char *lockstep_store_bundle(const struct lockstep_store *store, size_t *ret_length);
+
+/* ---- nodes and tokens ----------------------------------------------------------------------- */
+
+struct lockstep_node_row {
+    uint32_t number;
+    struct lockstep_name name;
+    uint8_t key[LOCKSTEP_KEY_BYTES]; /* X25519 */
+    struct lockstep_id journal;
+    bool member;
+    bool revoked;
+    char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
+    uint64_t enrolled_unix_ms;
+};
+
+typedef void lockstep_node_fn(void *context, const struct lockstep_node_row *row);
+/* Every node, in the order of their numbers. */
+enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
+                                       void *context,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A node has been READY for the first time, or its journal is another one. */
+enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
+                                            const struct lockstep_id *journal,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What the node last reported as live, so that a restart knows it before the node is back. */
+enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
+                                      const struct lockstep_live *live, uint32_t count,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_live_fn(void *context, uint32_t number, const struct lockstep_live *live);
+enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_live_fn *each,
+                                       void *context,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+struct lockstep_token_row {
+    uint8_t id[LOCKSTEP_TOKEN_ID_BYTES];
+    struct lockstep_name node;
+    char labels[LOCKSTEP_STORE_LABELS];
+    uint64_t expires_unix_ms;
+    uint64_t used_unix_ms; /* 0: not yet */
+    uint32_t failures;     /* 5 burn it */
+    char by[LOCKSTEP_STORE_WHO];
+};
+
+/* Stores the token's pre-shared key, not its secret. CONFLICT if the node has a row already. */
+enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
+                                           const struct lockstep_token *token, const char *labels,
+                                           const struct lockstep_audit *audit,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* *RET_FOUND is false for a token that is unknown, used, burned or expired at NOW. */
+enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
+                                            const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                            uint64_t now_unix_ms, bool *ret_found,
+                                            uint8_t ret_psk[LOCKSTEP_TOKEN_PSK_BYTES],
+                                            struct lockstep_token_row *ret_row,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Uses the token and makes the node, in one transaction; *RET_ROW is the node. CONFLICT if the
+ * token was used meanwhile or the key is another node's. */
+enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
+                                       const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                       const uint8_t key[LOCKSTEP_KEY_BYTES], uint64_t now_unix_ms,
+                                       const struct lockstep_audit *audit,
+                                       struct lockstep_node_row *ret_row,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_token_fn(void *context, const struct lockstep_token_row *row);
+enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,
+                                        void *context,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- artifacts and quarantine --------------------------------------------------------------- */
+
+struct lockstep_artifact_row {
+    struct lockstep_digest digest;
+    struct lockstep_md5 md5;
+    struct lockstep_name module;
+    struct lockstep_name service;
+    char version[LOCKSTEP_STORE_VERSION];
+    uint64_t counter;
+    uint64_t size;
+    uint64_t state_schema;
+    uint64_t pushed_unix_ms;
+    bool quarantined;
+    char by[LOCKSTEP_STORE_WHO];
+};
+
+/* CONFLICT if the module has this version with other bytes. The same bytes again are fine. */
+enum lockstep_err lockstep_store_artifact_add(struct lockstep_store *store,
+                                              const struct lockstep_artifact_row *row,
+                                              const struct lockstep_audit *audit,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_artifact_fn(void *context, const struct lockstep_artifact_row *row);
+/* Those of MODULE, or all if it is NULL; newest counter first. */
+enum lockstep_err lockstep_store_artifacts(struct lockstep_store *store, const char *module,
+                                           lockstep_artifact_fn *each, void *context,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+enum lockstep_err lockstep_store_quarantine(struct lockstep_store *store,
+                                            const struct lockstep_digest *digest, const char *why,
+                                            const struct lockstep_audit *audit,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_unquarantine(struct lockstep_store *store,
+                                              const struct lockstep_digest *digest,
+                                              const struct lockstep_audit *audit, bool *ret_was,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_digest_fn(void *context, const struct lockstep_digest *digest,
+                                const char *why);
+enum lockstep_err lockstep_store_quarantined(struct lockstep_store *store, lockstep_digest_fn *each,
+                                             void *context,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+/* What came with an operation and what became of it in time; the core does not need it. */
+struct lockstep_operation_record {
+    struct lockstep_digest request; /* of the request as it came: idempotency */
+    char signer[LOCKSTEP_STORE_WHO];
+    char message[LOCKSTEP_STORE_MESSAGE];
+    char extra[LOCKSTEP_STORE_MESSAGE];
+    uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    size_t intent_length;
+    char intent[LOCKSTEP_INTENT_MAX + 1];
+    uint64_t opened_unix_ms;
+    uint64_t decided_unix_ms;
+    uint64_t live_unix_ms; /* when every touched node had read back */
+    uint64_t ended_unix_ms;
+};
+
+/* Memory for an operation of so many items and parts, and (SPARE) for its compensation. */
+struct lockstep_operation *lockstep_operation_new(uint32_t item_count, uint32_t part_count,
+                                                  bool spare);
+struct lockstep_operation *lockstep_operation_free(struct lockstep_operation *operation);
+
+/* Writes OPEN with items, parts, and the generations taken. */
+enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
+                                                const struct lockstep_operation *operation,
+                                                const struct lockstep_operation_record *record,
+                                                const struct lockstep_audit *audit,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Writes the row that the operation waits for, with its parts. CHILD (may be NULL) is opened in the
+ * same transaction. SUCCEEDED also writes what its nodes are to run from now on. */
+enum lockstep_err lockstep_store_operation_row(struct lockstep_store *store,
+                                               const struct lockstep_operation *operation,
+                                               const struct lockstep_operation *child,
+                                               uint64_t now_unix_ms,
+                                               const struct lockstep_audit *audit,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Writes parts and result only. */
+enum lockstep_err lockstep_store_operation_parts(struct lockstep_store *store,
+                                                 const struct lockstep_operation *operation,
+                                                 uint64_t now_unix_ms,
+                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Nothing refers to it any more: a restart need not take it up. */
+enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
+                                                const struct lockstep_operation *operation,
+                                                uint64_t now_unix_ms,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The newest row of the operation, NONE if there is none. */
+enum lockstep_err lockstep_store_operation_find(struct lockstep_store *store,
+                                                const struct lockstep_id *id,
+                                                enum lockstep_row *ret_row,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Loads it; *RET_OPERATION (NULL if there is none) is to be freed. RECORD may be NULL. */
+enum lockstep_err lockstep_store_operation_load(struct lockstep_store *store,
+                                                const struct lockstep_id *id,
+                                                struct lockstep_operation **ret_operation,
+                                                enum lockstep_row *ret_row,
+                                                struct lockstep_operation_record *ret_record,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_id_fn(void *context, const struct lockstep_id *id);
+/* Ids of what is not over (UNFINISHED: parents first), or of the last LIMIT operations on MODULE
+ * (NULL: any), newest first. */
+enum lockstep_err lockstep_store_operations(struct lockstep_store *store, bool unfinished,
+                                            const char *module, uint32_t limit,
+                                            lockstep_id_fn *each, void *context,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The one operation whose id begins with PREFIX (of the id's text): 0, 1 or 2 (more) are found. */
+enum lockstep_err lockstep_store_operation_prefix(struct lockstep_store *store, const char *prefix,
+                                                  struct lockstep_id *ret_id, unsigned *ret_found,
+                                                  struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_module_fn(void *context, const struct lockstep_name *module,
+                                uint64_t generation);
+enum lockstep_err lockstep_store_modules(struct lockstep_store *store, lockstep_module_fn *each,
+                                         void *context,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* What a node is to run of a module. */
+struct lockstep_desired_row {
+    uint32_t node;
+    struct lockstep_name module;
+    struct lockstep_digest digest;
+    struct lockstep_digest previous; /* what it was to run before; zeros: nothing */
+    struct lockstep_id operation;
+    uint64_t pin_unix_ms; /* a local pin until then; 0: none */
+};
+typedef void lockstep_desired_fn(void *context, const struct lockstep_desired_row *row);
+enum lockstep_err lockstep_store_desired(struct lockstep_store *store, lockstep_desired_fn *each,
+                                         void *context,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- audit ---------------------------------------------------------------------------------- */
+
+struct lockstep_audit_row {
+    uint64_t sequence;
+    uint64_t unix_ms;
+    const char *who; /* borrowed for the call */
+    const char *what;
+    const char *subject;
+    const char *detail;
+    struct lockstep_digest hash;
+};
+typedef void lockstep_audit_fn(void *context, const struct lockstep_audit_row *row);
+
+/* Writes a row of its own. */
+enum lockstep_err lockstep_store_audit(struct lockstep_store *store,
+                                       const struct lockstep_audit *audit,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_audit_read(struct lockstep_store *store, uint64_t from,
+                                            uint32_t limit, lockstep_audit_fn *each, void *context,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Walks the chain. *RET_BAD is the first row that does not follow, 0 if all do; *RET_LAST and
+ * *RET_HEAD are the newest row's number and hash. */
+enum lockstep_err lockstep_store_audit_verify(struct lockstep_store *store, uint64_t *ret_bad,
+                                              uint64_t *ret_last, struct lockstep_digest *ret_head,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The newest row's number and hash: what agents are given to keep. */
+void lockstep_store_audit_head(const struct lockstep_store *store, uint64_t *ret_sequence,
+                               struct lockstep_digest *ret_head);
+
+#endif

@@ -1,0 +1,150 @@
+/* Artifacts by what the journal knows of them, and versions that nobody may run. */
+#include "common/io/loop.h"
+#include "coordinator/store_internal.h"
+
+#include <string.h>
+
+static enum lockstep_err check_version(struct lockstep_store *store,
+                                       const struct lockstep_artifact_row *row, bool *ret_known,
+                                       struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    struct lockstep_digest digest;
+    bool found = false;
+    *ret_known = false;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT digest FROM artifact WHERE module = ?1 AND version = ?2",
+        (const struct lockstep_bind[]){LOCKSTEP_TEXT(row->module.text),
+                                       LOCKSTEP_TEXT(row->version)},
+        2, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
+    if (!found) {
+        return LOCKSTEP_OK;
+    }
+    (void)lockstep_row_bytes(&rows, 0, digest.bytes, LOCKSTEP_DIGEST_BYTES);
+    lockstep_query_end(&rows);
+    *ret_known = lockstep_digest_equal(&digest, &row->digest);
+    if (!*ret_known) {
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "%s %s is there already with other bytes; give the new ones a new "
+                             "version",
+                             row->module.text, row->version);
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err insert_artifact(struct lockstep_store *store,
+                                         const struct lockstep_artifact_row *row, const char *who,
+                                         struct lockstep_error *err)
+{
+    bool known = false;
+    LOCKSTEP_TRY(check_version(store, row, &known, err));
+    if (known) {
+        return LOCKSTEP_OK;
+    }
+    LOCKSTEP_RUN(store->journal, err,
+                 "INSERT INTO artifact(digest, md5, module, service, version, counter, size, "
+                 "state_schema, pushed, who) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 LOCKSTEP_BYTES_OF(&row->digest), LOCKSTEP_BYTES_OF(&row->md5),
+                 LOCKSTEP_TEXT(row->module.text), LOCKSTEP_TEXT(row->service.text),
+                 LOCKSTEP_TEXT(row->version), LOCKSTEP_INTEGER(row->counter),
+                 LOCKSTEP_INTEGER(row->size), LOCKSTEP_INTEGER(row->state_schema),
+                 LOCKSTEP_INTEGER(row->pushed_unix_ms), LOCKSTEP_TEXT(who));
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_artifact_add(struct lockstep_store *store,
+                                              const struct lockstep_artifact_row *row,
+                                              const struct lockstep_audit *audit,
+                                              struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store, insert_artifact(store, row, audit->who, err), audit, err);
+}
+
+enum lockstep_err lockstep_store_artifacts(struct lockstep_store *store, const char *module,
+                                           lockstep_artifact_fn *each, void *context,
+                                           struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool more = true;
+    struct lockstep_bind bind = {.type = LOCKSTEP_BIND_NULL};
+    if (module != NULL) {
+        bind = LOCKSTEP_TEXT(module);
+    }
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal,
+        "SELECT digest, md5, module, service, version, counter, size, state_schema, pushed, who, "
+        "digest IN (SELECT digest FROM quarantine) FROM artifact WHERE ?1 IS NULL OR module = ?1 "
+        "ORDER BY module, counter DESC",
+        &bind, 1, &rows, err));
+    while (more) {
+        struct lockstep_artifact_row row;
+        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
+        if (!more) {
+            break;
+        }
+        memset(&row, 0, sizeof(row));
+        (void)lockstep_row_bytes(&rows, 0, row.digest.bytes, LOCKSTEP_DIGEST_BYTES);
+        (void)lockstep_row_bytes(&rows, 1, row.md5.bytes, LOCKSTEP_MD5_BYTES);
+        (void)lockstep_name_parse(lockstep_row_text_at(&rows, 2), &row.module);
+        (void)lockstep_name_parse(lockstep_row_text_at(&rows, 3), &row.service);
+        lockstep_row_copy(&rows, 4, row.version, sizeof(row.version));
+        row.counter = (uint64_t)lockstep_row_integer(&rows, 5);
+        row.size = (uint64_t)lockstep_row_integer(&rows, 6);
+        row.state_schema = (uint64_t)lockstep_row_integer(&rows, 7);
+        row.pushed_unix_ms = (uint64_t)lockstep_row_integer(&rows, 8);
+        lockstep_row_copy(&rows, 9, row.by, sizeof(row.by));
+        row.quarantined = lockstep_row_integer(&rows, 10) != 0;
+        each(context, &row);
+    }
+    return LOCKSTEP_OK;
+}
+
+/* ---- quarantine ----------------------------------------------------------------------------- */
+
+enum lockstep_err lockstep_store_quarantine(struct lockstep_store *store,
+                                            const struct lockstep_digest *digest, const char *why,
+                                            const struct lockstep_audit *audit,
+                                            struct lockstep_error *err)
+{
+    struct lockstep_bind binds[] = {LOCKSTEP_BYTES_OF(digest), LOCKSTEP_TEXT(why),
+                                    LOCKSTEP_INTEGER(lockstep_unix_ms())};
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = lockstep_journal_run(
+        store->journal, "INSERT OR IGNORE INTO quarantine(digest, why, since) VALUES(?1, ?2, ?3)",
+        binds, LOCKSTEP_COUNT(binds), NULL, err);
+    return lockstep_store_end(store, result, audit, err);
+}
+
+enum lockstep_err lockstep_store_unquarantine(struct lockstep_store *store,
+                                              const struct lockstep_digest *digest,
+                                              const struct lockstep_audit *audit, bool *ret_was,
+                                              struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = lockstep_journal_run(store->journal, "DELETE FROM quarantine WHERE digest = ?1",
+                                  &LOCKSTEP_BYTES_OF(digest), 1, &changed, err);
+    *ret_was = changed == 1;
+    return lockstep_store_end(store, result, changed == 1 ? audit : NULL, err);
+}
+
+enum lockstep_err lockstep_store_quarantined(struct lockstep_store *store, lockstep_digest_fn *each,
+                                             void *context, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool more = true;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT digest, why FROM quarantine ORDER BY since", NULL, 0, &rows, err));
+    while (more) {
+        struct lockstep_digest digest;
+        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
+        if (more && lockstep_row_bytes(&rows, 0, digest.bytes, LOCKSTEP_DIGEST_BYTES)) {
+            each(context, &digest, lockstep_row_text_at(&rows, 1));
+        }
+    }
+    return LOCKSTEP_OK;
+}

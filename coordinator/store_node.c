@@ -1,0 +1,278 @@
+/* Nodes and the tokens that bring them in. */
+#include "common/io/loop.h"
+#include "coordinator/store_internal.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BURNED 5 /* failures that burn a token */
+
+#define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled"
+
+static void read_node(const struct lockstep_query_rows *rows, struct lockstep_node_row *row)
+{
+    memset(row, 0, sizeof(*row));
+    row->number = (uint32_t)lockstep_row_integer(rows, 0);
+    (void)lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->name);
+    (void)lockstep_row_bytes(rows, 2, row->key, sizeof(row->key));
+    lockstep_row_copy(rows, 3, row->labels, sizeof(row->labels));
+    (void)lockstep_row_bytes(rows, 4, row->journal.bytes, LOCKSTEP_ID_BYTES);
+    row->member = lockstep_row_integer(rows, 5) != 0;
+    row->revoked = lockstep_row_integer(rows, 6) != 0;
+    row->enrolled_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
+}
+
+enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
+                                       void *context, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    struct lockstep_node_row row;
+    bool more = true;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT " NODE_COLUMNS " FROM node ORDER BY number", NULL, 0, &rows, err));
+    while (more) {
+        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
+        if (more) {
+            read_node(&rows, &row);
+            each(context, &row);
+        }
+    }
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
+                                            const struct lockstep_id *journal,
+                                            struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE node SET member = 1, journal = ?2 WHERE number = ?1 AND "
+                 "(member = 0 OR journal <> ?2)",
+                 LOCKSTEP_INTEGER(number), LOCKSTEP_BYTES_OF(journal));
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err write_lives(struct lockstep_store *store, uint32_t number,
+                                     const struct lockstep_live *live, uint32_t count,
+                                     struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1", LOCKSTEP_INTEGER(number));
+    for (uint32_t i = 0; i < count; i++) {
+        LOCKSTEP_RUN(store->journal, err,
+                     "INSERT OR REPLACE INTO live(node, module, generation, digest) "
+                     "VALUES(?1, ?2, ?3, ?4)",
+                     LOCKSTEP_INTEGER(number), LOCKSTEP_TEXT(live[i].module.text),
+                     LOCKSTEP_INTEGER(live[i].generation), LOCKSTEP_BYTES_OF(&live[i].digest));
+    }
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
+                                      const struct lockstep_live *live, uint32_t count,
+                                      struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    result = write_lives(store, number, live, count, err);
+    if (result == LOCKSTEP_OK) {
+        return lockstep_journal_commit(store->journal, err);
+    }
+    lockstep_journal_rollback(store->journal);
+    return result;
+}
+
+enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_live_fn *each,
+                                       void *context, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool more = true;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT node, module, generation, digest FROM live", NULL, 0, &rows, err));
+    while (more) {
+        struct lockstep_live live = {.generation = 0};
+        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
+        if (!more) {
+            break;
+        }
+        live.generation = (uint64_t)lockstep_row_integer(&rows, 2);
+        if (lockstep_name_parse(lockstep_row_text_at(&rows, 1), &live.module) &&
+            lockstep_row_bytes(&rows, 3, live.digest.bytes, LOCKSTEP_DIGEST_BYTES)) {
+            each(context, (uint32_t)lockstep_row_integer(&rows, 0), &live);
+        }
+    }
+    return LOCKSTEP_OK;
+}
+
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+static enum lockstep_err node_exists(struct lockstep_store *store, const char *name,
+                                     bool *ret_exists, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal, "SELECT 1 FROM node WHERE name = ?1",
+                                      &LOCKSTEP_TEXT(name), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, ret_exists, err));
+    lockstep_query_end(&rows);
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err insert_token(struct lockstep_store *store,
+                                      const struct lockstep_token *token, const char *labels,
+                                      const char *who, struct lockstep_error *err)
+{
+    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
+    struct lockstep_bind binds[] = {LOCKSTEP_BLOB(token->id, sizeof(token->id)),
+                                    LOCKSTEP_BLOB(psk, sizeof(psk)),
+                                    LOCKSTEP_TEXT(token->node.text),
+                                    LOCKSTEP_TEXT(labels),
+                                    LOCKSTEP_INTEGER(token->expires_unix_ms),
+                                    LOCKSTEP_TEXT(who)};
+    enum lockstep_err result;
+    bool exists = false;
+    LOCKSTEP_TRY(node_exists(store, token->node.text, &exists, err));
+    if (exists) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "node %s is enrolled already", token->node.text);
+    }
+    lockstep_token_psk(token, psk);
+    result = lockstep_journal_run(
+        store->journal,
+        "INSERT INTO token(id, psk, node, labels, expires, used, failures, who) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, ?6)",
+        binds, LOCKSTEP_COUNT(binds), NULL, err);
+    sodium_memzero(psk, sizeof(psk));
+    return result;
+}
+
+enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
+                                           const struct lockstep_token *token, const char *labels,
+                                           const struct lockstep_audit *audit,
+                                           struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store, insert_token(store, token, labels, audit->who, err), audit,
+                              err);
+}
+
+static void read_token(const struct lockstep_query_rows *rows, struct lockstep_token_row *row)
+{
+    memset(row, 0, sizeof(*row));
+    (void)lockstep_row_bytes(rows, 0, row->id, sizeof(row->id));
+    (void)lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->node);
+    lockstep_row_copy(rows, 2, row->labels, sizeof(row->labels));
+    row->expires_unix_ms = (uint64_t)lockstep_row_integer(rows, 3);
+    row->used_unix_ms = (uint64_t)lockstep_row_integer(rows, 4);
+    row->failures = (uint32_t)lockstep_row_integer(rows, 5);
+    lockstep_row_copy(rows, 6, row->by, sizeof(row->by));
+}
+
+enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
+                                            const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                            uint64_t now_unix_ms, bool *ret_found,
+                                            uint8_t ret_psk[LOCKSTEP_TOKEN_PSK_BYTES],
+                                            struct lockstep_token_row *ret_row,
+                                            struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool row = false;
+    *ret_found = false;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal,
+        "SELECT id, node, labels, expires, used, failures, who, psk FROM token WHERE id = ?1",
+        &LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
+    if (!row) {
+        return LOCKSTEP_OK;
+    }
+    read_token(&rows, ret_row);
+    *ret_found = lockstep_row_bytes(&rows, 7, ret_psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
+                 ret_row->used_unix_ms == 0 && ret_row->failures < BURNED &&
+                 now_unix_ms < ret_row->expires_unix_ms;
+    lockstep_query_end(&rows);
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err, "UPDATE token SET failures = failures + 1 WHERE id = ?1",
+                 LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES));
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *id,
+                                   const uint8_t *key, uint64_t now_unix_ms,
+                                   struct lockstep_error *err)
+{
+    static const uint8_t no_journal[LOCKSTEP_ID_BYTES];
+    struct lockstep_bind use[] = {LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES),
+                                  LOCKSTEP_INTEGER(now_unix_ms)};
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal,
+        "UPDATE token SET used = ?2 WHERE id = ?1 AND used = 0 AND expires > ?2 AND failures < 5",
+        use, LOCKSTEP_COUNT(use), &changed, err));
+    if (changed != 1) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "the join token was used before, or has expired");
+    }
+    LOCKSTEP_RUN(store->journal, err,
+                 "INSERT INTO node(number, name, key, labels, journal, member, revoked, enrolled) "
+                 "SELECT (SELECT count(*) FROM node), node, ?2, labels, ?3, 0, 0, ?4 FROM token "
+                 "WHERE id = ?1",
+                 LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES), LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES),
+                 LOCKSTEP_BLOB(no_journal, sizeof(no_journal)), LOCKSTEP_INTEGER(now_unix_ms));
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err node_by_key(struct lockstep_store *store, const uint8_t *key,
+                                     struct lockstep_node_row *row, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool found = false;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
+                                      "SELECT " NODE_COLUMNS " FROM node WHERE key = ?1",
+                                      &LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
+    if (!found) {
+        return LOCKSTEP_FAIL(err, CORRUPT, "a node that was just enrolled is not in the journal");
+    }
+    read_node(&rows, row);
+    lockstep_query_end(&rows);
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
+                                       const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                       const uint8_t key[LOCKSTEP_KEY_BYTES], uint64_t now_unix_ms,
+                                       const struct lockstep_audit *audit,
+                                       struct lockstep_node_row *ret_row,
+                                       struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = use_token(store, id, key, now_unix_ms, err);
+    if (result == LOCKSTEP_OK) {
+        result = node_by_key(store, key, ret_row, err);
+    }
+    return lockstep_store_end(store, result, audit, err);
+}
+
+enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,
+                                        void *context, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    struct lockstep_token_row row;
+    bool more = true;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
+                                      "SELECT id, node, labels, expires, used, failures, who FROM "
+                                      "token ORDER BY expires",
+                                      NULL, 0, &rows, err));
+    while (more) {
+        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
+        if (more) {
+            read_token(&rows, &row);
+            each(context, &row);
+        }
+    }
+    return LOCKSTEP_OK;
+}

@@ -1,0 +1,284 @@
+/* Operations, written. */
+#include "coordinator/store_operation.h"
+#include "common/base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct lockstep_operation *lockstep_operation_new(uint32_t item_count, uint32_t part_count,
+                                                  bool spare)
+{
+    struct lockstep_operation *operation = calloc(1, sizeof(*operation));
+    if (operation == NULL) {
+        return NULL;
+    }
+    operation->parts = calloc(part_count, sizeof(*operation->parts));
+    operation->starts = calloc((size_t)part_count * item_count, sizeof(*operation->starts));
+    operation->spare = spare ? lockstep_operation_new(item_count, part_count, false) : NULL;
+    if (operation->parts == NULL || operation->starts == NULL ||
+        (spare && operation->spare == NULL)) {
+        return lockstep_operation_free(operation);
+    }
+    return operation;
+}
+
+struct lockstep_operation *lockstep_operation_free(struct lockstep_operation *operation)
+{
+    if (operation != NULL) {
+        (void)lockstep_operation_free(operation->spare);
+        free(operation->parts);
+        free(operation->starts);
+        free(operation);
+    }
+    return NULL;
+}
+
+/* ---- options as numbers --------------------------------------------------------------------- */
+
+void lockstep_options_encode(const struct lockstep_operation_options *options,
+                             uint8_t ret_bytes[LOCKSTEP_OPTIONS_BYTES])
+{
+    const uint64_t values[LOCKSTEP_OPTIONS_COUNT] = {
+#define VALUE(field) (uint64_t) options->field,
+        LOCKSTEP_OPTIONS_TABLE(VALUE)
+#undef VALUE
+    };
+    for (size_t i = 0; i < LOCKSTEP_OPTIONS_COUNT; i++) {
+        for (size_t j = 0; j < 8; j++) {
+            ret_bytes[i * 8 + j] = (uint8_t)(values[i] >> (8 * (7 - j)));
+        }
+    }
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static enum lockstep_err write_items(struct lockstep_store *store,
+                                     const struct lockstep_operation *operation,
+                                     struct lockstep_error *err)
+{
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        const struct lockstep_item *item = &operation->items[i];
+        LOCKSTEP_RUN(store->journal, err,
+                     "INSERT INTO item(operation, place, module, generation, digest, leaving) "
+                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+                     LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(i),
+                     LOCKSTEP_TEXT(item->module.text), LOCKSTEP_INTEGER(item->generation),
+                     LOCKSTEP_BYTES_OF(&item->digest), LOCKSTEP_BYTES_OF(&item->leaving));
+        /* One generation to go, one reserved to go back: a compensation has the second. */
+        LOCKSTEP_RUN(store->journal, err,
+                     "INSERT INTO module(name, generation) VALUES(?1, ?2) ON CONFLICT(name) DO "
+                     "UPDATE SET generation = max(generation, ?2)",
+                     LOCKSTEP_TEXT(item->module.text),
+                     LOCKSTEP_INTEGER(operation->kind == LOCKSTEP_KIND_COMPENSATION
+                                          ? item->generation
+                                          : item->generation + 1));
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err write_parts(struct lockstep_store *store,
+                                     const struct lockstep_operation *operation,
+                                     struct lockstep_error *err)
+{
+    size_t row = operation->item_count;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        const struct lockstep_part *part = &operation->parts[i];
+        LOCKSTEP_RUN(
+            store->journal, err,
+            "INSERT INTO part(operation, place, node, state, no, text, starts) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(operation, place) DO UPDATE "
+            "SET state = ?4, no = ?5, text = ?6",
+            LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(i), LOCKSTEP_INTEGER(part->node),
+            LOCKSTEP_INTEGER(part->state), LOCKSTEP_INTEGER(part->no), LOCKSTEP_TEXT(part->text),
+            LOCKSTEP_BLOB(&operation->starts[i * row], row * sizeof(operation->starts[0])));
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err insert_operation(struct lockstep_store *store,
+                                          const struct lockstep_operation *operation,
+                                          const struct lockstep_operation_record *record,
+                                          struct lockstep_error *err)
+{
+    uint8_t options[LOCKSTEP_OPTIONS_BYTES];
+    char text[LOCKSTEP_ID_TEXT];
+    lockstep_options_encode(&operation->options, options);
+    lockstep_id_format(&operation->id, text);
+    LOCKSTEP_RUN(
+        store->journal, err,
+        "INSERT INTO operation(id, text, number, parent, kind, strategy, row, result, idle, "
+        "sequence, roster, options, cause_no, cause_node, cause_state, cause_text, request, "
+        "signer, message, extra, signature, intent, opened, decided, live, ended) "
+        "VALUES(?1, ?2, (SELECT ifnull(max(number), 0) + 1 FROM operation), ?3, ?4, ?5, ?6, 0, 0, "
+        "0, ?7, ?8, 0, 0, 0, '', ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, 0)",
+        LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_TEXT(text),
+        LOCKSTEP_BYTES_OF(&operation->parent), LOCKSTEP_INTEGER(operation->kind),
+        LOCKSTEP_INTEGER(operation->strategy), LOCKSTEP_INTEGER(LOCKSTEP_ROW_OPEN),
+        LOCKSTEP_BYTES_OF(&operation->roster_digest), LOCKSTEP_BLOB(options, sizeof(options)),
+        LOCKSTEP_BYTES_OF(&record->request), LOCKSTEP_TEXT(record->signer),
+        LOCKSTEP_TEXT(record->message), LOCKSTEP_TEXT(record->extra),
+        LOCKSTEP_BLOB(record->signature, sizeof(record->signature)),
+        LOCKSTEP_BLOB(record->intent, record->intent_length),
+        LOCKSTEP_INTEGER(record->opened_unix_ms));
+    LOCKSTEP_TRY(write_items(store, operation, err));
+    return write_parts(store, operation, err);
+}
+
+enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
+                                                const struct lockstep_operation *operation,
+                                                const struct lockstep_operation_record *record,
+                                                const struct lockstep_audit *audit,
+                                                struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store, insert_operation(store, operation, record, err), audit, err);
+}
+
+/* ---- what nodes are to run ------------------------------------------------------------------ */
+
+/* Going back leaves no version to go back to. */
+static enum lockstep_err write_desired(struct lockstep_store *store,
+                                       const struct lockstep_operation *operation,
+                                       uint64_t pin_unix_ms, struct lockstep_error *err)
+{
+    static const struct lockstep_digest nothing;
+    bool back = lockstep_operation_goes_back(operation);
+    for (uint32_t i = 0; i < operation->part_count * operation->item_count; i++) {
+        const struct lockstep_part *part = &operation->parts[i / operation->item_count];
+        const struct lockstep_item *item = &operation->items[i % operation->item_count];
+        const struct lockstep_digest *start = &operation->starts[i];
+        const struct lockstep_digest *digest = back ? start : &item->digest;
+        bool holds = part->state == LOCKSTEP_PART_HEALTHY || part->state == LOCKSTEP_PART_LIVE ||
+                     part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED;
+        bool kept = back || lockstep_digest_equal(start, digest);
+        if (!holds) {
+            continue;
+        }
+        LOCKSTEP_RUN(store->journal, err,
+                     "INSERT INTO desired(node, module, digest, previous, operation, pin) "
+                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(node, module) DO UPDATE SET "
+                     "digest = ?3, operation = ?5, pin = ?6, "
+                     "previous = CASE WHEN ?7 THEN previous ELSE ?4 END",
+                     LOCKSTEP_INTEGER(part->node), LOCKSTEP_TEXT(item->module.text),
+                     LOCKSTEP_BYTES_OF(digest), LOCKSTEP_BYTES_OF(kept ? &nothing : start),
+                     LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(pin_unix_ms),
+                     LOCKSTEP_INTEGER(kept && !back));
+    }
+    return LOCKSTEP_OK;
+}
+
+/* The times of a row, for history: when it was decided, when it was live, when it ended. */
+static enum lockstep_err update_operation(struct lockstep_store *store,
+                                          const struct lockstep_operation *operation,
+                                          enum lockstep_row row, uint64_t now_unix_ms,
+                                          struct lockstep_error *err)
+{
+    bool decided = row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT;
+    bool ended = row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
+                 row == LOCKSTEP_ROW_SETTLED;
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE operation SET row = ?2, result = ?3, sequence = ?4, cause_no = ?5, "
+                 "cause_node = ?6, cause_state = ?7, cause_text = ?8, "
+                 "decided = CASE WHEN ?9 THEN ?11 ELSE decided END, "
+                 "ended = CASE WHEN ?10 AND ended = 0 THEN ?11 ELSE ended END WHERE id = ?1",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(row),
+                 LOCKSTEP_INTEGER(operation->result), LOCKSTEP_INTEGER(operation->sequence),
+                 LOCKSTEP_INTEGER(operation->cause.no), LOCKSTEP_INTEGER(operation->cause.node),
+                 LOCKSTEP_INTEGER(operation->cause.state), LOCKSTEP_TEXT(operation->cause.text),
+                 LOCKSTEP_INTEGER(decided), LOCKSTEP_INTEGER(ended), LOCKSTEP_INTEGER(now_unix_ms));
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err open_child(struct lockstep_store *store,
+                                    const struct lockstep_operation *parent,
+                                    const struct lockstep_operation *child, uint64_t now_unix_ms,
+                                    struct lockstep_error *err)
+{
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    struct lockstep_operation *again = NULL;
+    enum lockstep_row row;
+    enum lockstep_err result;
+    if (record == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a compensation");
+    }
+    /* It goes under its parent's intent: that is what its nodes were promised. */
+    result = lockstep_store_operation_load(store, &parent->id, &again, &row, record, err);
+    if (result == LOCKSTEP_OK) {
+        memset(&record->request, 0, sizeof(record->request));
+        record->opened_unix_ms = now_unix_ms;
+        result = insert_operation(store, child, record, err);
+    }
+    (void)lockstep_operation_free(again);
+    free(record);
+    return result;
+}
+
+static enum lockstep_err write_row(struct lockstep_store *store,
+                                   const struct lockstep_operation *operation,
+                                   const struct lockstep_operation *child, uint64_t now_unix_ms,
+                                   struct lockstep_error *err)
+{
+    enum lockstep_row row = lockstep_operation_row(operation);
+    uint64_t pin = operation->strategy == LOCKSTEP_STRATEGY_LOCAL && operation->options.pin_ms > 0
+                       ? now_unix_ms + operation->options.pin_ms
+                       : 0;
+    LOCKSTEP_TRY(update_operation(store, operation, row, now_unix_ms, err));
+    LOCKSTEP_TRY(write_parts(store, operation, err));
+    LOCKSTEP_RUN(store->journal, err, "UPDATE meta SET sequence = max(sequence, ?1)",
+                 LOCKSTEP_INTEGER(operation->sequence));
+    if (row == LOCKSTEP_ROW_SUCCEEDED) {
+        LOCKSTEP_TRY(write_desired(store, operation, pin, err));
+    }
+    return child == NULL ? LOCKSTEP_OK : open_child(store, operation, child, now_unix_ms, err);
+}
+
+enum lockstep_err lockstep_store_operation_row(struct lockstep_store *store,
+                                               const struct lockstep_operation *operation,
+                                               const struct lockstep_operation *child,
+                                               uint64_t now_unix_ms,
+                                               const struct lockstep_audit *audit,
+                                               struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = write_row(store, operation, child, now_unix_ms, err);
+    LOCKSTEP_TRY(lockstep_store_end(store, result, audit, err));
+    if (operation->sequence > store->sequence) {
+        store->sequence = operation->sequence;
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err write_parts_and_result(struct lockstep_store *store,
+                                                const struct lockstep_operation *operation,
+                                                bool over, uint64_t now_unix_ms,
+                                                struct lockstep_error *err)
+{
+    bool live = operation->state == LOCKSTEP_OPERATION_SOAKING;
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE operation SET result = ?2, idle = max(idle, ?3), "
+                 "live = CASE WHEN ?4 AND live = 0 THEN ?5 ELSE live END WHERE id = ?1",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(operation->result),
+                 LOCKSTEP_INTEGER(over), LOCKSTEP_INTEGER(live), LOCKSTEP_INTEGER(now_unix_ms));
+    return write_parts(store, operation, err);
+}
+
+enum lockstep_err lockstep_store_operation_parts(struct lockstep_store *store,
+                                                 const struct lockstep_operation *operation,
+                                                 uint64_t now_unix_ms, struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = write_parts_and_result(store, operation, false, now_unix_ms, err);
+    return lockstep_store_end(store, result, NULL, err);
+}
+
+enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
+                                                const struct lockstep_operation *operation,
+                                                uint64_t now_unix_ms, struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = write_parts_and_result(store, operation, true, now_unix_ms, err);
+    return lockstep_store_end(store, result, NULL, err);
+}
