@@ -117,6 +117,7 @@ struct lockstep_probe_request {
     uint64_t memory_bytes; /* of address space */
     uint64_t file_bytes;   /* largest artifact */
     bool smoke;
+    bool look_only;         /* the static checks, in the sandbox, and nothing else */
     size_t libraries_count; /* allowed beside those of the platform */
     size_t present_count;   /* modules that are live, beside the subjects */
     size_t subjects_count;

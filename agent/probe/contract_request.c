@@ -89,6 +89,7 @@ char *lockstep_probe_request_print(const struct lockstep_probe_request *request)
     lockstep_json_set_u64(root, "memory_bytes", request->memory_bytes);
     lockstep_json_set_u64(root, "file_bytes", request->file_bytes);
     lockstep_json_set_bool(root, "smoke", request->smoke);
+    lockstep_json_set_bool(root, "look_only", request->look_only);
     for (size_t i = 0; i < request->libraries_count; i++) {
         (void)json_array_append_new(libraries, lockstep_json_string(request->libraries[i]));
     }
@@ -162,6 +163,7 @@ static enum lockstep_err read_limits(struct lockstep_probe_request *request, con
     LOCKSTEP_TRY(lockstep_json_u64(root, "memory_bytes", &request->memory_bytes, err));
     LOCKSTEP_TRY(lockstep_json_u64(root, "file_bytes", &request->file_bytes, err));
     LOCKSTEP_TRY(lockstep_json_bool(root, "smoke", &request->smoke, err));
+    LOCKSTEP_TRY(lockstep_json_bool(root, "look_only", &request->look_only, err));
     if (request->deadline_ms == 0 || request->deadline_ms > DEADLINE_MAX_MS) {
         return LOCKSTEP_FAIL(err, INVALID, "\"deadline_ms\" must be 1 to %d", DEADLINE_MAX_MS);
     }

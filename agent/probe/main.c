@@ -293,10 +293,6 @@ static int judge(const struct arguments *arguments)
         (void)fputs("lockstep-probe: no memory\n", stderr);
         return EXIT_NO;
     }
-    if (arguments->mode == MODE_STATIC) {
-        lockstep_probe_look(arguments->request, verdict);
-        return print_verdict(verdict);
-    }
     if (arguments->request_fd >= 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     }
@@ -332,6 +328,7 @@ static int run(struct arguments *arguments, int argc, char **argv)
     if (arguments->request_fd >= 0 && arguments->mode != MODE_TRIAL) {
         return usage("--request goes with --trial");
     }
+    arguments->request->look_only = arguments->mode == MODE_STATIC;
     status = arguments->request_fd >= 0 ? replace_request(arguments)
                                         : take_files(arguments, argv + optind, argc - optind);
     return status == EXIT_YES ? judge(arguments) : status;

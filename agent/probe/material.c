@@ -125,18 +125,6 @@ void lockstep_probe_trial_deinit(struct lockstep_probe_trial *trial)
     }
 }
 
-void lockstep_probe_look(const struct lockstep_probe_request *request,
-                         struct lockstep_probe_verdict *verdict)
-{
-    struct lockstep_probe_trial trial = {.request = request, .verdict = verdict, .report_fd = -1};
-    lockstep_probe_stamp(verdict);
-    verdict->stage = LOCKSTEP_PROBE_STAGE_STATIC;
-    lockstep_probe_trial_read(&trial);
-    lockstep_probe_trial_static(&trial);
-    verdict->stage = LOCKSTEP_PROBE_STAGE_DONE;
-    lockstep_probe_trial_deinit(&trial);
-}
-
 void lockstep_probe_stamp(struct lockstep_probe_verdict *verdict)
 {
     static const char here;

@@ -318,7 +318,7 @@ enum lockstep_err lockstep_probe_try(const struct lockstep_probe_request *reques
     }
     trial->request = request;
     trial->verdict = verdict;
-    verdict->trial = true;
+    verdict->trial = !request->look_only;
     lockstep_probe_stamp(verdict);
     lockstep_probe_trial_read(trial);
     LOCKSTEP_TRY(start(&watch, trial, err));

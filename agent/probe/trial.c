@@ -81,6 +81,9 @@ static void run_set(struct lockstep_probe_trial *trial, struct lockstep_probe_ru
             return;
         }
         lockstep_probe_prove(running);
+        if (!trial->verdict->ok) {
+            return;
+        }
     }
     for (size_t i = 0; i < count && trial->request->smoke; i++) {
         lockstep_probe_smoke(&set[order[i]]);
@@ -99,11 +102,9 @@ static void try_set(struct lockstep_probe_trial *trial, pid_t parent)
     }
     lockstep_probe_begin(&set[0], LOCKSTEP_PROBE_STAGE_STATIC, NULL, 0);
     lockstep_probe_trial_static(trial);
-    if (trial->verdict->ok) {
+    if (trial->verdict->ok && !trial->request->look_only) {
         lockstep_probe_order(trial->request, trial->verdict, order);
-    }
-    lockstep_probe_report_verdict(trial->report_fd, trial->verdict, false);
-    if (trial->verdict->ok) {
+        lockstep_probe_report_verdict(trial->report_fd, trial->verdict, false);
         run_set(trial, set, order);
     }
     if (trial->verdict->ok) {

@@ -3,7 +3,8 @@
  *
  * Two halves. The supervisor reads the files, forks before anything else happens, holds the clock
  * and explains how the other half ended; it parses no ELF and runs no module code. The subject half
- * shuts itself in (sandbox.h), makes the static checks and, if they pass, runs the modules.
+ * shuts itself in (sandbox.h), makes the static checks and, if they pass and more was asked for,
+ * runs the modules.
  */
 #ifndef LOCKSTEP_PROBE_TRIAL_H
 #define LOCKSTEP_PROBE_TRIAL_H
@@ -43,10 +44,6 @@ struct lockstep_probe_trial {
 enum lockstep_err lockstep_probe_try(const struct lockstep_probe_request *request,
                                      struct lockstep_probe_verdict *verdict,
                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-
-/* Makes the static checks of REQUEST's modules in this process. */
-void lockstep_probe_look(const struct lockstep_probe_request *request,
-                         struct lockstep_probe_verdict *verdict);
 
 /* Build-ids of this program and its libc: what a cached verdict depends on beside the module. */
 void lockstep_probe_stamp(struct lockstep_probe_verdict *verdict);

@@ -177,7 +177,9 @@ static enum lockstep_no no_of_file(const char *path, uint64_t file_bytes, const 
         request->libraries_count = 1;
         (void)snprintf(request->libraries[0], sizeof(request->libraries[0]), "%s", library);
     }
-    lockstep_probe_look(request, verdict);
+    request->look_only = true;
+    assert_int_equal(lockstep_probe_try(request, verdict, NULL), LOCKSTEP_OK);
+    assert_false(verdict->trial);
     no = verdict->no;
     if (library != NULL) {
         assert_int_equal(verdict->findings[0].check, LOCKSTEP_PROBE_CHECK_LIBRARY_PRESENT);

@@ -126,6 +126,14 @@ static int load(const struct lockstep_load *load)
     (void)fputs("the last words of a module\n", stderr);
     abort();
 #endif
+#ifdef BAD_ALLOCATES
+    char *much = malloc(BAD_ALLOCATES);
+    if (much == NULL) {
+        (void)lockstep_sink_print(load->why, "there is not enough memory");
+        return 1;
+    }
+    memset(much, 1, 4096);
+#endif
 #ifdef BAD_MISSING_SYMBOL
     return lockstep_no_such_function();
 #endif
@@ -205,6 +213,9 @@ static int up(uint32_t from, struct lockstep_records_source *source, struct lock
     while (source->next(source, &record)) {
         if (record.value_size == sizeof(number)) {
             memcpy(&number, record.value, sizeof(number));
+#ifdef BAD_UP_LOSES
+            number &= ~UINT64_C(1);
+#endif
         }
     }
     return 0;
