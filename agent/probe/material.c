@@ -33,7 +33,11 @@ static bool read_blob(int fd, uint64_t max, struct lockstep_probe_blob *ret_blob
         }
         got += (size_t)now;
     }
-    return ret_blob->bytes != NULL;
+    if (ret_blob->bytes == NULL) {
+        return false;
+    }
+    ret_blob->bytes[ret_blob->size] = '\0'; /* a configuration is a text */
+    return true;
 }
 
 static int open_subject(const struct lockstep_probe_case *subject,

@@ -104,7 +104,9 @@ static void try_set(struct lockstep_probe_trial *trial, pid_t parent)
     lockstep_probe_trial_static(trial);
     if (trial->verdict->ok && !trial->request->look_only) {
         lockstep_probe_order(trial->request, trial->verdict, order);
-        lockstep_probe_report_verdict(trial->report_fd, trial->verdict, false);
+    }
+    lockstep_probe_report_verdict(trial->report_fd, trial->verdict, false);
+    if (trial->verdict->ok && !trial->request->look_only) {
         run_set(trial, set, order);
     }
     if (trial->verdict->ok) {
