@@ -149,11 +149,30 @@ void lockstep_channel_deinit(struct lockstep_channel *channel)
     channel->state = STATE_OVER;
 }
 
+/* What only the handshake needs: a session that is stolen later must not give the static key. */
+static void wipe_handshake(struct lockstep_channel *channel)
+{
+    lockstep_noise_deinit(&channel->noise);
+    sodium_memzero(channel->own, sizeof(channel->own));
+    sodium_memzero(channel->config.psk, sizeof(channel->config.psk));
+}
+
+/* After a failure nothing more is read or written: one bad frame ends the session. */
+static void give_up(struct lockstep_channel *channel)
+{
+    wipe_handshake(channel);
+    sodium_memzero(&channel->send, sizeof(channel->send));
+    sodium_memzero(&channel->receive, sizeof(channel->receive));
+    channel->out_size = 0;
+    channel->state = STATE_OVER;
+}
+
 static void get_up(struct lockstep_channel *channel)
 {
     lockstep_noise_split(&channel->noise, &channel->send, &channel->receive);
     channel->session = (uint32_t)get(channel->noise.hash, 4);
     memcpy(channel->peer, channel->noise.remote, sizeof(channel->peer));
+    wipe_handshake(channel);
 }
 
 static enum lockstep_err read_1(struct lockstep_channel *channel, const uint8_t *message,
@@ -340,21 +359,12 @@ static size_t take_up_to(struct lockstep_channel *channel, size_t total, const u
     return count;
 }
 
-enum lockstep_err lockstep_channel_feed(struct lockstep_channel *channel, const uint8_t *bytes,
-                                        size_t size, size_t *ret_used,
-                                        struct lockstep_channel_event *ret_event,
-                                        struct lockstep_error *err)
+static enum lockstep_err feed(struct lockstep_channel *channel, const uint8_t *bytes, size_t size,
+                              size_t *ret_used, struct lockstep_channel_event *ret_event,
+                              struct lockstep_error *err)
 {
     enum lockstep_err result;
     size_t total = 0;
-    *ret_event = (struct lockstep_channel_event){.type = LOCKSTEP_CHANNEL_NOTHING};
-    *ret_used = 0;
-    if (channel->state == STATE_WANT_PSK || channel->state == STATE_WANT_OWNER) {
-        UNREACHABLE("the owner has not answered TOKEN or PEER");
-    }
-    if (channel->state == STATE_OVER) {
-        return LOCKSTEP_FAIL(err, REFUSED, "bytes after the end of the channel");
-    }
     if (channel->in_size < 2) {
         *ret_used = take_up_to(channel, 2, bytes, size);
         if (channel->in_size < 2) {
@@ -370,6 +380,25 @@ enum lockstep_err lockstep_channel_feed(struct lockstep_channel *channel, const 
     result = channel->state == STATE_UP ? read_frame(channel, ret_event, err)
                                         : read_handshake(channel, ret_event, err);
     channel->in_size = 0;
+    return result;
+}
+
+enum lockstep_err lockstep_channel_feed(struct lockstep_channel *channel, const uint8_t *bytes,
+                                        size_t size, size_t *ret_used,
+                                        struct lockstep_channel_event *ret_event,
+                                        struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    *ret_event = (struct lockstep_channel_event){.type = LOCKSTEP_CHANNEL_NOTHING};
+    *ret_used = 0;
+    ASSERT(channel->state != STATE_WANT_PSK && channel->state != STATE_WANT_OWNER);
+    if (channel->state == STATE_OVER) {
+        return LOCKSTEP_FAIL(err, REFUSED, "bytes after the end of the channel");
+    }
+    result = feed(channel, bytes, size, ret_used, ret_event, err);
+    if (result != LOCKSTEP_OK) {
+        give_up(channel);
+    }
     return result;
 }
 

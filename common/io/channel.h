@@ -96,7 +96,7 @@ void lockstep_channel_deinit(struct lockstep_channel *channel);
 
 /* Takes as many of the SIZE bytes as make at most one event; *RET_USED says how many. Call again
  * with the rest until NOTHING comes and all is used. REFUSED: the peer is not what it should be,
- * or its bytes are not; the channel is to be thrown away. */
+ * or its bytes are not. After a failure the channel is over and its keys are wiped. */
 enum lockstep_err lockstep_channel_feed(struct lockstep_channel *channel, const uint8_t *bytes,
                                         size_t size, size_t *ret_used,
                                         struct lockstep_channel_event *ret_event,
