@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define EVENTS_A_TURN 64
+#define POSTS_A_TURN  1024
 
 struct lockstep_loop {
     int epoll;
@@ -176,9 +177,15 @@ void lockstep_watch_clear(struct lockstep_loop *loop, struct lockstep_watch *wat
 
 /* ---- posts ---------------------------------------------------------------------------------- */
 
-void lockstep_loop_post(struct lockstep_loop *loop, struct lockstep_post *post)
+static void wake_up(struct lockstep_loop *loop)
 {
     static const uint64_t one = 1;
+    ssize_t written = write(loop->wake, &one, sizeof(one));
+    (void)written; /* EAGAIN: it is awake already */
+}
+
+void lockstep_loop_post(struct lockstep_loop *loop, struct lockstep_post *post)
+{
     bool first = false;
     (void)pthread_mutex_lock(&loop->lock);
     if (!post->queued) {
@@ -194,8 +201,7 @@ void lockstep_loop_post(struct lockstep_loop *loop, struct lockstep_post *post)
     }
     (void)pthread_mutex_unlock(&loop->lock);
     if (first) {
-        ssize_t written = write(loop->wake, &one, sizeof(one));
-        (void)written; /* EAGAIN: it is awake already */
+        wake_up(loop);
     }
 }
 
@@ -221,6 +227,22 @@ void lockstep_loop_unpost(struct lockstep_loop *loop, struct lockstep_post *post
     (void)pthread_mutex_unlock(&loop->lock);
 }
 
+/* The first post, taken off the queue, or NULL. */
+static struct lockstep_post *take_post(struct lockstep_loop *loop)
+{
+    struct lockstep_post *post;
+    (void)pthread_mutex_lock(&loop->lock);
+    post = loop->first;
+    if (post != NULL) {
+        loop->first = post->next;
+        post->queued = false;
+    }
+    (void)pthread_mutex_unlock(&loop->lock);
+    return post;
+}
+
+/* Runs what was posted, but so much only in one turn: peers that always have something to say must
+ * not keep timers, descriptors and signals from their turn. */
 static void run_posts(void *context, uint32_t events)
 {
     struct lockstep_loop *loop = context;
@@ -229,20 +251,14 @@ static void run_posts(void *context, uint32_t events)
     if (read(loop->wake, &count, sizeof(count)) < 0) {
         ASSERT(errno == EAGAIN);
     }
-    for (;;) {
-        struct lockstep_post *post;
-        (void)pthread_mutex_lock(&loop->lock);
-        post = loop->first;
-        if (post != NULL) {
-            loop->first = post->next;
-            post->queued = false;
-        }
-        (void)pthread_mutex_unlock(&loop->lock);
+    for (unsigned i = 0; i < POSTS_A_TURN; i++) {
+        struct lockstep_post *post = take_post(loop);
         if (post == NULL) {
             return;
         }
         post->arrived(post->context);
     }
+    wake_up(loop);
 }
 
 /* ---- signals and children ------------------------------------------------------------------- */
@@ -306,7 +322,12 @@ enum lockstep_err lockstep_child_watch(struct lockstep_loop *loop, struct lockst
     child->loop = loop;
     child->pid = pid;
     child->watch = (struct lockstep_watch){.ready = child_ready, .context = child, .fd = -1};
-    return lockstep_watch_set(loop, &child->watch, fd, EPOLLIN, err);
+    if (lockstep_watch_set(loop, &child->watch, fd, EPOLLIN, err) != LOCKSTEP_OK) {
+        child->pid = 0;
+        (void)close(fd);
+        return LOCKSTEP_IO;
+    }
+    return LOCKSTEP_OK;
 }
 
 void lockstep_child_forget(struct lockstep_loop *loop, struct lockstep_child *child)
@@ -343,8 +364,12 @@ enum lockstep_err lockstep_loop_new(struct lockstep_loop **ret_loop, struct lock
     loop->wake_watch.ready = run_posts;
     loop->wake_watch.context = loop;
     loop->now = read_clock();
+    if (lockstep_watch_set(loop, &loop->wake_watch, loop->wake, EPOLLIN, err) != LOCKSTEP_OK) {
+        (void)lockstep_loop_free(loop);
+        return LOCKSTEP_IO;
+    }
     *ret_loop = loop;
-    return lockstep_watch_set(loop, &loop->wake_watch, loop->wake, EPOLLIN, err);
+    return LOCKSTEP_OK;
 }
 
 struct lockstep_loop *lockstep_loop_free(struct lockstep_loop *loop)
