@@ -17,7 +17,7 @@ struct lockstep_dialler {
     char (*urls)[LOCKSTEP_URL_MAX + 1];
     size_t url_count;
     size_t at;    /* the url tried now */
-    size_t tries; /* since the last good handshake */
+    size_t tries; /* a pause is made when all urls were tried */
     bool once;
     uint64_t backoff_ms;
     struct lockstep_rng rng;
@@ -53,15 +53,20 @@ static void dial_later(struct lockstep_dialler *dialler)
                        lockstep_time_after(lockstep_loop_now(dialler->loop), pause));
 }
 
+/* The dialler waits for `heard`: that its own part is done says nothing about being let in. */
 static void on_opened(void *self, struct lockstep_link *link, bool ok)
 {
-    struct lockstep_dialler *dialler = self;
+    (void)self;
     (void)link;
-    if (ok) { /* only a good handshake makes the pauses short again */
-        dialler->tries = 0;
-        dialler->at = dialler->url_count - 1; /* so that the first url is tried first */
-        dialler->backoff_ms = dialler->settings.reconnect_first;
-    }
+    (void)ok;
+}
+
+/* Only now is the handshake good on both sides, and pauses become short again. */
+static void on_heard(void *self)
+{
+    struct lockstep_dialler *dialler = self;
+    dialler->at = dialler->url_count - 1; /* so that the first url is tried first */
+    dialler->backoff_ms = dialler->settings.reconnect_first;
 }
 
 static void on_gone(void *self, struct lockstep_link *link)
@@ -69,9 +74,13 @@ static void on_gone(void *self, struct lockstep_link *link)
     struct lockstep_dialler *dialler = self;
     bool was_up = link->told;
     dialler->link = NULL;
-    if (!(dialler->once && was_up)) {
-        dial_later(dialler);
+    if (dialler->once && was_up) {
+        return;
     }
+    if (was_up) {
+        dialler->tries = dialler->url_count - 1; /* pause first: a whole fleet has lost it */
+    }
+    dial_later(dialler);
 }
 
 static void fail(struct lockstep_dialler *dialler, const char *text)
@@ -91,7 +100,7 @@ static void on_dialled(void *context)
         .handshake_ms = dialler->settings.handshake,
         .channel = &dialler->channel,
         .events = dialler->events,
-        .owner = {.self = dialler, .opened = on_opened, .gone = on_gone},
+        .owner = {.self = dialler, .opened = on_opened, .heard = on_heard, .gone = on_gone},
     };
     int result = nng_aio_result(dialler->aio);
     dialler->dialling = false;
@@ -161,6 +170,7 @@ enum lockstep_err lockstep_dialler_new(struct lockstep_loop *loop,
 {
     struct lockstep_dialler *dialler = calloc(1, sizeof(*dialler));
     enum lockstep_err result;
+    ASSERT(!config->once || config->events.failed != NULL);
     if (dialler == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
     }

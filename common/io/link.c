@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSING_MS 2000 /* how long a CLOSE may take to leave */
+#define CLOSING_MS 2000        /* how long a CLOSE may take to leave */
+#define KEPT       (64 * 1024) /* bytes of a buffer for sending that a link keeps */
 
 /* ---- small things --------------------------------------------------------------------------- */
 
@@ -241,6 +242,11 @@ static void on_sent(void *context)
     }
     link->flight_size = 0;
     link->flight_done = 0;
+    if (link->flight_max > KEPT) { /* a transfer to each of a fleet must not leave its peak */
+        free(link->flight);
+        link->flight = NULL;
+        link->flight_max = 0;
+    }
     flush(link);
     if (link->sending) {
         return;
@@ -271,13 +277,15 @@ static void come_up(struct lockstep_link *link)
     link->events.up(link->events.context, link);
 }
 
+/* A token that nobody knows gets a random secret: message 1 can be replayed, and must not tell
+ * whether a token is still good. The handshake fails at message 3. */
 static enum lockstep_err give_token(struct lockstep_link *link, struct lockstep_error *err)
 {
     uint8_t psk[LOCKSTEP_NOISE_KEY];
     enum lockstep_err result;
     if (link->events.token == NULL ||
         !link->events.token(link->events.context, link->channel.token, psk)) {
-        return LOCKSTEP_FAIL(err, REFUSED, "no such join token");
+        randombytes_buf(psk, sizeof(psk));
     }
     result = lockstep_channel_give_psk(&link->channel, psk, err);
     sodium_memzero(psk, sizeof(psk));
@@ -298,6 +306,9 @@ static enum lockstep_err handle(struct lockstep_link *link,
         if (!link->events.accept(link->events.context, link)) {
             return LOCKSTEP_FAIL(err, REFUSED, "the peer's key is unknown or not allowed");
         }
+        if (link->state != LOCKSTEP_LINK_HALF_OPEN) {
+            break; /* the owner has closed it in the very call */
+        }
         lockstep_channel_accept(&link->channel);
         come_up(link);
         break;
@@ -306,6 +317,10 @@ static enum lockstep_err handle(struct lockstep_link *link,
         come_up(link);
         break;
     case LOCKSTEP_CHANNEL_MESSAGE:
+        if (!link->heard && link->owner.heard != NULL) {
+            link->owner.heard(link->owner.self);
+        }
+        link->heard = true;
         if (link->state == LOCKSTEP_LINK_UP) {
             link->events.message(link->events.context, link, event->bytes, event->size);
         }
@@ -393,6 +408,7 @@ enum lockstep_err lockstep_link_new(struct lockstep_loop *loop,
                                     struct lockstep_link **ret_link, struct lockstep_error *err)
 {
     struct lockstep_link *link = calloc(1, sizeof(*link));
+    enum lockstep_err result;
     if (link == NULL) {
         nng_stream_free(config->stream);
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
@@ -410,9 +426,10 @@ enum lockstep_err lockstep_link_new(struct lockstep_loop *loop,
         release(link);
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
     }
-    if (lockstep_channel_init(&link->channel, config->channel, err) != LOCKSTEP_OK) {
+    result = lockstep_channel_init(&link->channel, config->channel, err);
+    if (result != LOCKSTEP_OK) {
         release(link);
-        return LOCKSTEP_NOMEM;
+        return result;
     }
     lockstep_timer_arm(loop, &link->deadline,
                        lockstep_time_after(lockstep_loop_now(loop), config->handshake_ms));

@@ -88,7 +88,8 @@ enum lockstep_err lockstep_listener_new(struct lockstep_loop *loop,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The url as it is bound, with the port. */
 const char *lockstep_listener_url(const struct lockstep_listener *listener);
-/* Closes all its links without `down`, and frees. NULL is fine. Always NULL. */
+/* Closes all its links without `down`, and frees. Not from a callback of one of them. NULL is fine.
+ * Always NULL. */
 struct lockstep_listener *lockstep_listener_free(struct lockstep_listener *listener);
 
 /* ---- dialling ------------------------------------------------------------------------------- */
@@ -106,17 +107,21 @@ struct lockstep_dialler_config {
     uint8_t psk[LOCKSTEP_NOISE_KEY];
     struct lockstep_hello hello;
     const struct lockstep_defaults *settings; /* copied */
-    bool once;     /* one try at each url, then `failed` with address "" : for commands */
+    bool once;     /* one try at each url, then `failed` (not NULL) with address "": for commands */
     uint64_t seed; /* of the jitter */
     struct lockstep_link_events events;
 };
 
-/* Begins to connect. INVALID if a url is none. */
+/* Begins to connect. Between rounds of all urls, and after a link was lost, it waits for anything
+ * up to a bound that doubles from reconnect_first to reconnect_last, and falls back only when the
+ * coordinator has sent a message: one that lets nobody in is not hammered. INVALID if a url is
+ * none. */
 enum lockstep_err lockstep_dialler_new(struct lockstep_loop *loop,
                                        const struct lockstep_dialler_config *config,
                                        struct lockstep_dialler **ret_dialler,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Closes its link without `down`, and frees. NULL is fine. Always NULL. */
+/* Closes its link without `down`, and frees. Not from a callback, but for the last `failed` of
+ * `once`. NULL is fine. Always NULL. */
 struct lockstep_dialler *lockstep_dialler_free(struct lockstep_dialler *dialler);
 
 #endif

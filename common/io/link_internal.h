@@ -21,6 +21,8 @@ struct lockstep_link_owner {
     void *self;
     /* The link has left HALF_OPEN, one way or the other. */
     void (*opened)(void *self, struct lockstep_link *link, bool ok);
+    /* The peer's first message is there: it has let us in. May be NULL. */
+    void (*heard)(void *self);
     /* The link is about to be freed. */
     void (*gone)(void *self, struct lockstep_link *link);
 };
@@ -40,6 +42,7 @@ struct lockstep_link {
     bool closed_by_peer;
     bool told;                      /* the owner's `up` has run, so `down` is owed */
     bool failed;                    /* the peer's bytes were not what they should be */
+    bool heard;                     /* it has sent a message */
     struct lockstep_timer deadline; /* of the handshake, then of CLOSING */
     struct lockstep_channel channel;
     uint8_t *outbox; /* frames that wait, one behind the other */
