@@ -35,13 +35,14 @@ bool lockstep_log_parse(const char *word, enum lockstep_log_level *ret_level)
     return false;
 }
 
-/* Control characters become \xNN; the end is cut. */
+/* Whatever is not printable ASCII becomes \xNN, and a backslash too, so that it can be told from
+ * one of ours; the end is cut. */
 static size_t escape(const char *text, char *out, size_t size)
 {
     size_t used = 0;
     for (; *text != '\0' && used + 5 < size; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c < ' ' || c == 0x7f) {
+        if (c < ' ' || c >= 0x7f || c == '\\') {
             used += (size_t)snprintf(out + used, size - used, "\\x%02x", c);
         } else {
             out[used++] = (char)c;
