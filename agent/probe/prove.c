@@ -1,7 +1,7 @@
 /* The proof that going back loses nothing: down(up(S)) = S, and up(down(up(S))) = up(S). */
 #include "agent/probe/run.h"
 
-#include "agent/host/records.h"
+#include "agent/probe/records.h"
 
 #define STATE_MAX (1024ULL * 1024 * 1024) /* bytes of one bag of records */
 

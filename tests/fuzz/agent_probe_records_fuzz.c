@@ -1,5 +1,5 @@
 /* What is taken for a state in canonical form is written again as the same bytes. */
-#include "agent/host/records.h"
+#include "agent/probe/records.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

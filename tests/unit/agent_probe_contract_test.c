@@ -1,6 +1,6 @@
 /* Requests and verdicts: there and back, and what is refused. */
-#include "agent/host/records.h"
 #include "agent/probe/contract.h"
+#include "agent/probe/records.h"
 #include "agent/probe/report.h"
 #include "agent/probe/requires.h"
 #include "tests/support/cmocka.h"

@@ -1,5 +1,5 @@
 /* The example modules, through their descriptors, as a host would use them. */
-#include "agent/host/records.h"
+#include "agent/probe/records.h"
 #include "agent/probe/trial.h"
 #include "tests/support/cmocka.h"
 

@@ -1,5 +1,5 @@
 /* What a trial says of modules that are wrong, each in one way. */
-#include "agent/host/records.h"
+#include "agent/probe/records.h"
 #include "agent/probe/trial.h"
 #include "tests/support/cmocka.h"
 

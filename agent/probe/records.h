@@ -10,8 +10,8 @@
  * Order says nothing: two bags are the same when they have the same records. Residue is left out of
  * that comparison, since it is what a schema has no place for.
  */
-#ifndef LOCKSTEP_HOST_RECORDS_H
-#define LOCKSTEP_HOST_RECORDS_H
+#ifndef LOCKSTEP_PROBE_RECORDS_H
+#define LOCKSTEP_PROBE_RECORDS_H
 
 #include "agent/host/include/lockstep/module.h"
 #include "common/base/attr.h"

@@ -1,4 +1,4 @@
-#include "agent/host/records.h"
+#include "agent/probe/records.h"
 
 #include "common/base/cleanup.h"
 
