@@ -9,6 +9,7 @@
 #define LOCKSTEP_VERSION_MAX      63    /* bytes of a version text */
 #define LOCKSTEP_TEXT_MAX         255   /* bytes of a cause or message text */
 #define LOCKSTEP_ITEMS_MAX        64    /* items of an operation */
+#define LOCKSTEP_MODULES_MAX      4096  /* modules of a fleet */
 #define LOCKSTEP_NODE_MODULES_MAX 256   /* modules of a node */
 #define LOCKSTEP_NODES_MAX        16384 /* nodes of a fleet */
 #define LOCKSTEP_LABELS_MAX       32    /* labels of a node */

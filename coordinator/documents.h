@@ -1,0 +1,94 @@
+/*
+ * The JSON documents that people are answered with: "schema": "lockstep/<thing>/v1", described in
+ * proto/PROTOCOL.md, "Documents". The command, a script and a dashboard see the same. They only
+ * grow.
+ *
+ * Every function reads the fleet and the journal and changes nothing. What it returns is the
+ * caller's (json_decref). INVALID: the name is unknown, with the nearest one there is.
+ */
+#ifndef LOCKSTEP_COORDINATOR_DOCUMENTS_H
+#define LOCKSTEP_COORDINATOR_DOCUMENTS_H
+
+#include "coordinator/core/admission.h"
+#include "coordinator/view.h"
+
+#include <jansson.h>
+
+/* Which part of a thing: names of modules or nodes (COUNT zero: all). */
+struct lockstep_document_query {
+    const char *const *names;
+    uint32_t name_count;
+    const bool *selected; /* per node, as selectors chose; NULL: every one */
+    uint32_t limit;       /* rows; zero: the thing's own */
+};
+
+enum lockstep_err lockstep_document_status(const struct lockstep_view *view,
+                                           const struct lockstep_document_query *query,
+                                           json_t **ret_document,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_nodes(const struct lockstep_view *view,
+                                          const struct lockstep_document_query *query,
+                                          json_t **ret_document,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_node(const struct lockstep_view *view, uint32_t node,
+                                         json_t **ret_document,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_modules(const struct lockstep_view *view,
+                                            const struct lockstep_document_query *query,
+                                            json_t **ret_document,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_module(const struct lockstep_view *view, const char *module,
+                                           json_t **ret_document,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_module_status(const struct lockstep_view *view,
+                                                  const struct lockstep_document_query *query,
+                                                  json_t **ret_document,
+                                                  struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_operations(const struct lockstep_view *view,
+                                               const struct lockstep_document_query *query,
+                                               json_t **ret_document,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* An operation as it is in memory, or as it was loaded. */
+enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
+                                              const struct lockstep_operation *operation,
+                                              const struct lockstep_operation_record *record,
+                                              json_t **ret_document,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What PLAN answers; `roster_digest` and `waits` (--offline wait would be parked) are the
+ * driver's. */
+struct lockstep_document_plan {
+    const struct lockstep_request *request;
+    const struct lockstep_plan *plan;
+    struct lockstep_digest roster_digest;
+    uint64_t index;
+    uint64_t not_after_unix_ms;
+    bool waits;
+};
+enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
+                                         const struct lockstep_document_plan *plan,
+                                         json_t **ret_document,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_artifacts(const struct lockstep_view *view,
+                                              const struct lockstep_document_query *query,
+                                              json_t **ret_document,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_artifact(const struct lockstep_view *view,
+                                             const struct lockstep_artifact_row *row,
+                                             json_t **ret_document,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Its "exit" is 0 or 3. */
+enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
+                                          const struct lockstep_document_query *query,
+                                          json_t **ret_document,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_history(const struct lockstep_view *view, const char *module,
+                                            uint32_t limit, json_t **ret_document,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_document_tokens(const struct lockstep_view *view, json_t **ret_document,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Rows FROM … of the audit chain, with the coordinator's own verdict on the whole of it. */
+enum lockstep_err lockstep_document_audit(const struct lockstep_view *view, uint64_t from,
+                                          uint32_t limit, json_t **ret_document,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+#endif
