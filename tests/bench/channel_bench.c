@@ -1,0 +1,288 @@
+/*
+ * What the channel costs: handshakes a second and sealed round trips, once as mere bytes between
+ * two channels in memory and once over real links on 127.0.0.1, both ends on one loop.
+ */
+#include "common/io/link.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAMPLES 101
+#define SMALL   256
+
+struct result {
+    const char *name;
+    const char *unit;
+    double samples[SAMPLES];
+};
+
+static const uint8_t secrets[2][LOCKSTEP_NOISE_KEY] = {{1}, {2}};
+static const struct lockstep_hello hello = {
+    .version_min = 1, .version_max = 1, .software = "bench"};
+static uint8_t message[LOCKSTEP_FRAME_MAX];
+
+/* The measurement itself must work, or its numbers mean nothing. */
+static void must(bool fine, const char *what)
+{
+    if (!fine) {
+        (void)fprintf(stderr, "channel bench: %s\n", what);
+        exit(1);
+    }
+}
+
+/* ---- bytes in memory ------------------------------------------------------------------------ */
+
+struct pair {
+    struct lockstep_channel dialler;
+    struct lockstep_channel listener;
+};
+
+static void feed(struct lockstep_channel *to, const uint8_t *bytes, size_t size)
+{
+    struct lockstep_channel_event event;
+    size_t used = 0;
+    must(lockstep_channel_feed(to, bytes, size, &used, &event, NULL) == LOCKSTEP_OK && used == size,
+         "a frame was refused");
+    if (event.type == LOCKSTEP_CHANNEL_PEER) {
+        lockstep_channel_accept(to);
+    }
+}
+
+static void hand_over(struct lockstep_channel *from, struct lockstep_channel *to)
+{
+    uint8_t frame[LOCKSTEP_HANDSHAKE_MAX];
+    size_t size = lockstep_channel_take(from, frame);
+    feed(to, frame, size);
+}
+
+static void begin_up(struct pair *pair)
+{
+    uint8_t remote[LOCKSTEP_NOISE_KEY];
+    struct lockstep_channel_config config = {.own = secrets[0]};
+    must(crypto_scalarmult_base(remote, secrets[0]) == 0 &&
+             lockstep_channel_init(&pair->listener, &config, NULL) == LOCKSTEP_OK,
+         "no channel");
+    config.dialler = true;
+    config.kind = LOCKSTEP_CHANNEL_XK;
+    config.own = secrets[1];
+    config.remote = remote;
+    config.hello = hello;
+    must(lockstep_channel_init(&pair->dialler, &config, NULL) == LOCKSTEP_OK, "no channel");
+    hand_over(&pair->dialler, &pair->listener);
+    hand_over(&pair->listener, &pair->dialler);
+    hand_over(&pair->dialler, &pair->listener);
+    must(lockstep_channel_is_up(&pair->listener), "the handshake failed");
+}
+
+static void end(struct pair *pair)
+{
+    lockstep_channel_deinit(&pair->dialler);
+    lockstep_channel_deinit(&pair->listener);
+}
+
+static void measure_handshakes(struct result *result)
+{
+    enum { BATCH = 20 };
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint64_t begun = lockstep_monotonic_us();
+        for (size_t k = 0; k < BATCH; k++) {
+            struct pair pair;
+            begin_up(&pair);
+            end(&pair);
+        }
+        result->samples[i] = BATCH * 1e6 / (double)(lockstep_monotonic_us() - begun + 1);
+    }
+}
+
+static void measure_seals(struct result *result, size_t size, size_t batch)
+{
+    static uint8_t frame[LOCKSTEP_CHANNEL_FRAME];
+    struct pair pair;
+    begin_up(&pair);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint64_t begun = lockstep_monotonic_us();
+        for (size_t k = 0; k < batch; k++) {
+            feed(&pair.listener, frame, lockstep_channel_seal(&pair.dialler, message, size, frame));
+            feed(&pair.dialler, frame, lockstep_channel_seal(&pair.listener, message, size, frame));
+        }
+        result->samples[i] = (double)(lockstep_monotonic_us() - begun) / (double)batch;
+    }
+    end(&pair);
+}
+
+/* ---- links ---------------------------------------------------------------------------------- */
+
+struct ends {
+    struct lockstep_loop *loop;
+    struct lockstep_link *dialled;
+    bool accepted;
+    bool answered;
+};
+
+static bool let_in(void *context, struct lockstep_link *link)
+{
+    (void)context;
+    (void)link;
+    return true;
+}
+
+static void note_accepted(void *context, struct lockstep_link *link)
+{
+    (void)link;
+    ((struct ends *)context)->accepted = true;
+}
+
+static void note_dialled(void *context, struct lockstep_link *link)
+{
+    ((struct ends *)context)->dialled = link;
+}
+
+static void send_back(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
+{
+    (void)context;
+    must(lockstep_link_send(link, bytes, size), "the outbox is full");
+}
+
+static void note_answer(void *context, struct lockstep_link *link, const uint8_t *bytes,
+                        size_t size)
+{
+    (void)link;
+    (void)bytes;
+    (void)size;
+    ((struct ends *)context)->answered = true;
+}
+
+static void note_down(void *context, struct lockstep_link *link, const char *text)
+{
+    (void)context;
+    (void)link;
+    must(false, text);
+}
+
+static void ignore_down(void *context, struct lockstep_link *link, const char *text)
+{
+    (void)context;
+    (void)link;
+    (void)text;
+}
+
+static void turn_until(struct ends *ends, const bool *condition)
+{
+    while (!*condition) {
+        must(lockstep_loop_once(ends->loop, 1000, NULL) == LOCKSTEP_OK, "the loop failed");
+    }
+}
+
+static struct lockstep_listener *begin_listening(struct ends *ends,
+                                                 const struct lockstep_defaults *settings)
+{
+    struct lockstep_listener *listener = NULL;
+    struct lockstep_listener_config config = {.url = "tcp://127.0.0.1:0",
+                                              .own = secrets[0],
+                                              .settings = settings,
+                                              .events = {.context = ends,
+                                                         .accept = let_in,
+                                                         .up = note_accepted,
+                                                         .message = send_back,
+                                                         .down = ignore_down}};
+    must(lockstep_listener_new(ends->loop, &config, &listener, NULL) == LOCKSTEP_OK,
+         "no listener on 127.0.0.1");
+    return listener;
+}
+
+static struct lockstep_dialler *begin_dialling(struct ends *ends, const char *url,
+                                               const struct lockstep_defaults *settings)
+{
+    const char *urls[] = {url};
+    uint8_t remote[LOCKSTEP_NOISE_KEY];
+    struct lockstep_dialler *dialler = NULL;
+    struct lockstep_dialler_config config = {
+        .urls = urls,
+        .url_count = 1,
+        .own = secrets[1],
+        .remote = remote,
+        .kind = LOCKSTEP_CHANNEL_XK,
+        .hello = hello,
+        .settings = settings,
+        .events = {.context = ends, .up = note_dialled, .message = note_answer, .down = note_down}};
+    (void)crypto_scalarmult_base(remote, secrets[0]);
+    must(lockstep_dialler_new(ends->loop, &config, &dialler, NULL) == LOCKSTEP_OK, "no dialler");
+    return dialler;
+}
+
+/* Connecting and authenticating, one after the other; then round trips on the last link. */
+static void measure_links(struct result *connects, struct result *trips)
+{
+    struct ends ends = {.loop = NULL};
+    struct lockstep_defaults settings;
+    struct lockstep_listener *listener;
+    struct lockstep_dialler *dialler = NULL;
+    lockstep_defaults_init(&settings);
+    must(lockstep_loop_new(&ends.loop, NULL) == LOCKSTEP_OK, "no loop");
+    listener = begin_listening(&ends, &settings);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint64_t begun = lockstep_monotonic_us();
+        dialler = lockstep_dialler_free(dialler);
+        ends.accepted = false;
+        dialler = begin_dialling(&ends, lockstep_listener_url(listener), &settings);
+        turn_until(&ends, &ends.accepted);
+        connects->samples[i] = (double)(lockstep_monotonic_us() - begun);
+    }
+    for (size_t i = 0; i < SAMPLES; i++) {
+        uint64_t begun = lockstep_monotonic_us();
+        ends.answered = false;
+        must(lockstep_link_send(ends.dialled, message, SMALL), "the outbox is full");
+        turn_until(&ends, &ends.answered);
+        trips->samples[i] = (double)(lockstep_monotonic_us() - begun);
+    }
+    (void)lockstep_dialler_free(dialler);
+    (void)lockstep_listener_free(listener);
+    (void)lockstep_loop_free(ends.loop);
+}
+
+/* ---- the report ----------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    const double left = *(const double *)a;
+    const double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void print_results(struct result *results, size_t count, bool json)
+{
+    if (json) {
+        (void)printf("{\"schema\":\"lockstep/bench/v1\",\"bench\":\"channel\",\"results\":[");
+    }
+    for (size_t i = 0; i < count; i++) {
+        double *samples = results[i].samples;
+        qsort(samples, SAMPLES, sizeof(samples[0]), compare);
+        (void)printf(json ? "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
+                            "\"unit\":\"%s\"}"
+                          : "%s%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n",
+                     json && i > 0 ? "," : "", results[i].name, samples[SAMPLES / 2], samples[0],
+                     samples[SAMPLES * 99 / 100], results[i].unit);
+    }
+    if (json) {
+        (void)printf("]}\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct result results[] = {
+        {.name = "handshakes", .unit = "1/s"},         {.name = "round-trip-256", .unit = "us"},
+        {.name = "round-trip-60k", .unit = "us"},      {.name = "link-connect", .unit = "us"},
+        {.name = "link-round-trip-256", .unit = "us"},
+    };
+    must(argc == 1 || (argc == 2 && strcmp(argv[1], "--json") == 0), "the only option is --json");
+    must(sodium_init() >= 0, "no randomness");
+    measure_handshakes(&results[0]);
+    measure_seals(&results[1], SMALL, 500);
+    measure_seals(&results[2], LOCKSTEP_FRAME_MAX, 5);
+    measure_links(&results[3], &results[4]);
+    print_results(results, LOCKSTEP_COUNT(results), argc == 2);
+    return 0;
+}
