@@ -7,7 +7,7 @@
 #include <nng/nng.h>
 #include <nng/supplemental/util/platform.h>
 
-#define LOCKSTEP_LINK_RECEIVE (8 * 1024) /* bytes asked of a stream at a time */
+#define LOCKSTEP_LINK_RECEIVE (4 * 1024) /* bytes asked of a stream at a time */
 
 enum lockstep_link_state {
     LOCKSTEP_LINK_HALF_OPEN, /* not authenticated yet */
