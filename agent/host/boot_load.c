@@ -1,0 +1,77 @@
+/* Loading what the boot file names: one set, published at once. */
+#include "agent/host/host_internal.h"
+#include "common/base/cleanup.h"
+#include "common/hostwire/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static bool read_boot(struct lockstep_host *host, struct lockstep_boot *ret_boot,
+                      struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    LOCKSTEP_FCLOSE FILE *stream = fopen(host->boot_file, "re");
+    ret_boot->count = 0;
+    if (stream == NULL) {
+        return errno == ENOENT ||
+               lockstep_refuse(ret_refusal, "STORAGE", "%s: %s", host->boot_file, strerror(errno));
+    }
+    if (lockstep_boot_read(stream, ret_boot, &err) != LOCKSTEP_OK) {
+        return lockstep_refuse(ret_refusal, "STORAGE", "%s: %s", host->boot_file, err.message);
+    }
+    return true;
+}
+
+/* Sets have at most as many items as an operation; what requires something comes behind it, so a
+ * module whose set is refused for that is tried again in the next turn. */
+static bool load_one(struct lockstep_host *host, const struct lockstep_boot_entry *from,
+                     struct lockstep_hostwire_message *order, struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_hostwire_entry *entry = &order->entries[0];
+    struct lockstep_set *set;
+    lockstep_hostwire_reset(order, LOCKSTEP_HOSTWIRE_PREPARE);
+    order->entries_count = 1;
+    entry->module = from->module;
+    entry->generation = from->generation;
+    entry->digest = from->digest;
+    entry->device = from->device;
+    entry->inode = from->inode;
+    memcpy(entry->path, from->path, sizeof(entry->path));
+    if (from->config[0] != '\0') {
+        entry->config_fd = open(from->config, O_RDONLY | O_CLOEXEC);
+        if (entry->config_fd < 0) {
+            return lockstep_refuse(ret_refusal, "STORAGE", "%s cannot be read", from->config);
+        }
+    }
+    set = lockstep_sets_prepare(&host->sets, order, ret_refusal);
+    return set != NULL && lockstep_sets_publish(&host->sets, set, ret_refusal);
+}
+
+bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret_refusal)
+{
+    LOCKSTEP_FREE struct lockstep_boot *boot = malloc(sizeof(*boot));
+    LOCKSTEP_CLEANUP(lockstep_hostwire_cleanup)
+    struct lockstep_hostwire_message *order = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_PREPARE);
+    bool done[LOCKSTEP_NODE_MODULES_MAX] = {false};
+    size_t left;
+    bool moved = true;
+    if (boot == NULL || order == NULL) {
+        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to boot");
+    }
+    if (!read_boot(host, boot, ret_refusal)) {
+        return false;
+    }
+    left = boot->count;
+    while (left > 0 && moved) {
+        moved = false;
+        for (size_t i = 0; i < boot->count; i++) {
+            if (!done[i] && load_one(host, &boot->entries[i], order, ret_refusal)) {
+                done[i] = true;
+                moved = true;
+                left--;
+            }
+        }
+    }
+    return left == 0;
+}

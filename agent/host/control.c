@@ -1,0 +1,169 @@
+/* The control thread: boots, and does what the agent says. */
+#include "agent/host/control.h"
+
+#include "agent/host/latch.h"
+#include "common/base/cleanup.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define SEND_MS    5000
+#define WELCOME_MS 5000
+#define TICK_MS    100
+
+static bool stopping(const struct lockstep_control *control)
+{
+    return atomic_load(&control->host->stopping) || atomic_load(&control->host->shut_down);
+}
+
+bool lockstep_control_send(struct lockstep_control *control)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_hostwire_send(control->fd, control->reply, SEND_MS, &err) == LOCKSTEP_OK) {
+        return true;
+    }
+    lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "answering the agent: %s", err.message);
+    return false;
+}
+
+/* Waits until the agent says something, the host stops or MS are over. True: the agent. */
+static bool wait_for_agent(struct lockstep_control *control, int ms)
+{
+    struct pollfd pollers[] = {{.fd = control->host->wake_fd, .events = POLLIN},
+                               {.fd = control->fd, .events = POLLIN}};
+    int ready = poll(pollers, LOCKSTEP_COUNT(pollers), ms);
+    return ready > 0 && pollers[1].revents != 0;
+}
+
+static bool greet(struct lockstep_control *control)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_hostwire_message *hello = control->reply;
+    lockstep_hostwire_reset(hello, LOCKSTEP_HOSTWIRE_HELLO);
+    hello->version_min = LOCKSTEP_HOSTWIRE_VERSION_MIN;
+    hello->version_max = LOCKSTEP_HOSTWIRE_VERSION;
+    hello->pid = (uint64_t)getpid();
+    hello->service = control->host->service;
+    memcpy(hello->version, LOCKSTEP_VERSION, sizeof(LOCKSTEP_VERSION));
+    if (!lockstep_control_send_images(control, true)) {
+        return false;
+    }
+    if (!wait_for_agent(control, WELCOME_MS) ||
+        lockstep_hostwire_receive(control->fd, control->request, 0, &err) != LOCKSTEP_OK) {
+        lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "the agent does not answer: %s",
+                          err.message);
+        return false;
+    }
+    if (control->request->type != LOCKSTEP_HOSTWIRE_WELCOME ||
+        control->request->version_max != LOCKSTEP_HOSTWIRE_VERSION) {
+        lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "the agent refuses this host: %s",
+                          control->request->text);
+        return false;
+    }
+    lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_READY);
+    return lockstep_control_send(control);
+}
+
+static void disconnect(struct lockstep_control *control)
+{
+    if (control->fd >= 0) {
+        (void)close(control->fd);
+    }
+    control->fd = -1;
+}
+
+static bool reach_agent(struct lockstep_control *control)
+{
+    if (control->host->agent_socket[0] == '\0' ||
+        lockstep_hostwire_connect(control->host->agent_socket, &control->fd, NULL) != LOCKSTEP_OK) {
+        return false;
+    }
+    if (!greet(control)) {
+        disconnect(control);
+        return false;
+    }
+    lockstep_host_log(control->host, LOCKSTEP_LOG_INFO, "the agent is reached");
+    return true;
+}
+
+static void pause_for(struct lockstep_control *control, uint32_t ms)
+{
+    (void)wait_for_agent(control, (int)ms);
+    lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
+}
+
+static void tell_health(struct lockstep_control *control)
+{
+    if (!lockstep_latched() || control->host->health_told) {
+        return;
+    }
+    lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_HEALTH);
+    control->reply->latched = true;
+    (void)snprintf(control->reply->text, sizeof(control->reply->text), "%s", lockstep_latch_text());
+    control->host->health_told = lockstep_control_send(control);
+}
+
+/* Serves one connection until it ends. */
+static void serve_agent(struct lockstep_control *control)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    while (!stopping(control)) {
+        enum lockstep_err code = LOCKSTEP_RETRY;
+        if (wait_for_agent(control, TICK_MS)) {
+            code = lockstep_hostwire_receive(control->fd, control->request, 0, &err);
+        }
+        if (code != LOCKSTEP_OK && code != LOCKSTEP_RETRY) {
+            lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "the agent: %s", err.message);
+            return;
+        }
+        if (code == LOCKSTEP_OK && !lockstep_control_answer(control)) {
+            return;
+        }
+        tell_health(control);
+        lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
+    }
+}
+
+/* Until there is an agent, or it is time to go without. */
+static void boot(struct lockstep_control *control)
+{
+    struct lockstep_host *host = control->host;
+    struct lockstep_refusal refusal = {0};
+    uint64_t end_ms = lockstep_job_now_ms() + host->boot_wait_ms;
+    bool reached = reach_agent(control);
+    while (!reached && host->agent_socket[0] != '\0' && !stopping(control) &&
+           lockstep_job_now_ms() < end_ms) {
+        pause_for(control, 20);
+        reached = reach_agent(control);
+    }
+    if (!reached && host->boot_file[0] != '\0' && !lockstep_boot_load(host, &refusal)) {
+        lockstep_host_log(host, LOCKSTEP_LOG_ERROR, "booting without the agent: %s: %s",
+                          refusal.code, refusal.text);
+    }
+}
+
+void *lockstep_control_run(void *argument)
+{
+    struct lockstep_host *host = argument;
+    struct lockstep_control control = {.host = host, .fd = -1};
+    control.request = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    control.reply = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    if (control.request != NULL && control.reply != NULL) {
+        boot(&control);
+        lockstep_host_ready(host);
+        while (!stopping(&control)) {
+            if (control.fd >= 0) {
+                serve_agent(&control);
+                disconnect(&control);
+            } else if (!reach_agent(&control)) {
+                pause_for(&control, host->reconnect_ms);
+            }
+        }
+    }
+    lockstep_host_ready(host);
+    disconnect(&control);
+    control.request = lockstep_hostwire_free(control.request);
+    control.reply = lockstep_hostwire_free(control.reply);
+    return NULL;
+}

@@ -1,0 +1,398 @@
+#include "agent/host/gate.h"
+
+#include "agent/host/gate_slot.h"
+#include "common/base/assert.h"
+
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 60000
+
+/* ThreadSanitizer does not see what membarrier orders, nor fences: there the orders are total. */
+#if defined(__SANITIZE_THREAD__)
+#define TOTAL_ORDER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TOTAL_ORDER 1
+#endif
+#endif
+#ifdef TOTAL_ORDER
+#define ORDER_LOAD  memory_order_seq_cst
+#define ORDER_STORE memory_order_seq_cst
+#else
+#define ORDER_LOAD  memory_order_acquire
+#define ORDER_STORE memory_order_relaxed
+#endif
+
+static _Atomic(struct lockstep_gate_table *) live;
+static struct lockstep_gate_table *old; /* of the publishing thread */
+static atomic_bool fenced;              /* the kernel has no membarrier for us */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static _Atomic(uint32_t) patience_ms = PATIENCE_MS;
+
+bool lockstep_gate_init(void)
+{
+    bool barrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    atomic_store(&fenced, !barrier);
+    return lockstep_gate_slot_init();
+}
+
+/* The calling side: what is above is seen by whoever runs heavy_barrier() before what is below. */
+static inline void light_barrier(void)
+{
+#ifndef TOTAL_ORDER
+    if (__builtin_expect(atomic_load_explicit(&fenced, memory_order_relaxed), 0)) {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+static void heavy_barrier(void)
+{
+#ifndef TOTAL_ORDER
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+    if (!atomic_load(&fenced) &&
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) {
+        ASSERT(!"membarrier worked when it was registered");
+    }
+}
+
+/* Puts the live table into the slot so that whoever publishes or sweeps sees it there. */
+static const struct lockstep_gate_table *pin(struct lockstep_gate_slot *slot)
+{
+    const struct lockstep_gate_table *table = atomic_load_explicit(&live, memory_order_acquire);
+    for (;;) {
+        const struct lockstep_gate_table *again;
+        atomic_store_explicit(&slot->table, table, ORDER_STORE);
+        light_barrier();
+        again = atomic_load_explicit(&live, ORDER_LOAD);
+        if (again == table) {
+            return table;
+        }
+        table = again;
+    }
+}
+
+static inline void come_in(struct lockstep_gate_slot *slot)
+{
+    if (slot->depth++ == 0) {
+        (void)pin(slot);
+    }
+}
+
+static inline void go_out(struct lockstep_gate_slot *slot)
+{
+    if (--slot->depth == 0) {
+        atomic_store_explicit(&slot->table, NULL, memory_order_release);
+    }
+}
+
+static inline void add_one(_Atomic(uint64_t) *count, memory_order order)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, order);
+}
+
+/* A call that was turned away was none. */
+static inline void take_one(_Atomic(uint64_t) *count)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) - 1,
+                          memory_order_release);
+}
+
+static uint32_t find(const struct lockstep_gate_table *table, const char *name)
+{
+    uint32_t low = 0;
+    uint32_t high = (uint32_t)table->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = strcmp(table->entries[middle].name, name);
+        if (order == 0) {
+            return middle;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* A hint is only ever right or not: names in one table are there once. */
+static const struct lockstep_gate_entry *look_up(const struct lockstep_gate_table *table,
+                                                 const char *name, _Atomic(uint32_t) *hint)
+{
+    uint32_t index;
+    if (table == NULL) {
+        return NULL;
+    }
+    if (hint != NULL) {
+        index = atomic_load_explicit(hint, memory_order_relaxed);
+        if (index < table->count && strcmp(table->entries[index].name, name) == 0) {
+            return &table->entries[index];
+        }
+    }
+    index = find(table, name);
+    if (index == UINT32_MAX) {
+        return NULL;
+    }
+    if (hint != NULL) {
+        atomic_store_explicit(hint, index, memory_order_relaxed);
+    }
+    return &table->entries[index];
+}
+
+/* Outermost calls stop at any gate that is shut; nested ones only while state is handed over, or
+ * after that, when going on would lose what they change. */
+static inline bool stops(const struct lockstep_gate_slot *slot,
+                         const struct lockstep_gate_entry *entry)
+{
+    unsigned word = atomic_load_explicit(&entry->gate->word, ORDER_LOAD);
+    unsigned wrong = (word ^ entry->expected) & entry->mask;
+    return wrong != 0 && (slot->depth == 1 || (wrong & ~(unsigned)LOCKSTEP_SHUT_ANY) != 0 ||
+                          (wrong & LOCKSTEP_SHUT_SEAL) != 0);
+}
+
+static struct timespec end_of_patience(void)
+{
+    struct timespec end;
+    uint32_t ms = atomic_load(&patience_ms);
+    (void)clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += ms / 1000;
+    end.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    return end;
+}
+
+/* Waits outside of everything. The gate itself stays: gates live as long as their host. */
+static bool wait_until_open(struct lockstep_gate *gate)
+{
+    struct timespec end = end_of_patience();
+    int waited = 0;
+    (void)pthread_mutex_lock(&mutex);
+    while ((atomic_load(&gate->word) & LOCKSTEP_SHUT_ANY) != 0 && waited == 0) {
+        waited = pthread_cond_timedwait(&opened, &mutex, &end);
+    }
+    (void)pthread_mutex_unlock(&mutex);
+    return waited == 0;
+}
+
+/* One attempt to enter; CLOSED with *ret_gate if it stopped at a gate that may be waited for. */
+static enum lockstep_call_result try_enter(struct lockstep_gate_slot *slot, const char *name,
+                                           _Atomic(uint32_t) *hint,
+                                           struct lockstep_gate_pass *ret_pass,
+                                           struct lockstep_gate **ret_gate)
+{
+    const struct lockstep_gate_entry *entry;
+    struct lockstep_gate_block *block;
+    come_in(slot);
+    entry = look_up(atomic_load_explicit(&slot->table, memory_order_relaxed), name, hint);
+    if (entry == NULL) {
+        go_out(slot);
+        return LOCKSTEP_CALL_NO_TOOL;
+    }
+    block = lockstep_gate_slot_block(slot, entry->image);
+    if (block == NULL) {
+        go_out(slot);
+        return LOCKSTEP_CALL_NO_MEMORY;
+    }
+    add_one(&block->entered[entry->tool], ORDER_STORE);
+    light_barrier();
+    if (__builtin_expect(stops(slot, entry), 0)) {
+        *ret_gate = slot->depth == 1 ? entry->gate : NULL;
+        take_one(&block->entered[entry->tool]);
+        go_out(slot);
+        return LOCKSTEP_CALL_CLOSED;
+    }
+    ret_pass->entry = entry;
+    return LOCKSTEP_CALL_OK;
+}
+
+enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint32_t) *hint,
+                                              struct lockstep_gate_pass *ret_pass)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    if (slot == NULL) {
+        return LOCKSTEP_CALL_NO_MEMORY;
+    }
+    for (;;) {
+        struct lockstep_gate *gate = NULL;
+        enum lockstep_call_result result = try_enter(slot, name, hint, ret_pass, &gate);
+        if (result != LOCKSTEP_CALL_CLOSED || gate == NULL || !wait_until_open(gate)) {
+            return result;
+        }
+    }
+}
+
+void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    struct lockstep_gate_block *block = lockstep_gate_slot_block(slot, pass->entry->image);
+    if (failed) {
+        add_one(&block->failed[pass->entry->tool], memory_order_relaxed);
+    }
+    add_one(&block->left[pass->entry->tool], memory_order_release);
+    go_out(slot);
+}
+
+bool lockstep_gate_hold(void)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    if (slot == NULL) {
+        return false;
+    }
+    come_in(slot);
+    return true;
+}
+
+const struct lockstep_gate_table *lockstep_gate_held(void)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    return slot == NULL ? NULL : atomic_load_explicit(&slot->table, memory_order_relaxed);
+}
+
+void lockstep_gate_release(void)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    ASSERT(slot != NULL && slot->depth > 0);
+    go_out(slot);
+}
+
+void lockstep_gate_publish(struct lockstep_gate_table *table)
+{
+    struct lockstep_gate_table *before = atomic_exchange(&live, table);
+    heavy_barrier();
+    if (before != NULL) {
+        before->older = old;
+        old = before;
+    }
+}
+
+const struct lockstep_gate_table *lockstep_gate_live(void)
+{
+    return atomic_load_explicit(&live, memory_order_acquire);
+}
+
+static bool is_held(const struct lockstep_gate_table *table)
+{
+    for (struct lockstep_gate_slot *slot = lockstep_gate_slot_first(); slot != NULL;
+         slot = slot->next) {
+        if (atomic_load(&slot->table) == table) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lockstep_gate_sweep(void)
+{
+    struct lockstep_gate_table **link = &old;
+    heavy_barrier();
+    while (*link != NULL) {
+        struct lockstep_gate_table *table = *link;
+        if (is_held(table)) {
+            link = &table->older;
+        } else {
+            *link = table->older;
+            free(table);
+        }
+    }
+    return old == NULL;
+}
+
+static bool has_image(const struct lockstep_gate_table *table, uint32_t image)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->entries[i].image == image) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lockstep_gate_holds(uint32_t image)
+{
+    const struct lockstep_gate_table *table = lockstep_gate_live();
+    (void)lockstep_gate_sweep();
+    if (table != NULL && has_image(table, image)) {
+        return true;
+    }
+    for (table = old; table != NULL; table = table->older) {
+        if (has_image(table, image)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void lockstep_gate_deinit(void)
+{
+    lockstep_gate_publish(NULL);
+    (void)lockstep_gate_sweep();
+}
+
+void lockstep_gate_shut(struct lockstep_gate *gate, unsigned reason)
+{
+    (void)atomic_fetch_or(&gate->word, reason);
+    heavy_barrier();
+}
+
+void lockstep_gate_open(struct lockstep_gate *gate, unsigned reason)
+{
+    (void)pthread_mutex_lock(&mutex);
+    (void)atomic_fetch_and(&gate->word, ~reason);
+    (void)pthread_cond_broadcast(&opened);
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+void lockstep_gate_own(struct lockstep_gate *gate, uint32_t image)
+{
+    unsigned word = atomic_load(&gate->word);
+    ASSERT((word & LOCKSTEP_SHUT_ANY) != 0);
+    while (!atomic_compare_exchange_weak(&gate->word, &word,
+                                         (word & LOCKSTEP_SHUT_ANY) | lockstep_gate_owner(image))) {
+    }
+}
+
+void lockstep_gate_patience(uint32_t ms)
+{
+    atomic_store(&patience_ms, ms == 0 ? PATIENCE_MS : ms);
+}
+
+/* What has left is summed before what has entered: a call that passes from one thread's count to
+ * another's in between makes the sum too large, never too small. */
+void lockstep_gate_count(uint32_t image, struct lockstep_gate_counts *ret_counts)
+{
+    uint64_t entered = 0;
+    uint64_t left = 0;
+    uint64_t failed = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        struct lockstep_gate_slot *slot = lockstep_gate_slot_first();
+        for (; slot != NULL; slot = slot->next) {
+            struct lockstep_gate_block *block = atomic_load_explicit(&slot->blocks[image],
+                                                                     memory_order_acquire);
+            for (size_t i = 0; block != NULL && i < LOCKSTEP_MODULE_TOOLS; i++) {
+                if (pass == 0) {
+                    left += atomic_load(&block->left[i]);
+                    failed += atomic_load(&block->failed[i]);
+                } else {
+                    entered += atomic_load(&block->entered[i]);
+                }
+            }
+        }
+        heavy_barrier();
+    }
+    *ret_counts = (struct lockstep_gate_counts){
+        .calls = entered, .failed = failed, .in_flight = entered - left};
+}

@@ -1,0 +1,31 @@
+/* A thread's slot in the gate. Internal to agent/host/gate*.c. */
+#ifndef LOCKSTEP_HOST_GATE_SLOT_H
+#define LOCKSTEP_HOST_GATE_SLOT_H
+
+#include "agent/host/gate.h"
+
+/* One thread's counts of one image. Only the slot's thread writes. */
+struct lockstep_gate_block {
+    _Atomic(uint64_t) entered[LOCKSTEP_MODULE_TOOLS];
+    _Atomic(uint64_t) left[LOCKSTEP_MODULE_TOOLS];
+    _Atomic(uint64_t) failed[LOCKSTEP_MODULE_TOOLS];
+};
+
+struct lockstep_gate_slot {
+    _Alignas(128) _Atomic(const struct lockstep_gate_table *) table; /* NULL outside of calls */
+    uint32_t depth;
+    atomic_bool taken;
+    struct lockstep_gate_slot *next; /* of all slots; set once */
+    _Atomic(struct lockstep_gate_block *) blocks[LOCKSTEP_IMAGES_MAX];
+};
+
+/* This thread's slot; NULL if there is no memory. */
+struct lockstep_gate_slot *lockstep_gate_slot_mine(void);
+/* The first of all slots. */
+struct lockstep_gate_slot *lockstep_gate_slot_first(void);
+/* The slot's counts of IMAGE, made at first use; NULL if there is no memory. */
+struct lockstep_gate_block *lockstep_gate_slot_block(struct lockstep_gate_slot *slot,
+                                                     uint32_t image);
+bool lockstep_gate_slot_init(void);
+
+#endif

@@ -1,0 +1,76 @@
+/* A host, as the files of agent/host see it. */
+#ifndef LOCKSTEP_HOST_HOST_INTERNAL_H
+#define LOCKSTEP_HOST_HOST_INTERNAL_H
+
+#include "agent/host/set.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LOCKSTEP_LISTENERS_MAX 16
+#define LOCKSTEP_WORKERS_MAX   64
+#define LOCKSTEP_HANDLES_MAX   4096
+
+struct lockstep_serve;
+
+/* A name that was looked up, and where it was found last. */
+struct lockstep_host_tool {
+    struct lockstep_host *host;
+    struct lockstep_host_tool *next;
+    _Atomic(uint32_t) hint;
+    char name[LOCKSTEP_MODULE_TEXT];
+};
+
+struct lockstep_host {
+    struct lockstep_sets sets; /* the control thread's */
+    struct lockstep_name service;
+    char agent_socket[LOCKSTEP_HOSTWIRE_PATH_MAX + 1]; /* empty: none */
+    char boot_file[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];    /* empty: none */
+    uint32_t boot_wait_ms;
+    uint32_t reconnect_ms;
+    void (*log)(void *context, enum lockstep_log_level level, const char *text);
+    void *log_context;
+    struct lockstep_serve *serve;
+
+    pthread_t control;
+    bool control_started;
+    int wake_fd;           /* eventfd: the control thread looks at `stopping` */
+    atomic_bool stopping;  /* lockstep_host_stop was called */
+    atomic_bool shut_down; /* the agent said SHUTDOWN */
+    bool health_told;
+
+    pthread_mutex_t mutex; /* of what follows */
+    pthread_cond_t changed;
+    bool ready; /* the boot file is loaded, or the agent reached, or there is neither */
+    struct lockstep_host_tool *tools;
+    uint32_t tools_count;
+};
+
+void lockstep_host_log(struct lockstep_host *host, enum lockstep_log_level level,
+                       const char *format, ...) LOCKSTEP_PRINTF(3, 4);
+/* Says that _start may return. */
+void lockstep_host_ready(struct lockstep_host *host);
+/* True once the process should end: lockstep-host asks. */
+LOCKSTEP_HOST_EXPORT bool lockstep_host_is_shut_down(const struct lockstep_host *host);
+
+/* What the module at API may call: its own tools and those of modules it requires. */
+void lockstep_host_api_init(struct lockstep_host_api *api);
+
+/* The control thread: boots, talks to the agent. */
+void *lockstep_control_run(void *host);
+
+/* Loads and publishes what the boot file names. */
+bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret_refusal);
+
+/* The threads that serve tool sockets. NULL: no memory or threads. */
+struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t workers);
+struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve);
+/* Serves one more listening stream socket, which is taken over on success. */
+bool lockstep_serve_add(struct lockstep_serve *serve, int listener);
+/* Writes the listeners to RET_FDS (borrowed) and returns how many. */
+size_t lockstep_serve_listeners(struct lockstep_serve *serve, int ret_fds[LOCKSTEP_LISTENERS_MAX]);
+
+/* The live tools, a line each (lockstep/client.h). Not OK: no memory. */
+enum lockstep_call_result lockstep_host_list(struct lockstep_answer *ret_answer);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * Sets of versions: prepared without a trace, live at one instant.
+ *
+ * One thread of the host, the control thread, does everything here; callers only ever meet the
+ * gate. A set holds at most one version a module. Only _prepare and _close can refuse: after them
+ * _publish is one store. Between _close and _publish the gates of stateful modules, and of those
+ * that require them, are shut and the new version holds the state; the old one still has it too.
+ */
+#ifndef LOCKSTEP_HOST_SET_H
+#define LOCKSTEP_HOST_SET_H
+
+#include "agent/host/bag.h"
+#include "agent/host/image.h"
+
+#define LOCKSTEP_SETS_MAX      LOCKSTEP_OPERATIONS_MAX
+#define LOCKSTEP_PUBLISHED_MAX 64 /* operations whose PUBLISH may come again */
+
+/* A module's name, for as long as the host lives. */
+struct lockstep_module_line {
+    struct lockstep_module_line *next;
+    struct lockstep_gate gate;
+    struct lockstep_name name;
+    struct lockstep_image *live; /* NULL: none */
+    uint64_t generation;         /* the highest that was live */
+    uint32_t waiting;            /* mark of walks over dependents */
+    struct lockstep_bag residue; /* what the live version's schema cannot hold */
+};
+
+struct lockstep_set_item {
+    struct lockstep_module_line *line;
+    struct lockstep_image *image;
+    uint64_t generation;
+    bool mapped; /* by this set: else the image was there before */
+    bool has_residue;
+    struct lockstep_bag residue; /* what the line's becomes */
+};
+
+struct lockstep_set {
+    struct lockstep_id operation;
+    bool used;
+    bool stateful;
+    bool closed;
+    uint64_t reopen_ms; /* when closed: monotonic time after which the gates open again */
+    size_t count;
+    struct lockstep_set_item items[LOCKSTEP_HOSTWIRE_ENTRIES_MAX]; /* in dependency order */
+};
+
+struct lockstep_sets {
+    struct lockstep_host *host;
+    struct lockstep_module_line *lines;
+    struct lockstep_image *images;
+    uint32_t images_count; /* indices given out, ever */
+    uint32_t spare_count;
+    uint32_t spare[LOCKSTEP_IMAGES_MAX]; /* indices to give out again */
+    struct lockstep_set sets[LOCKSTEP_SETS_MAX];
+    struct lockstep_id published[LOCKSTEP_PUBLISHED_MAX];
+    size_t published_next;
+};
+
+/* Maps, loads and tries the versions of ORDER (a PREPARE message). Asking again for an operation
+ * that is prepared gives the same set. NULL: refused, without a trace. */
+struct lockstep_set *lockstep_sets_prepare(struct lockstep_sets *sets,
+                                           const struct lockstep_hostwire_message *order,
+                                           struct lockstep_refusal *ret_refusal);
+/* NULL if it is not prepared. */
+struct lockstep_set *lockstep_sets_find(struct lockstep_sets *sets,
+                                        const struct lockstep_id *operation);
+/* True if the operation's set has been published. */
+bool lockstep_sets_published(const struct lockstep_sets *sets, const struct lockstep_id *operation);
+/* Forgets a set; opens its gates. */
+void lockstep_sets_drop(struct lockstep_sets *sets, struct lockstep_set *set);
+
+/* Shuts the gates, waits DRAIN_MS at most for calls in flight, hands the state over. With ALL the
+ * stateless modules of the set are drained as well. False: refused, the gates are open again. */
+bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, uint32_t drain_ms,
+                         bool all, struct lockstep_refusal *ret_refusal);
+/* Opens the gates of a set that is closed; it stays prepared. */
+void lockstep_sets_reopen(struct lockstep_sets *sets, struct lockstep_set *set);
+/* Makes the set live. Frees it on success. */
+bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
+                           struct lockstep_refusal *ret_refusal);
+
+/* The window of that version is over (0: of all that are not live). It is retired once nobody can
+ * call into it, at the latest at one of the next calls of _collect. */
+void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation);
+/* Retires what is due; opens sets whose time to publish is over. */
+void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms);
+/* How many versions are retired or wait for it. */
+uint32_t lockstep_sets_retired(const struct lockstep_sets *sets);
+
+/* Shuts a module for an operator, and waits for calls in flight. False: refused, open again. */
+bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
+                         struct lockstep_refusal *ret_refusal);
+bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module);
+/* Writes the live state of MODULE to a sealed memfd; shuts its gate meanwhile. */
+bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
+                            int *ret_fd, struct lockstep_refusal *ret_refusal);
+
+/* For the host's end: `retire` for all that is loaded, text readable, memory freed. */
+void lockstep_sets_deinit(struct lockstep_sets *sets);
+
+/* Between set*.c files. */
+struct lockstep_module_line *lockstep_sets_line(const struct lockstep_sets *sets, const char *name);
+/* The image that MODULE has after SET is published (SET may be NULL); NULL if none. */
+struct lockstep_image *lockstep_sets_image(const struct lockstep_sets *sets,
+                                           const struct lockstep_set *set, const char *module);
+/* Everything that the modules that are there after SET require is there too. */
+bool lockstep_sets_complete(const struct lockstep_sets *sets, const struct lockstep_set *set,
+                            struct lockstep_refusal *ret_refusal);
+/* Puts the items in dependency order; cycles are allowed inside one set. */
+void lockstep_set_sort(struct lockstep_set *set);
+/* The table of what is live after SET; NULL if a tool is there twice or there is no memory. */
+struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets,
+                                                const struct lockstep_set *set,
+                                                struct lockstep_refusal *ret_refusal);
+/* Hands the state of one module over, within LIMIT_MS. */
+bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
+                           struct lockstep_refusal *ret_refusal);
+/* Gives a state from outside to a version that is not live. */
+bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
+                         struct lockstep_refusal *ret_refusal);
+/* Marks LINE and what requires it; opens and shuts all that are marked. */
+void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line);
+void lockstep_sets_unmark(struct lockstep_sets *sets);
+bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
+                               struct lockstep_refusal *ret_refusal);
+void lockstep_sets_open_marked(struct lockstep_sets *sets);
+
+#endif

@@ -1,0 +1,215 @@
+/* Shutting gates and waiting until nobody is inside. */
+#include "agent/host/set.h"
+
+#include <time.h>
+
+#define SEALED (LOCKSTEP_SHUT_SWAP | LOCKSTEP_SHUT_SEAL)
+
+/* Versions that calls may still be in. */
+static bool reachable(const struct lockstep_image *image)
+{
+    return image->generation != 0 && image->state != LOCKSTEP_HOSTWIRE_STATE_RETIRED;
+}
+
+static bool requires_marked(const struct lockstep_sets *sets, const struct lockstep_image *image)
+{
+    for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
+        const char *name = image->identity.requires[i].module;
+        const struct lockstep_module_line *line = name[0] == '\0' ? NULL
+                                                                  : lockstep_sets_line(sets, name);
+        if (line != NULL && line->waiting != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void lockstep_sets_unmark(struct lockstep_sets *sets)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        line->waiting = 0;
+    }
+}
+
+/* A call inside a module that requires another may be about to call it: both have to be empty, also
+ * in versions that are no longer live. */
+void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line)
+{
+    bool more = true;
+    line->waiting = 1;
+    while (more) {
+        more = false;
+        for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
+            struct lockstep_module_line *theirs = lockstep_sets_line(sets, image->name.text);
+            if (theirs->waiting == 0 && reachable(image) && requires_marked(sets, image)) {
+                theirs->waiting = 1;
+                more = true;
+            }
+        }
+    }
+}
+
+static void shut_all(struct lockstep_sets *sets, unsigned reason)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        if (line->waiting != 0) {
+            lockstep_gate_shut(&line->gate, reason);
+        }
+    }
+}
+
+static void open_all(struct lockstep_sets *sets, unsigned reason)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        if (line->waiting != 0) {
+            lockstep_gate_open(&line->gate, reason);
+        }
+    }
+}
+
+/* Calls in flight in what is marked; *ret_image is one that has some. */
+static uint64_t count_inside(const struct lockstep_sets *sets,
+                             const struct lockstep_image **ret_image)
+{
+    uint64_t inside = 0;
+    for (const struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
+        struct lockstep_gate_counts counts;
+        if (!reachable(image) || lockstep_sets_line(sets, image->name.text)->waiting == 0) {
+            continue;
+        }
+        lockstep_gate_count(image->index, &counts);
+        if (counts.in_flight > 0) {
+            *ret_image = image;
+            inside += counts.in_flight;
+        }
+    }
+    return inside;
+}
+
+static void pause_briefly(unsigned attempt)
+{
+    const struct timespec pause = {.tv_nsec = attempt < 20 ? 50000 : 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
+                               struct lockstep_refusal *ret_refusal)
+{
+    uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
+    const struct lockstep_image *image = NULL;
+    uint64_t inside = 0;
+    shut_all(sets, LOCKSTEP_SHUT_SWAP);
+    for (unsigned attempt = 0;; attempt++) {
+        if (count_inside(sets, &image) == 0) {
+            shut_all(sets, LOCKSTEP_SHUT_SEAL);
+            inside = count_inside(sets, &image);
+            if (inside == 0) {
+                return true;
+            }
+            open_all(sets, LOCKSTEP_SHUT_SEAL);
+        }
+        if (lockstep_job_now_ms() >= end_ms) {
+            break;
+        }
+        pause_briefly(attempt);
+    }
+    open_all(sets, SEALED);
+    inside = count_inside(sets, &image);
+    return lockstep_refuse(ret_refusal, "DRAIN", "%llu calls in flight, some in %.63s, after %u ms",
+                           (unsigned long long)inside, image == NULL ? "?" : image->name.text,
+                           drain_ms);
+}
+
+void lockstep_sets_open_marked(struct lockstep_sets *sets)
+{
+    open_all(sets, SEALED);
+    lockstep_sets_unmark(sets);
+}
+
+static bool hand_all_over(struct lockstep_set *set, uint32_t drain_ms,
+                          struct lockstep_refusal *ret_refusal)
+{
+    uint32_t limit_ms = drain_ms < 1000 ? 1000 : drain_ms;
+    for (size_t i = 0; i < set->count; i++) {
+        if (!lockstep_item_migrate(&set->items[i], limit_ms, ret_refusal)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_state(const struct lockstep_set_item *item)
+{
+    const struct lockstep_image *live = item->line->live;
+    return live != NULL && live != item->image &&
+           (live->identity.state_schema != 0 || item->image->identity.state_schema != 0);
+}
+
+bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, uint32_t drain_ms,
+                         bool all, struct lockstep_refusal *ret_refusal)
+{
+    if (set->closed) {
+        return true;
+    }
+    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
+        if (sets->sets[i].used && sets->sets[i].closed) {
+            return lockstep_refuse(ret_refusal, "DRAIN", "another set is closed, wait for it");
+        }
+    }
+    lockstep_sets_unmark(sets);
+    for (size_t i = 0; i < set->count; i++) {
+        if (has_state(&set->items[i]) || (all && set->items[i].line->live != NULL)) {
+            lockstep_sets_mark(sets, set->items[i].line);
+        }
+    }
+    if (!lockstep_sets_shut_marked(sets, drain_ms, ret_refusal)) {
+        return false;
+    }
+    if (!hand_all_over(set, drain_ms, ret_refusal)) {
+        lockstep_sets_open_marked(sets);
+        return false;
+    }
+    set->closed = true;
+    set->reopen_ms = lockstep_job_now_ms() + drain_ms;
+    return true;
+}
+
+void lockstep_sets_reopen(struct lockstep_sets *sets, struct lockstep_set *set)
+{
+    if (!set->closed) {
+        return;
+    }
+    set->closed = false;
+    lockstep_sets_open_marked(sets);
+}
+
+bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
+                         struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
+    uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
+    struct lockstep_gate_counts counts = {0};
+    if (line == NULL || line->live == NULL) {
+        return lockstep_refuse(ret_refusal, "NOFILE", "module %.63s is not live", module);
+    }
+    lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN);
+    for (unsigned attempt = 0; lockstep_job_now_ms() < end_ms || attempt == 0; attempt++) {
+        lockstep_gate_count(line->live->index, &counts);
+        if (counts.in_flight == 0) {
+            return true;
+        }
+        pause_briefly(attempt);
+    }
+    lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
+    return lockstep_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",
+                           (unsigned long long)counts.in_flight, module, drain_ms);
+}
+
+bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module)
+{
+    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
+    if (line != NULL) {
+        lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
+    }
+    return line != NULL;
+}

@@ -1,0 +1,75 @@
+#include "common/base/cleanup.h"
+#include "common/hostwire/hostwire.h"
+
+#include <string.h>
+
+const char *lockstep_hostwire_type_name(enum lockstep_hostwire_type type)
+{
+    switch (type) {
+#define LOCKSTEP_HOSTWIRE_CASE(number, name) \
+    case LOCKSTEP_HOSTWIRE_##name:           \
+        return #name;
+        LOCKSTEP_HOSTWIRE_TYPE_TABLE(LOCKSTEP_HOSTWIRE_CASE)
+#undef LOCKSTEP_HOSTWIRE_CASE
+    case LOCKSTEP_HOSTWIRE_UNSPECIFIED:
+    default:
+        return "UNSPECIFIED";
+    }
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+static void close_all(struct lockstep_hostwire_message *message)
+{
+    for (size_t i = 0; i < message->entries_count; i++) {
+        close_one(&message->entries[i].config_fd);
+        close_one(&message->entries[i].state_fd);
+    }
+    for (size_t i = 0; i < message->fds_count; i++) {
+        close_one(&message->fds[i]);
+    }
+}
+
+static void clear(struct lockstep_hostwire_message *message, enum lockstep_hostwire_type type)
+{
+    memset(message, 0, sizeof(*message));
+    message->type = type;
+    for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_ENTRIES_MAX; i++) {
+        message->entries[i].config_fd = -1;
+        message->entries[i].state_fd = -1;
+    }
+    for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_FDS_MAX; i++) {
+        message->fds[i] = -1;
+    }
+}
+
+struct lockstep_hostwire_message *lockstep_hostwire_new(enum lockstep_hostwire_type type)
+{
+    struct lockstep_hostwire_message *message = malloc(sizeof(*message));
+    if (message != NULL) {
+        clear(message, type);
+    }
+    return message;
+}
+
+struct lockstep_hostwire_message *lockstep_hostwire_free(struct lockstep_hostwire_message *message)
+{
+    if (message != NULL) {
+        close_all(message);
+        free(message);
+    }
+    return NULL;
+}
+
+void lockstep_hostwire_reset(struct lockstep_hostwire_message *message,
+                             enum lockstep_hostwire_type type)
+{
+    close_all(message);
+    clear(message, type);
+}
