@@ -72,10 +72,9 @@ static enum lockstep_err begin_noise(struct lockstep_channel *channel, struct lo
 static enum lockstep_err write_handshake(struct lockstep_channel *channel, const void *payload,
                                          size_t length, struct lockstep_error *err)
 {
-    size_t size = 0;
-    ASSERT(channel->out_size == 0);
-    LOCKSTEP_TRY(lockstep_noise_write(&channel->noise, payload, length, channel->out + 3,
-                                      sizeof(channel->out) - 3, &size, err));
+    size_t size = lockstep_noise_overhead(&channel->noise) + length;
+    ASSERT(channel->out_size == 0 && size + 3 <= sizeof(channel->out));
+    LOCKSTEP_TRY(lockstep_noise_write(&channel->noise, payload, length, channel->out + 3, err));
     put(channel->out, size + 1, 2);
     channel->out[2] = (uint8_t)channel->kind;
     channel->out_size = size + 3;
@@ -179,10 +178,9 @@ static enum lockstep_err read_1(struct lockstep_channel *channel, const uint8_t 
                                 size_t size, struct lockstep_channel_event *event,
                                 struct lockstep_error *err)
 {
-    size_t length = 0;
     LOCKSTEP_TRY(begin_noise(channel, err));
     LOCKSTEP_TRY(lockstep_noise_read(&channel->noise, message, size, channel->token,
-                                     sizeof(channel->token), &length, err));
+                                     sizeof(channel->token), err));
     if (channel->kind == LOCKSTEP_CHANNEL_XKPSK3) {
         channel->state = STATE_WANT_PSK;
         event->type = LOCKSTEP_CHANNEL_TOKEN;
@@ -197,8 +195,7 @@ static enum lockstep_err read_2(struct lockstep_channel *channel, const uint8_t 
                                 struct lockstep_error *err)
 {
     uint8_t payload[PAYLOAD_3];
-    size_t length = 0;
-    LOCKSTEP_TRY(lockstep_noise_read(&channel->noise, message, size, payload, 0, &length, err));
+    LOCKSTEP_TRY(lockstep_noise_read(&channel->noise, message, size, payload, 0, err));
     encode_hello(&channel->config.hello, payload);
     LOCKSTEP_TRY(write_handshake(channel, payload, sizeof(payload), err));
     get_up(channel);
@@ -212,9 +209,8 @@ static enum lockstep_err read_3(struct lockstep_channel *channel, const uint8_t 
                                 struct lockstep_error *err)
 {
     uint8_t payload[PAYLOAD_3];
-    size_t length = 0;
-    LOCKSTEP_TRY(lockstep_noise_read(&channel->noise, message, size, payload, sizeof(payload),
-                                     &length, err));
+    LOCKSTEP_TRY(
+        lockstep_noise_read(&channel->noise, message, size, payload, sizeof(payload), err));
     if (!decode_hello(payload, &channel->hello)) {
         return LOCKSTEP_FAIL(err, REFUSED, "handshake message 3 makes no sense");
     }

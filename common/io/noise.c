@@ -259,20 +259,21 @@ static size_t tokens_size(const struct lockstep_noise *noise)
     return noise->step == 2 ? LOCKSTEP_NOISE_KEY + LOCKSTEP_NOISE_TAG : LOCKSTEP_NOISE_KEY;
 }
 
+size_t lockstep_noise_overhead(const struct lockstep_noise *noise)
+{
+    return tokens_size(noise) + LOCKSTEP_NOISE_TAG;
+}
+
 enum lockstep_err lockstep_noise_write(struct lockstep_noise *noise, const void *payload,
-                                       size_t length, uint8_t *ret_message, size_t size,
-                                       size_t *ret_length, struct lockstep_error *err)
+                                       size_t length, uint8_t *ret_message,
+                                       struct lockstep_error *err)
 {
     size_t used = 0;
     ASSERT(noise->step < 3 && noise->initiator == (noise->step != 1));
-    if (tokens_size(noise) + length + LOCKSTEP_NOISE_TAG > size) {
-        return LOCKSTEP_FAIL(err, LIMIT, "a handshake message of %zu bytes does not fit", length);
-    }
     if (!write_tokens(noise, ret_message, &used)) {
         return LOCKSTEP_FAIL(err, REFUSED, "the peer's key is not a usable point");
     }
     seal_and_hash(noise, payload, length, ret_message + used);
-    *ret_length = used + length + LOCKSTEP_NOISE_TAG;
     noise->step++;
     return LOCKSTEP_OK;
 }
@@ -297,11 +298,11 @@ static bool read_tokens(struct lockstep_noise *noise, const uint8_t *message)
 
 enum lockstep_err lockstep_noise_read(struct lockstep_noise *noise, const uint8_t *message,
                                       size_t length, uint8_t *ret_payload, size_t size,
-                                      size_t *ret_length, struct lockstep_error *err)
+                                      struct lockstep_error *err)
 {
     size_t tokens = tokens_size(noise);
     ASSERT(noise->step < 3 && noise->initiator == (noise->step == 1));
-    if (length < tokens + LOCKSTEP_NOISE_TAG || length - tokens - LOCKSTEP_NOISE_TAG > size) {
+    if (length != lockstep_noise_overhead(noise) + size) {
         return LOCKSTEP_FAIL(err, REFUSED, "handshake message %u has %zu bytes", noise->step + 1U,
                              length);
     }
@@ -310,7 +311,6 @@ enum lockstep_err lockstep_noise_read(struct lockstep_noise *noise, const uint8_
         return LOCKSTEP_FAIL(err, REFUSED, "handshake message %u is not authentic",
                              noise->step + 1U);
     }
-    *ret_length = length - tokens - LOCKSTEP_NOISE_TAG;
     noise->step++;
     return LOCKSTEP_OK;
 }

@@ -66,17 +66,17 @@ void lockstep_noise_deinit(struct lockstep_noise *noise);
 /* The pre-shared key, before message 3. */
 void lockstep_noise_set_psk(struct lockstep_noise *noise, const uint8_t psk[LOCKSTEP_NOISE_KEY]);
 
-/* Writes the next message, which must be ours; *RET_LENGTH bytes of RET_MESSAGE (room for
- * SIZE). LIMIT if it does not fit. */
+/* How much longer than its payload the next message is. */
+size_t lockstep_noise_overhead(const struct lockstep_noise *noise);
+/* Writes the next message, which must be ours: LENGTH bytes of payload and the overhead. REFUSED if
+ * the peer's key is of low order. */
 enum lockstep_err lockstep_noise_write(struct lockstep_noise *noise, const void *payload,
-                                       size_t length, uint8_t *ret_message, size_t size,
-                                       size_t *ret_length,
+                                       size_t length, uint8_t *ret_message,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Reads the next message, which must be theirs, and its payload (room for SIZE). REFUSED if it is
- * not authentic. */
+/* Reads the next message, which must be theirs and have a payload of exactly SIZE bytes. REFUSED if
+ * it has not, or is not authentic. */
 enum lockstep_err lockstep_noise_read(struct lockstep_noise *noise, const uint8_t *message,
                                       size_t length, uint8_t *ret_payload, size_t size,
-                                      size_t *ret_length,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* After message 3: the keys of both directions. The hash (for channel binding) stays readable. */
 void lockstep_noise_split(struct lockstep_noise *noise, struct lockstep_cipher *ret_send,
