@@ -307,6 +307,63 @@ static void enrolment_wants_the_token(void **state)
     assert_int_equal(world->server.ups, 1);
 }
 
+/* An unknown token and a wrong secret fail alike: at message 3, and without a reason. */
+static void an_unknown_token_fails_like_a_wrong_one(void **state)
+{
+    struct world *world = *state;
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    char wrong[sizeof(world->server.text)];
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    config.kind = LOCKSTEP_CHANNEL_XKPSK3;
+    config.psk[0] = 1;
+    memcpy(config.token, "goodone!", 8);
+    dial(world, &config);
+    WAIT_FOR(world, world->server.failures >= 1);
+    memcpy(wrong, world->server.text, sizeof(wrong));
+    world->dialler = lockstep_dialler_free(world->dialler);
+    memcpy(config.token, "unknown!", 8);
+    world->server.failures = 0;
+    dial(world, &config);
+    WAIT_FOR(world, world->server.failures >= 1);
+    assert_string_equal(world->server.text, wrong);
+    assert_int_equal(world->server.ups, 0);
+}
+
+/* A stream that ends without CLOSE was cut, and is reported so. */
+static void a_cut_is_not_an_orderly_end(void **state)
+{
+    struct world *world = *state;
+    connect_both(world);
+    WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    world->listener = lockstep_listener_free(world->listener);
+    WAIT_FOR(world, world->client.downs == 1);
+    assert_non_null(strstr(world->client.text, "cut"));
+    assert_int_equal(world->server.downs, 0); /* who frees a listener is told nothing */
+}
+
+static void a_local_socket_does_as_well(void **state)
+{
+    struct world *world = *state;
+    char directory[] = "/tmp/lockstep-link-XXXXXX";
+    char url[64];
+    const char *urls[] = {url};
+    struct lockstep_dialler_config config;
+    assert_non_null(mkdtemp(directory));
+    (void)snprintf(url, sizeof(url), "ipc://%s/socket", directory);
+    listen_at(world, url);
+    assert_string_equal(lockstep_listener_url(world->listener), url);
+    config = dial_config(world, urls);
+    dial(world, &config);
+    WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    world->dialler = lockstep_dialler_free(world->dialler);
+    world->listener = lockstep_listener_free(world->listener);
+    (void)unlink(url + strlen("ipc://"));
+    assert_int_equal(rmdir(directory), 0);
+}
+
 static void a_port_in_use_is_named(void **state)
 {
     struct world *world = *state;
@@ -325,18 +382,68 @@ static void a_port_in_use_is_named(void **state)
 
 /* ---- strangers with raw sockets ------------------------------------------------------------- */
 
-static int raw_connect(struct world *world)
+static int raw_connect_from(struct world *world, in_addr_t from)
 {
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
     struct sockaddr_in address = {.sin_family = AF_INET};
     const char *colon = strrchr(lockstep_listener_url(world->listener), ':');
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
         fail_msg("connect: %s", strerror(errno));
     }
     return fd;
+}
+
+static int raw_connect(struct world *world)
+{
+    return raw_connect_from(world, INADDR_LOOPBACK);
+}
+
+/* True once the other end of FD has ended the connection. */
+static bool has_ended(int fd)
+{
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno == ECONNRESET);
+}
+
+static void who_says_nothing_is_dropped_in_time(void **state)
+{
+    struct world *world = *state;
+    int fd;
+    world->settings.handshake = 30;
+    listen_at(world, "tcp://127.0.0.1:0");
+    fd = raw_connect(world);
+    WAIT_FOR(world, world->server.failures == 1);
+    assert_non_null(strstr(world->server.text, "took too long"));
+    WAIT_FOR(world, has_ended(fd));
+    (void)close(fd);
+}
+
+/* After 20 failed handshakes an address is not even heard; another one is. */
+static void an_address_that_keeps_failing_is_ignored(void **state)
+{
+    struct world *world = *state;
+    int fd;
+    listen_at(world, "tcp://127.0.0.1:0");
+    for (int i = 1; i <= 20; i++) {
+        fd = raw_connect(world);
+        assert_int_equal(send(fd, "garbage", 7, MSG_NOSIGNAL), 7);
+        WAIT_FOR(world, world->server.failures == i);
+        (void)close(fd);
+    }
+    fd = raw_connect(world);
+    WAIT_FOR(world, has_ended(fd));
+    assert_int_equal(world->server.failures, 20);
+    (void)close(fd);
+    fd = raw_connect_from(world, INADDR_LOOPBACK + 1);
+    assert_int_equal(send(fd, "garbage", 7, MSG_NOSIGNAL), 7);
+    WAIT_FOR(world, world->server.failures == 21);
+    (void)close(fd);
 }
 
 static void garbage_is_dropped(void **state)
@@ -471,7 +578,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_coordinator_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_cluster_is_not_joined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(enrolment_wants_the_token, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unknown_token_fails_like_a_wrong_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cut_is_not_an_orderly_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_local_socket_does_as_well, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_says_nothing_is_dropped_in_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_address_that_keeps_failing_is_ignored, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(garbage_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_replayed_first_message_leads_nowhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_half_open_connections, set_up, tear_down),
