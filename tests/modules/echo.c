@@ -1,0 +1,77 @@
+/* A stateless module for tests: says which version it is, and waits when it is asked to. */
+#include "lockstep/module.h"
+
+#include <string.h>
+#include <time.h>
+
+#ifndef ECHO_VERSION
+#define ECHO_VERSION "1.0.0"
+#endif
+#ifndef ECHO_NAME
+#define ECHO_NAME "echo"
+#endif
+
+static const struct lockstep_host_api *host;
+
+static int load(const struct lockstep_load *with)
+{
+    host = with->host;
+    return strncmp(with->config, "refuse", 6) == 0 && lockstep_sink_print(with->why, "told to");
+}
+
+/* The version, a blank and the request. */
+static int say(struct lockstep_call *call)
+{
+    return !call->answer->write(call->answer, ECHO_VERSION " ", sizeof(ECHO_VERSION)) ||
+           !call->answer->write(call->answer, call->request, call->request_size);
+}
+
+/* Takes 300 ms. */
+static int wait(struct lockstep_call *call)
+{
+    const struct timespec pause = {.tv_nsec = 300000000};
+    (void)nanosleep(&pause, NULL);
+    return say(call);
+}
+
+/* Its own version and what the module "echo" says, in one call: both of one set. */
+static int pair(struct lockstep_call *call)
+{
+    if (!call->answer->write(call->answer, ECHO_VERSION "|", sizeof(ECHO_VERSION))) {
+        return 1;
+    }
+    return host == NULL || host->call == NULL ? 0 : host->call(host, "echo.say", call);
+}
+
+static int fails(struct lockstep_call *call)
+{
+    (void)lockstep_sink_print(call->answer, "it always does");
+    return 1;
+}
+
+static int smoke(struct lockstep_sink *why)
+{
+#ifdef ECHO_SMOKE_FAILS
+    (void)lockstep_sink_print(why, "smoke was asked for");
+    return 1;
+#else
+    (void)why;
+    return 0;
+#endif
+}
+
+static const struct lockstep_tool tools[] = {
+    {ECHO_NAME ".say", say, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told", NULL},
+    {ECHO_NAME ".wait", wait, 0, "Says it late", NULL},
+    {ECHO_NAME ".pair", pair, 0, "Says it with echo", NULL},
+    {ECHO_NAME ".fail", fails, 0, "Fails", NULL},
+};
+static const struct lockstep_smoke smokes[] = {{"says", smoke, 500}};
+
+LOCKSTEP_MODULE(
+    (.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
+#ifdef ECHO_REQUIRES
+     .requires = {{"echo", ECHO_REQUIRES}},
+#endif
+     .tools = {ECHO_NAME ".say", ECHO_NAME ".wait", ECHO_NAME ".pair", ECHO_NAME ".fail"}),
+    (.tools = tools, .tools_count = 4, .smokes = smokes, .smokes_count = 1, .load = load));

@@ -1,0 +1,219 @@
+#include "tests/support/host_agent.h"
+
+#include "common/base/cleanup.h"
+#include "tests/support/cmocka.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define ANSWER_MS 20000
+#define TOOLS_FD  9
+
+extern char **environ;
+
+static int listen_stream(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_true(strlen(path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, path, strlen(path));
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    return fd;
+}
+
+void host_agent_init(struct host_agent *agent)
+{
+    *agent = (struct host_agent){.listener = -1, .served = -1, .fd = -1};
+    (void)snprintf(agent->directory, sizeof(agent->directory), "/tmp/lockstep-host-XXXXXX");
+    assert_non_null(mkdtemp(agent->directory));
+    (void)snprintf(agent->socket, sizeof(agent->socket), "%s/agent.sock", agent->directory);
+    (void)snprintf(agent->tools, sizeof(agent->tools), "%s/tools.sock", agent->directory);
+    (void)snprintf(agent->boot, sizeof(agent->boot), "%s/boot", agent->directory);
+    agent->served = listen_stream(agent->tools);
+    agent->order = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_PREPARE);
+    agent->reply = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    assert_non_null(agent->order);
+    assert_non_null(agent->reply);
+}
+
+void host_agent_die(struct host_agent *agent)
+{
+    if (agent->fd >= 0) {
+        (void)close(agent->fd);
+    }
+    if (agent->listener >= 0) {
+        (void)close(agent->listener);
+        (void)unlink(agent->socket);
+    }
+    agent->fd = -1;
+    agent->listener = -1;
+}
+
+void host_agent_deinit(struct host_agent *agent)
+{
+    char path[160];
+    if (agent->host > 0) {
+        int status = 0;
+        (void)kill(agent->host, SIGTERM);
+        assert_int_equal(waitpid(agent->host, &status, 0), agent->host);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    host_agent_die(agent);
+    (void)close(agent->served);
+    for (unsigned i = 1; i <= agent->copies; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%u.so", agent->directory, i);
+        (void)unlink(path);
+    }
+    (void)unlink(agent->tools);
+    (void)unlink(agent->boot);
+    assert_int_equal(rmdir(agent->directory), 0);
+    agent->order = lockstep_hostwire_free(agent->order);
+    agent->reply = lockstep_hostwire_free(agent->reply);
+}
+
+void host_agent_listen(struct host_agent *agent)
+{
+    assert_int_equal(lockstep_hostwire_listen(agent->socket, &agent->listener, NULL), LOCKSTEP_OK);
+}
+
+void host_agent_start(struct host_agent *agent, const char *boot_wait_ms)
+{
+    char program[] = LOCKSTEP_BINARY_DIR "/bin/lockstep-host";
+    char wait[32];
+    char fd[] = "--listen-fd=9";
+    char socket[128];
+    char boot[128];
+    char *arguments[] = {program, wait, fd, socket, boot, NULL};
+    posix_spawn_file_actions_t actions;
+    (void)snprintf(wait, sizeof(wait), "--boot-wait=%s", boot_wait_ms);
+    (void)snprintf(socket, sizeof(socket), "--agent=%s", agent->socket);
+    (void)snprintf(boot, sizeof(boot), "--boot=%s", agent->boot);
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    assert_int_equal(posix_spawn_file_actions_adddup2(&actions, agent->served, TOOLS_FD), 0);
+    assert_int_equal(posix_spawn(&agent->host, program, &actions, NULL, arguments, environ), 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+}
+
+static void receive(struct host_agent *agent)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_hostwire_receive(agent->fd, agent->reply, ANSWER_MS, &err) != LOCKSTEP_OK) {
+        fail_msg("the host does not answer: %s", err.message);
+    }
+}
+
+void host_agent_meet(struct host_agent *agent)
+{
+    enum lockstep_err code = LOCKSTEP_RETRY;
+    struct lockstep_hostwire_message *welcome = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_WELCOME);
+    struct lockstep_hostwire_message *ready = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    int flags = fcntl(agent->listener, F_GETFL);
+    assert_int_equal(fcntl(agent->listener, F_SETFL, flags & ~O_NONBLOCK), 0);
+    assert_non_null(welcome);
+    assert_non_null(ready);
+    while (code == LOCKSTEP_RETRY) {
+        code = lockstep_hostwire_accept(agent->listener, &agent->fd, NULL);
+    }
+    assert_int_equal(code, LOCKSTEP_OK);
+    receive(agent);
+    assert_int_equal(agent->reply->type, LOCKSTEP_HOSTWIRE_HELLO);
+    welcome->version_min = welcome->version_max = LOCKSTEP_HOSTWIRE_VERSION;
+    assert_int_equal(lockstep_hostwire_send(agent->fd, welcome, ANSWER_MS, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_hostwire_receive(agent->fd, ready, ANSWER_MS, NULL), LOCKSTEP_OK);
+    assert_int_equal(ready->type, LOCKSTEP_HOSTWIRE_READY);
+    welcome = lockstep_hostwire_free(welcome);
+    ready = lockstep_hostwire_free(ready);
+}
+
+void host_agent_begin(struct host_agent *agent)
+{
+    lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_PREPARE);
+    memset(agent->order->operation.bytes, ++agent->operation, LOCKSTEP_ID_BYTES);
+    agent->order->smoke = true;
+}
+
+void host_agent_copy(struct host_agent *agent, const char *file, char *ret_path, size_t room)
+{
+    char from[256];
+    char bytes[4096];
+    ssize_t size;
+    int in;
+    int out;
+    (void)snprintf(from, sizeof(from), "%s/modules/good/%s.so", LOCKSTEP_BINARY_DIR, file);
+    (void)snprintf(ret_path, room, "%s/%u.so", agent->directory, ++agent->copies);
+    in = open(from, O_RDONLY | O_CLOEXEC);
+    out = open(ret_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    assert_true(in >= 0 && out >= 0);
+    while ((size = read(in, bytes, sizeof(bytes))) > 0) {
+        assert_int_equal(write(out, bytes, (size_t)size), size);
+    }
+    (void)close(in);
+    (void)close(out);
+}
+
+struct lockstep_hostwire_entry *host_agent_add(struct host_agent *agent, const char *module,
+                                               const char *path)
+{
+    struct lockstep_hostwire_entry *entry = &agent->order->entries[agent->order->entries_count++];
+    struct stat status = {0};
+    assert_true(lockstep_name_parse(module, &entry->module));
+    (void)stat(path, &status);
+    entry->device = status.st_dev;
+    entry->inode = status.st_ino;
+    entry->generation = ++agent->generation;
+    memset(entry->digest.bytes, (int)(agent->copies % 255) + 1, LOCKSTEP_DIGEST_BYTES);
+    (void)snprintf(entry->path, sizeof(entry->path), "%s", path);
+    return entry;
+}
+
+enum lockstep_hostwire_type host_agent_ask(struct host_agent *agent,
+                                           enum lockstep_hostwire_type type)
+{
+    agent->order->type = type;
+    agent->order->id = ++agent->request;
+    assert_int_equal(lockstep_hostwire_send(agent->fd, agent->order, ANSWER_MS, NULL), LOCKSTEP_OK);
+    receive(agent);
+    assert_int_equal(agent->reply->id, agent->request);
+    return agent->reply->type;
+}
+
+static void expect(const struct host_agent *agent, enum lockstep_hostwire_type got,
+                   enum lockstep_hostwire_type wanted)
+{
+    if (got != wanted) {
+        fail_msg("%s: %s: %s", lockstep_hostwire_type_name(got), agent->reply->code,
+                 agent->reply->text);
+    }
+}
+
+void host_agent_commit(struct host_agent *agent)
+{
+    expect(agent, host_agent_ask(agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    if (agent->reply->stateful) {
+        expect(agent, host_agent_ask(agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    }
+    expect(agent, host_agent_ask(agent, LOCKSTEP_HOSTWIRE_PUBLISH), LOCKSTEP_HOSTWIRE_PUBLISHED);
+}
+
+void host_agent_install(struct host_agent *agent, const char *module, const char *file,
+                        char *ret_path, size_t room)
+{
+    char path[160];
+    host_agent_copy(agent, file, path, sizeof(path));
+    host_agent_begin(agent);
+    (void)host_agent_add(agent, module, path);
+    host_agent_commit(agent);
+    if (ret_path != NULL) {
+        (void)snprintf(ret_path, room, "%s", path);
+    }
+}

@@ -1,0 +1,53 @@
+/* An agent for tests of the host: starts lockstep-host and says what it has to do. */
+#ifndef LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
+#define LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
+
+#include "common/hostwire/hostwire.h"
+
+#include <sys/types.h>
+
+struct host_agent {
+    char directory[64];
+    char socket[96];
+    char tools[96];
+    char boot[96];
+    int listener; /* for the host, -1 when the agent is away */
+    int served;   /* the tool socket, as the agent holds it */
+    int fd;       /* to the host, -1: none */
+    pid_t host;
+    uint64_t generation;
+    uint64_t request;
+    unsigned copies;
+    uint8_t operation;
+    struct lockstep_hostwire_message *order; /* what is sent next */
+    struct lockstep_hostwire_message *reply; /* what came last */
+};
+
+/* Makes directory and sockets. Fails the test if it cannot. */
+void host_agent_init(struct host_agent *agent);
+/* Ends the host and removes everything. */
+void host_agent_deinit(struct host_agent *agent);
+void host_agent_listen(struct host_agent *agent);
+/* Starts lockstep-host, which waits BOOT_WAIT_MS for an agent. */
+void host_agent_start(struct host_agent *agent, const char *boot_wait_ms);
+/* Takes the host's connection and greets; the HELLO is in agent->reply. */
+void host_agent_meet(struct host_agent *agent);
+/* Closes the connection and the listener, as a death does. */
+void host_agent_die(struct host_agent *agent);
+/* An empty order of a new operation. */
+void host_agent_begin(struct host_agent *agent);
+/* Makes a private copy of the test module FILE ("echo-1") and writes its path. */
+void host_agent_copy(struct host_agent *agent, const char *file, char *ret_path, size_t room);
+/* Adds MODULE from PATH to the order, with the next generation. */
+struct lockstep_hostwire_entry *host_agent_add(struct host_agent *agent, const char *module,
+                                               const char *path);
+/* Sends the order as TYPE; what comes back is in agent->reply. Returns its type. */
+enum lockstep_hostwire_type host_agent_ask(struct host_agent *agent,
+                                           enum lockstep_hostwire_type type);
+/* Prepares and commits the order, as an agent does. */
+void host_agent_commit(struct host_agent *agent);
+/* Copies, prepares and commits one module; RET_PATH may be NULL. */
+void host_agent_install(struct host_agent *agent, const char *module, const char *file,
+                        char *ret_path, size_t room);
+
+#endif

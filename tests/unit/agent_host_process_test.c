@@ -1,0 +1,457 @@
+/* lockstep-host as a process, driven by an agent that this test plays. */
+#include "agent/host/include/lockstep/client.h"
+#include "common/base/cleanup.h"
+#include "common/hostwire/boot.h"
+#include "tests/support/cmocka.h"
+#include "tests/support/host_agent.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define SWAPS   200
+#define CALLERS 4
+
+static struct host_agent agent;
+
+static int start(void **state)
+{
+    (void)state;
+    host_agent_init(&agent);
+    host_agent_listen(&agent);
+    host_agent_start(&agent, "5000");
+    host_agent_meet(&agent);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    host_agent_deinit(&agent);
+    return 0;
+}
+
+/* Calls on a connection of its own. */
+static enum lockstep_call_result call(const char *tool, const char *request, char *ret_text,
+                                      size_t room)
+{
+    struct lockstep_client *client = lockstep_client_new(agent.tools, NULL);
+    struct lockstep_answer answer;
+    enum lockstep_call_result result;
+    assert_non_null(client);
+    result = lockstep_client_call(client, tool, request, strlen(request), 0, &answer);
+    (void)snprintf(ret_text, room, "%s", answer.bytes == NULL ? "" : (const char *)answer.bytes);
+    lockstep_answer_deinit(&answer);
+    client = lockstep_client_free(client);
+    return result;
+}
+
+static void expect_answer(const char *tool, const char *request, const char *wanted)
+{
+    char text[128];
+    assert_int_equal(call(tool, request, text, sizeof(text)), LOCKSTEP_CALL_OK);
+    assert_string_equal(text, wanted);
+}
+
+static uint64_t in_flight(void)
+{
+    uint64_t count = 0;
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_STATUS);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_STATUS), LOCKSTEP_HOSTWIRE_STATUS);
+    for (size_t i = 0; i < agent.reply->entries_count; i++) {
+        count += agent.reply->entries[i].in_flight;
+    }
+    return count;
+}
+
+/* One thread that calls until it is told to stop. */
+struct caller {
+    pthread_t thread;
+    const char *tool;
+    uint64_t mixed;
+    struct lockstep_client_counts counts;
+};
+
+static atomic_bool enough;
+
+static void *call_on(void *argument)
+{
+    struct caller *caller = argument;
+    struct lockstep_client *client = lockstep_client_new(agent.tools, NULL);
+    while (client != NULL && !atomic_load(&enough)) {
+        struct lockstep_answer answer;
+        if (lockstep_client_call(client, caller->tool, "x", 1, 0, &answer) == LOCKSTEP_CALL_OK &&
+            strcmp(caller->tool, "other.pair") == 0 &&
+            strcmp((const char *)answer.bytes, "1.0.0|1.0.0 x") != 0 &&
+            strcmp((const char *)answer.bytes, "2.0.0|2.0.0 x") != 0) {
+            caller->mixed++;
+        }
+        lockstep_answer_deinit(&answer);
+    }
+    if (client != NULL) {
+        lockstep_client_counts(client, &caller->counts);
+    }
+    client = lockstep_client_free(client);
+    return NULL;
+}
+
+static void start_callers(struct caller callers[CALLERS], const char *tool)
+{
+    atomic_store(&enough, false);
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.tool = tool};
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_on, &callers[i]), 0);
+    }
+}
+
+/* How many calls were well; nothing else may have happened. */
+static uint64_t stop_callers(struct caller callers[CALLERS])
+{
+    uint64_t calls = 0;
+    atomic_store(&enough, true);
+    for (size_t i = 0; i < CALLERS; i++) {
+        assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+        assert_int_equal(callers[i].counts.lost, 0);
+        assert_int_equal(callers[i].counts.failed, 0);
+        assert_int_equal(callers[i].mixed, 0);
+        assert_true(callers[i].counts.ok > 0);
+        calls += callers[i].counts.ok;
+    }
+    return calls;
+}
+
+/* The window of what was published in TURN is over. */
+static void retire_turn(int turn)
+{
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
+    agent.order->entries_count = 2;
+    assert_true(lockstep_name_parse("echo", &agent.order->entries[0].module));
+    assert_true(lockstep_name_parse("other", &agent.order->entries[1].module));
+    agent.order->entries[0].generation = 2 * (uint64_t)turn + 1;
+    agent.order->entries[1].generation = 2 * (uint64_t)turn + 2;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+}
+
+/* Every fourth time from new copies, else from those that are mapped: forward and back. */
+static void swap_pair(char paths[2][2][160], int turn)
+{
+    static const char *const files[2][2] = {{"echo-1", "other-1"}, {"echo-2", "other-2"}};
+    int version = turn % 2;
+    host_agent_begin(&agent);
+    for (int i = 0; i < 2; i++) {
+        if (turn % 8 < 2) {
+            host_agent_copy(&agent, files[version][i], paths[version][i], 160);
+        }
+        (void)host_agent_add(&agent, i == 0 ? "echo" : "other", paths[version][i]);
+    }
+    host_agent_commit(&agent);
+    if (turn % 8 == 1 && turn > 1) {
+        retire_turn(turn - 3);
+        retire_turn(turn - 2);
+    }
+}
+
+static void test_swaps(void **state)
+{
+    char paths[2][2][160];
+    struct caller callers[CALLERS];
+    (void)state;
+    swap_pair(paths, 0);
+    start_callers(callers, "other.pair");
+    for (int turn = 1; turn <= SWAPS; turn++) {
+        swap_pair(paths, turn);
+    }
+    assert_true(stop_callers(callers) > SWAPS);
+    (void)in_flight();
+    assert_int_equal(agent.reply->retired, 4 * (SWAPS / 8 - 1));
+}
+
+static void test_state_survives(void **state)
+{
+    char paths[2][160];
+    char wanted[64];
+    struct caller callers[CALLERS];
+    uint64_t calls;
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", paths[0], 160);
+    host_agent_copy(&agent, "counter-2", paths[1], 160);
+    start_callers(callers, "counter.add");
+    for (int turn = 1; turn <= 20; turn++) {
+        host_agent_begin(&agent);
+        (void)host_agent_add(&agent, "counter", paths[turn % 2]);
+        host_agent_commit(&agent);
+    }
+    calls = stop_callers(callers);
+    (void)snprintf(wanted, sizeof(wanted), "%llu ", (unsigned long long)calls);
+    {
+        char text[128];
+        assert_int_equal(call("counter.get", "", text, sizeof(text)), LOCKSTEP_CALL_OK);
+        assert_memory_equal(text, wanted, strlen(wanted));
+    }
+}
+
+static void test_residue_survives(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", paths[0], 160);
+    expect_answer("counter.add", "", "1");
+    host_agent_install(&agent, "counter", "counter-2", paths[1], 160);
+    expect_answer("counter.add", "", "2");
+    expect_answer("counter.add", "", "3");
+    expect_answer("counter.get", "", "3 2");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", paths[0]);
+    host_agent_commit(&agent);
+    expect_answer("counter.add", "", "4");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", paths[1]);
+    host_agent_commit(&agent);
+    expect_answer("counter.get", "", "4 2");
+}
+
+static void *wait_in_counter(void *ret_result)
+{
+    char text[64];
+    *(enum lockstep_call_result *)ret_result = call("counter.wait", "", text, sizeof(text));
+    return NULL;
+}
+
+static void test_drain_times_out(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    struct lockstep_id operation;
+    pthread_t thread;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    operation = agent.order->operation;
+    (void)host_agent_add(&agent, "counter", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_counter, &result), 0);
+    while (in_flight() == 0) {
+    }
+    agent.order->operation = operation;
+    agent.order->drain_ms = 20;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "DRAIN");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    agent.order->drain_ms = 5000;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+    expect_answer("counter.add", "", "2");
+}
+
+static int config_of(const char *text)
+{
+    int fd = memfd_create("config", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+static void test_up_refuses(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    expect_answer("counter.add", "", "1");
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    host_agent_add(&agent, "counter", path)->config_fd = config_of("refuse-up");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "STATE");
+    expect_answer("counter.add", "", "2");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DROP), LOCKSTEP_HOSTWIRE_OK);
+    expect_answer("counter.add", "", "3");
+}
+
+static void test_agent_vanishes_when_closed(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", path);
+    agent.order->drain_ms = 200;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    host_agent_die(&agent);
+    expect_answer("counter.add", "", "1"); /* waits at the gate until the host opens it */
+    host_agent_listen(&agent);
+    host_agent_meet(&agent);
+    assert_int_equal(agent.reply->entries_count, 1);
+    assert_string_equal(agent.reply->entries[0].version, "1.0.0");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    expect_answer("counter.get", "", "1 0");
+}
+
+static void test_host_outlives_agent(void **state)
+{
+    char path[160];
+    struct stat status;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", path, sizeof(path));
+    host_agent_die(&agent);
+    expect_answer("echo.say", "still", "1.0.0 still");
+    host_agent_listen(&agent);
+    host_agent_meet(&agent);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(agent.reply->pid, agent.host);
+    assert_string_equal(agent.reply->service.text, "default");
+    assert_int_equal(agent.reply->entries_count, 1);
+    assert_string_equal(agent.reply->entries[0].module.text, "echo");
+    assert_int_equal(agent.reply->entries[0].generation, agent.generation);
+    assert_int_equal(agent.reply->entries[0].device, status.st_dev);
+    assert_int_equal(agent.reply->entries[0].inode, status.st_ino);
+    host_agent_begin(&agent);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_GIVE_LISTENERS),
+                     LOCKSTEP_HOSTWIRE_LISTENERS);
+    assert_int_equal(agent.reply->fds_count, 1);
+}
+
+static void write_boot(const char *path)
+{
+    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    struct stat status;
+    FILE *stream = fopen(agent.boot, "we");
+    assert_non_null(boot);
+    assert_non_null(stream);
+    assert_int_equal(stat(path, &status), 0);
+    boot->count = 1;
+    assert_true(lockstep_name_parse("echo", &boot->entries[0].module));
+    boot->entries[0].generation = 41;
+    boot->entries[0].device = status.st_dev;
+    boot->entries[0].inode = status.st_ino;
+    (void)snprintf(boot->entries[0].path, sizeof(boot->entries[0].path), "%s", path);
+    assert_int_equal(lockstep_boot_write(boot, stream, NULL), LOCKSTEP_OK);
+    assert_int_equal(fclose(stream), 0);
+    free(boot);
+}
+
+static int start_without_agent(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_init(&agent);
+    host_agent_copy(&agent, "echo-1", path, sizeof(path));
+    write_boot(path);
+    host_agent_start(&agent, "50");
+    return 0;
+}
+
+static void test_boots_alone(void **state)
+{
+    (void)state;
+    expect_answer("echo.say", "alone", "1.0.0 alone");
+    host_agent_listen(&agent);
+    host_agent_meet(&agent);
+    assert_int_equal(agent.reply->entries_count, 1);
+    assert_int_equal(agent.reply->entries[0].generation, 41);
+}
+
+static void test_snapshot_and_looking(void **state)
+{
+    char magic[8];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    expect_answer("counter.add", "", "1");
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_SNAPSHOT);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "counter");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_SNAPSHOT),
+                     LOCKSTEP_HOSTWIRE_SNAPSHOT);
+    assert_int_equal(pread(agent.reply->fds[0], magic, sizeof(magic), 0), sizeof(magic));
+    assert_memory_equal(magic, "lockrec1", sizeof(magic));
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "counter.get");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CALL), LOCKSTEP_HOSTWIRE_ANSWER);
+    assert_int_equal(agent.reply->result, LOCKSTEP_CALL_OK);
+    assert_memory_equal(agent.reply->bytes, "1 1", 3);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_TOOLS), LOCKSTEP_HOSTWIRE_ANSWER);
+    assert_memory_equal(agent.reply->bytes, "counter.add\t", 12);
+}
+
+/* What a PREPARE is refused for. */
+struct refusal_row {
+    const char *name;
+    const char *module;
+    const char *file;
+    const char *config;
+    enum { AS_IS, OTHER_INODE, TWICE, STALE, NO_FILE } how;
+    const char *code;
+};
+
+static const struct refusal_row refusal_rows[] = {
+    {"smoke test fails", "echo", "echo-smoke", NULL, AS_IS, "SMOKE"},
+    {"load refuses", "echo", "echo-2", "refuse", AS_IS, "LOAD"},
+    {"another file", "echo", "echo-2", NULL, OTHER_INODE, "BAD_DIGEST"},
+    {"another module", "other", "echo-2", NULL, AS_IS, "WRONG_MODULE"},
+    {"twice", "echo", "echo-2", NULL, TWICE, "DUPLICATE"},
+    {"old generation", "echo", "echo-2", NULL, STALE, "STALE_GENERATION"},
+    {"no file", "echo", "echo-2", NULL, NO_FILE, "NOFILE"},
+    {"needs a later version", "other", "other-2", NULL, AS_IS, "DEPENDENCY"},
+};
+
+static void check_refusal(void **state)
+{
+    const struct refusal_row *row = *state;
+    struct lockstep_hostwire_entry *entry;
+    char path[160];
+    (void)start(NULL);
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_copy(&agent, row->file, path, sizeof(path));
+    host_agent_begin(&agent);
+    entry = host_agent_add(&agent, row->module, path);
+    entry->config_fd = row->config == NULL ? -1 : config_of(row->config);
+    entry->inode += row->how == OTHER_INODE ? 1 : 0;
+    entry->generation = row->how == STALE ? 1 : entry->generation;
+    if (row->how == NO_FILE) {
+        (void)snprintf(entry->path, sizeof(entry->path), "/nowhere/at-all.so");
+    }
+    if (row->how == TWICE) {
+        (void)host_agent_add(&agent, row->module, path);
+    }
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->code, row->code);
+    expect_answer("echo.say", "as before", "1.0.0 as before");
+    (void)in_flight();
+    assert_int_equal(agent.reply->entries_count, 1);
+    assert_int_equal(agent.reply->retired, 0);
+    (void)stop(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_swaps, start, stop),
+        cmocka_unit_test_setup_teardown(test_state_survives, start, stop),
+        cmocka_unit_test_setup_teardown(test_residue_survives, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_times_out, start, stop),
+        cmocka_unit_test_setup_teardown(test_up_refuses, start, stop),
+        cmocka_unit_test_setup_teardown(test_agent_vanishes_when_closed, start, stop),
+        cmocka_unit_test_setup_teardown(test_host_outlives_agent, start, stop),
+        cmocka_unit_test_setup_teardown(test_boots_alone, start_without_agent, stop),
+        cmocka_unit_test_setup_teardown(test_snapshot_and_looking, start, stop),
+    };
+    int failed = cmocka_run_group_tests_name("agent/host", tests, NULL, NULL);
+    failed += LOCKSTEP_RUN_TABLE("agent/host refusals", refusal_rows, check_refusal);
+    return failed;
+}
