@@ -49,8 +49,7 @@ static bool make_room(struct lockstep_bag *bag, size_t more)
 
 static bool put(struct lockstep_records_sink *sink, const struct lockstep_record *record)
 {
-    struct lockstep_bag *bag = (struct lockstep_bag *)((char *)sink -
-                                                       offsetof(struct lockstep_bag, sink));
+    struct lockstep_bag *bag = (void *)((char *)sink - offsetof(struct lockstep_bag, sink));
     uint8_t *at;
     if (!make_room(bag, (size_t)ENTRY + record->key_size + record->value_size)) {
         return false;
@@ -93,8 +92,7 @@ static size_t look_at(const uint8_t *bytes, size_t size, struct lockstep_record 
 
 static bool next(struct lockstep_records_source *source, struct lockstep_record *ret_record)
 {
-    struct lockstep_bag *bag = (struct lockstep_bag *)((char *)source -
-                                                       offsetof(struct lockstep_bag, source));
+    struct lockstep_bag *bag = (void *)((char *)source - offsetof(struct lockstep_bag, source));
     size_t whole;
     if (bag->next == bag->size) {
         return false;

@@ -110,7 +110,7 @@ static bool add_connection(struct lockstep_serve *serve, int fd)
     return true;
 }
 
-static void take_connections(struct lockstep_serve *serve, struct watched *listener)
+static void take_connections(struct lockstep_serve *serve, const struct watched *listener)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     while (fd >= 0) {
@@ -234,7 +234,7 @@ static void *work(void *argument)
     struct lockstep_serve *serve = argument;
     for (;;) {
         struct epoll_event event;
-        struct watched *watched;
+        const struct watched *watched;
         if (epoll_wait(serve->epoll, &event, 1, -1) != 1) {
             continue;
         }
@@ -245,7 +245,7 @@ static void *work(void *argument)
         if (watched->kind == KIND_LISTENER) {
             take_connections(serve, watched);
         } else {
-            serve_connection(serve, (struct connection *)watched);
+            serve_connection(serve, event.data.ptr);
         }
     }
 }
