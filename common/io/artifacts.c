@@ -14,7 +14,7 @@ struct lockstep_artifact_write {
     struct lockstep_artifacts *store;
     int fd;
     struct lockstep_digest digest;
-    enum lockstep_artifact_part part;
+    enum lockstep_artifact_file part;
     uint64_t size;
     struct lockstep_hash hash;
     bool named; /* it has its name; nothing is to be cleared away */
@@ -25,19 +25,19 @@ struct lockstep_artifact_write {
 static const struct {
     const char *suffix;
     uint64_t size_max;
-} parts[LOCKSTEP_ARTIFACT_PARTS] = {
+} parts[LOCKSTEP_ARTIFACT_FILES] = {
 #define PART(name, suffix, max) [LOCKSTEP_ARTIFACT_##name] = {suffix, max},
-    LOCKSTEP_ARTIFACT_PART_TABLE(PART)
+    LOCKSTEP_ARTIFACT_FILE_TABLE(PART)
 #undef PART
 };
 
-const char *lockstep_artifact_suffix(enum lockstep_artifact_part part)
+const char *lockstep_artifact_suffix(enum lockstep_artifact_file part)
 {
-    ASSERT(part < LOCKSTEP_ARTIFACT_PARTS);
+    ASSERT(part < LOCKSTEP_ARTIFACT_FILES);
     return parts[part].suffix;
 }
 
-void lockstep_artifact_file(const struct lockstep_digest *digest, enum lockstep_artifact_part part,
+void lockstep_artifact_file(const struct lockstep_digest *digest, enum lockstep_artifact_file part,
                             char ret_name[LOCKSTEP_ARTIFACT_FILE])
 {
     char text[LOCKSTEP_DIGEST_TEXT];
@@ -149,7 +149,7 @@ static enum lockstep_err make_temporary(struct lockstep_artifact_write *write,
 
 static enum lockstep_err begin(struct lockstep_artifacts *store,
                                const struct lockstep_digest *digest,
-                               enum lockstep_artifact_part part, uint64_t size,
+                               enum lockstep_artifact_file part, uint64_t size,
                                struct lockstep_artifact_write **ret_write,
                                struct lockstep_error *err)
 {
@@ -281,7 +281,7 @@ struct lockstep_artifact_write *lockstep_artifact_end(struct lockstep_artifact_w
 
 enum lockstep_err lockstep_artifact_put(struct lockstep_artifacts *store,
                                         const struct lockstep_digest *digest,
-                                        enum lockstep_artifact_part part, const void *bytes,
+                                        enum lockstep_artifact_file part, const void *bytes,
                                         size_t length, struct lockstep_error *err)
 {
     struct lockstep_artifact_write *write = NULL;

@@ -18,16 +18,16 @@
 #include "common/io/digest.h"
 
 /* Number, suffix, greatest size. */
-#define LOCKSTEP_ARTIFACT_PART_TABLE(X)             \
+#define LOCKSTEP_ARTIFACT_FILE_TABLE(X)             \
     X(SO, ".so", LOCKSTEP_ARTIFACT_CEILING)         \
     X(MANIFEST, ".manifest", LOCKSTEP_MANIFEST_MAX) \
     X(SIGNATURE, ".minisig", LOCKSTEP_SIGNATURE_MAX)
 
-enum lockstep_artifact_part {
-#define LOCKSTEP_ARTIFACT_PART_ENUM(name, suffix, max) LOCKSTEP_ARTIFACT_##name,
-    LOCKSTEP_ARTIFACT_PART_TABLE(LOCKSTEP_ARTIFACT_PART_ENUM)
-#undef LOCKSTEP_ARTIFACT_PART_ENUM
-        LOCKSTEP_ARTIFACT_PARTS
+enum lockstep_artifact_file {
+#define LOCKSTEP_ARTIFACT_FILE_ENUM(name, suffix, max) LOCKSTEP_ARTIFACT_##name,
+    LOCKSTEP_ARTIFACT_FILE_TABLE(LOCKSTEP_ARTIFACT_FILE_ENUM)
+#undef LOCKSTEP_ARTIFACT_FILE_ENUM
+        LOCKSTEP_ARTIFACT_FILES
 };
 
 struct lockstep_artifacts;
@@ -64,7 +64,7 @@ struct lockstep_artifact_write *lockstep_artifact_end(struct lockstep_artifact_w
  * a version may be signed again. The caller has checked the bytes. */
 enum lockstep_err lockstep_artifact_put(struct lockstep_artifacts *store,
                                         const struct lockstep_digest *digest,
-                                        enum lockstep_artifact_part part, const void *bytes,
+                                        enum lockstep_artifact_file part, const void *bytes,
                                         size_t length,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
@@ -72,11 +72,11 @@ enum lockstep_err lockstep_artifact_put(struct lockstep_artifacts *store,
 
 /* True if the part is there; not whether it has been tampered with. */
 bool lockstep_artifact_has(const struct lockstep_artifacts *store,
-                           const struct lockstep_digest *digest, enum lockstep_artifact_part part);
+                           const struct lockstep_digest *digest, enum lockstep_artifact_file part);
 /* A descriptor for reading, the caller's to close; CONFLICT if there is no such file. */
 enum lockstep_err lockstep_artifact_open(const struct lockstep_artifacts *store,
                                          const struct lockstep_digest *digest,
-                                         enum lockstep_artifact_part part, int *ret_fd,
+                                         enum lockstep_artifact_file part, int *ret_fd,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Where lockstep_artifact_read() puts bytes. */
 struct lockstep_artifact_buffer {
@@ -87,7 +87,7 @@ struct lockstep_artifact_buffer {
 /* A whole manifest or signature. LIMIT if it does not fit, CONFLICT if there is none. */
 enum lockstep_err lockstep_artifact_read(const struct lockstep_artifacts *store,
                                          const struct lockstep_digest *digest,
-                                         enum lockstep_artifact_part part,
+                                         enum lockstep_artifact_file part,
                                          struct lockstep_artifact_buffer *buffer,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Hashes the .so again. *RET_SAME is false if its bytes are no longer those of DIGEST. RET_SUMS may
@@ -126,7 +126,7 @@ struct lockstep_artifact_entry {
     struct lockstep_digest digest;
     uint64_t size;    /* bytes of all its parts */
     uint64_t written; /* Unix seconds, of the newest part */
-    unsigned parts;   /* bits 1 << enum lockstep_artifact_part */
+    unsigned parts;   /* bits 1 << enum lockstep_artifact_file */
 };
 
 /* Everything there is, by digest. *RET_LIST is the caller's to free(). */

@@ -12,7 +12,7 @@
 #define COPY_BYTES ((size_t)64 * 1024)
 
 bool lockstep_artifact_has(const struct lockstep_artifacts *store,
-                           const struct lockstep_digest *digest, enum lockstep_artifact_part part)
+                           const struct lockstep_digest *digest, enum lockstep_artifact_file part)
 {
     char name[LOCKSTEP_ARTIFACT_FILE];
     struct stat info;
@@ -23,7 +23,7 @@ bool lockstep_artifact_has(const struct lockstep_artifacts *store,
 
 enum lockstep_err lockstep_artifact_open(const struct lockstep_artifacts *store,
                                          const struct lockstep_digest *digest,
-                                         enum lockstep_artifact_part part, int *ret_fd,
+                                         enum lockstep_artifact_file part, int *ret_fd,
                                          struct lockstep_error *err)
 {
     char name[LOCKSTEP_ARTIFACT_FILE];
@@ -53,7 +53,7 @@ static enum lockstep_err read_some(int fd, void *bytes, size_t size, size_t *ret
 
 enum lockstep_err lockstep_artifact_read(const struct lockstep_artifacts *store,
                                          const struct lockstep_digest *digest,
-                                         enum lockstep_artifact_part part,
+                                         enum lockstep_artifact_file part,
                                          struct lockstep_artifact_buffer *buffer,
                                          struct lockstep_error *err)
 {

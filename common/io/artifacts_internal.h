@@ -13,9 +13,9 @@ struct lockstep_artifacts {
 };
 
 /* "<digest>.so" and the like. */
-void lockstep_artifact_file(const struct lockstep_digest *digest, enum lockstep_artifact_part part,
+void lockstep_artifact_file(const struct lockstep_digest *digest, enum lockstep_artifact_file part,
                             char ret_name[LOCKSTEP_ARTIFACT_FILE]);
-const char *lockstep_artifact_suffix(enum lockstep_artifact_part part);
+const char *lockstep_artifact_suffix(enum lockstep_artifact_file part);
 /* Writes all LENGTH bytes; LIMIT if the disk (of WHERE) is full or a file may not grow so long. */
 enum lockstep_err lockstep_artifact_write_all(int fd, const void *bytes, size_t length,
                                               const char *where,

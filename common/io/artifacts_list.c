@@ -57,9 +57,9 @@ static bool parse(const char *name, struct lockstep_digest *ret_digest, unsigned
         return false;
     }
     memcpy(text, name, LOCKSTEP_DIGEST_TEXT - 1);
-    for (unsigned part = 0; part < LOCKSTEP_ARTIFACT_PARTS; part++) {
+    for (unsigned part = 0; part < LOCKSTEP_ARTIFACT_FILES; part++) {
         if (strcmp(name + LOCKSTEP_DIGEST_TEXT - 1,
-                   lockstep_artifact_suffix((enum lockstep_artifact_part)part)) == 0) {
+                   lockstep_artifact_suffix((enum lockstep_artifact_file)part)) == 0) {
             *ret_part = part;
             return lockstep_digest_parse(text, ret_digest);
         }
@@ -164,8 +164,8 @@ enum lockstep_err lockstep_artifact_remove(struct lockstep_artifacts *store,
                                            struct lockstep_error *err)
 {
     char name[LOCKSTEP_ARTIFACT_FILE];
-    for (unsigned part = 0; part < LOCKSTEP_ARTIFACT_PARTS; part++) {
-        lockstep_artifact_file(digest, (enum lockstep_artifact_part)part, name);
+    for (unsigned part = 0; part < LOCKSTEP_ARTIFACT_FILES; part++) {
+        lockstep_artifact_file(digest, (enum lockstep_artifact_file)part, name);
         if (unlinkat(store->directory, name, 0) != 0 && errno != ENOENT) {
             return LOCKSTEP_FAIL_ERRNO(err, "removing %s/%s", store->path, name);
         }

@@ -277,6 +277,21 @@ unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct 
     return wants;
 }
 
+void lockstep_operation_rest(struct lockstep_operation *operation, enum lockstep_row row)
+{
+    static const uint8_t state_of[] = {
+        [LOCKSTEP_ROW_OPEN] = LOCKSTEP_OPERATION_PREPARING,
+        [LOCKSTEP_ROW_ABORT] = LOCKSTEP_OPERATION_ABORTED,
+        [LOCKSTEP_ROW_COMMIT] = LOCKSTEP_OPERATION_COMMITTING,
+        [LOCKSTEP_ROW_SUCCEEDED] = LOCKSTEP_OPERATION_SUCCEEDED,
+        [LOCKSTEP_ROW_DEGRADED] = LOCKSTEP_OPERATION_DEGRADED,
+        [LOCKSTEP_ROW_SETTLED] = LOCKSTEP_OPERATION_SETTLED,
+        [LOCKSTEP_ROW_FINAL] = LOCKSTEP_OPERATION_FINAL,
+    };
+    ASSERT(row > LOCKSTEP_ROW_NONE && row <= LOCKSTEP_ROW_FINAL);
+    operation->state = state_of[row];
+}
+
 const char *lockstep_operation_cell(unsigned state, unsigned event)
 {
     ASSERT(state < LOCKSTEP_OPERATION_STATE_COUNT && event < LOCKSTEP_EVENT_COUNT);

@@ -125,6 +125,9 @@ unsigned lockstep_operation_begin(struct lockstep_operation *operation, struct l
 unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct lockstep_time now,
                                    enum lockstep_row row);
 
+/* Gives an operation read from the journal, only to be looked at, the state that ROW left it in. */
+void lockstep_operation_rest(struct lockstep_operation *operation, enum lockstep_row row);
+
 /* The row that the state waits for; NONE in states that wait for none. */
 enum lockstep_row lockstep_operation_row(const struct lockstep_operation *operation);
 

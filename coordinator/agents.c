@@ -1,0 +1,153 @@
+/* What agents say. */
+#include "coordinator/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- artifacts on their way to an agent ------------------------------------------------------ */
+
+void lockstep_agents_fetch_end(struct lockstep_session *session)
+{
+    if (session->fetch.fd >= 0) {
+        (void)close(session->fetch.fd);
+    }
+    session->fetch = (struct lockstep_fetching){.fd = -1};
+}
+
+/* One piece; false when there is nothing more to send, or it cannot be read. */
+static bool send_piece(struct lockstep_session *session)
+{
+    static uint8_t piece[LOCKSTEP_CHUNK_MAX];
+    struct lockstep_fetching *fetch = &session->fetch;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_CHUNK};
+    struct lockstep_wire_chunk *chunk = &wire.u.chunk;
+    uint64_t left = fetch->total - fetch->what.offset;
+    size_t want = left < sizeof(piece) ? (size_t)left : sizeof(piece);
+    ssize_t got = pread(fetch->fd, piece, want, (off_t)fetch->what.offset);
+    chunk->request = fetch->what.request;
+    chunk->digest = fetch->what.digest;
+    chunk->part = fetch->what.part;
+    chunk->offset = fetch->what.offset;
+    chunk->total = fetch->total;
+    if (got != (ssize_t)want) {
+        chunk->missing = true;
+        chunk->total = 0;
+        chunk->offset = 0;
+        lockstep_driver_send(session, &wire);
+        return false;
+    }
+    fetch->what.offset += want;
+    chunk->data = (struct lockstep_blob){piece, want};
+    chunk->more = fetch->what.offset < fetch->total;
+    lockstep_driver_send(session, &wire);
+    return chunk->more;
+}
+
+void lockstep_agents_fetch_on(struct lockstep_session *session)
+{
+    while (session->fetch.active && lockstep_link_outbox(session->link) < LOCKSTEP_OUTBOX_MAX / 4) {
+        if (!send_piece(session)) {
+            lockstep_agents_fetch_end(session);
+        }
+    }
+}
+
+static void begin_fetch(struct lockstep_session *session, const struct lockstep_wire_fetch *what)
+{
+    static const enum lockstep_artifact_file files[] = {
+        [LOCKSTEP_ARTIFACT_PART_UNSPECIFIED] = LOCKSTEP_ARTIFACT_SO,
+        [LOCKSTEP_ARTIFACT_PART_BYTES] = LOCKSTEP_ARTIFACT_SO,
+        [LOCKSTEP_ARTIFACT_PART_MANIFEST] = LOCKSTEP_ARTIFACT_MANIFEST,
+        [LOCKSTEP_ARTIFACT_PART_SIGNATURE] = LOCKSTEP_ARTIFACT_SIGNATURE,
+    };
+    struct stat info;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_CHUNK};
+    struct lockstep_fetching *fetch = &session->fetch;
+    lockstep_agents_fetch_end(session);
+    fetch->what = *what;
+    if (lockstep_artifact_open(session->coordinator->artifacts, &what->digest, files[what->part],
+                               &fetch->fd, NULL) == LOCKSTEP_OK &&
+        fstat(fetch->fd, &info) == 0 && what->offset <= (uint64_t)info.st_size) {
+        fetch->total = (uint64_t)info.st_size;
+        fetch->active = true;
+        lockstep_agents_fetch_on(session);
+        return;
+    }
+    lockstep_agents_fetch_end(session);
+    wire.u.chunk.request = what->request;
+    wire.u.chunk.digest = what->digest;
+    wire.u.chunk.part = what->part;
+    wire.u.chunk.missing = true;
+    lockstep_driver_send(session, &wire);
+}
+
+/* ---- what is live --------------------------------------------------------------------------- */
+
+/* STATE says everything, in pieces; ACK says what became of the operation's modules. */
+static void note_live(struct lockstep_session *session, const struct lockstep_live *live,
+                      uint32_t count, bool fresh)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_node_view *view = &coordinator->views[session->node];
+    if (fresh) {
+        view->live_count = 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!lockstep_view_add_live(view, &live[i])) {
+            lockstep_link_close(session->link, "more modules than a node may have");
+            return;
+        }
+    }
+    coordinator->nodes[session->node].live = view->live;
+    coordinator->nodes[session->node].live_count = view->live_count;
+}
+
+static void note_message(struct lockstep_session *session, const struct lockstep_message *message)
+{
+    if (message->type == LOCKSTEP_MESSAGE_STATE) {
+        const struct lockstep_state *state = &message->u.state;
+        note_live(session, state->live, state->live_count, !session->state_begun);
+        session->state_begun = state->more;
+    } else if (message->type == LOCKSTEP_MESSAGE_ACK) {
+        note_live(session, message->u.ack.live, message->u.ack.live_count, false);
+    }
+}
+
+static void answer_heartbeat(struct lockstep_session *session, uint64_t sequence)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_CHECKPOINT};
+    wire.u.checkpoint.sequence = sequence;
+    lockstep_store_audit_head(session->coordinator->store, &wire.u.checkpoint.audit_sequence,
+                              &wire.u.checkpoint.audit_head);
+    lockstep_driver_send(session, &wire);
+}
+
+void lockstep_agents_message(struct lockstep_session *session, const struct lockstep_wire *wire)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_message *message = &wire->message;
+    bool ready = coordinator->nodes[session->node].ready;
+    coordinator->views[session->node].heard_unix_ms = lockstep_unix_ms();
+    note_message(session, message);
+    if (message->type == LOCKSTEP_MESSAGE_HEARTBEAT) {
+        answer_heartbeat(session, message->u.heartbeat.sequence);
+    } else if (message->type == LOCKSTEP_MESSAGE_FETCH) {
+        begin_fetch(session, &wire->u.fetch);
+    } else if (message->type == LOCKSTEP_MESSAGE_REPORT) {
+        lockstep_view_report(&coordinator->views[session->node], &wire->u.report,
+                             lockstep_unix_ms());
+    } else if (message->type == LOCKSTEP_MESSAGE_TOOL_RESULT) {
+        lockstep_control_tool_result(session, &wire->u.tool_result);
+    }
+    lockstep_fleet_receive(&coordinator->fleet, lockstep_loop_now(coordinator->loop), session->node,
+                           message, coordinator->actions);
+    lockstep_driver_act(coordinator);
+    if (!ready && coordinator->nodes[session->node].ready) {
+        lockstep_control_wait_on(coordinator);
+    }
+}

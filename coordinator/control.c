@@ -1,0 +1,626 @@
+/* What people ask: one function a message, one answer a request. */
+#include "coordinator/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/log.h"
+#include "common/io/token.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator)
+{
+    return (struct lockstep_view){.fleet = &coordinator->fleet,
+                                  .views = coordinator->views,
+                                  .store = coordinator->store,
+                                  .now_unix_ms = lockstep_unix_ms(),
+                                  .fresh_ms = coordinator->config->settings.heartbeat * 3};
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
+                             bool last)
+{
+    char *text = json_dumps(document, JSON_COMPACT | JSON_ENSURE_ASCII);
+    size_t length = text == NULL ? 0 : strlen(text);
+    size_t offset = 0;
+    bool more = false;
+    json_decref(document);
+    if (text == NULL) {
+        lockstep_control_refuse(session, request, 1, "internal", "", "no memory for an answer");
+        return;
+    }
+    do {
+        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DOCUMENT};
+        size_t piece = lockstep_wire_piece(length, offset, LOCKSTEP_CHUNK_MAX, &more);
+        wire.u.document.request = request;
+        wire.u.document.json = (struct lockstep_blob){(const uint8_t *)text + offset, piece};
+        wire.u.document.more = more;
+        wire.u.document.last = last && !more;
+        lockstep_driver_send(session, &wire);
+        offset += piece;
+    } while (more);
+    free(text);
+}
+
+void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
+                             const char *code, const char *next, const char *format, ...)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_FAILURE};
+    char text[LOCKSTEP_CAUSE_MAX + 1];
+    va_list args;
+    if (session->roles == (unsigned)LOCKSTEP_ROLE_AGENT) {
+        return; /* agents are not talked to like this */
+    }
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    wire.u.failure.request = request;
+    wire.u.failure.exit = exit;
+    wire.u.failure.code = code;
+    wire.u.failure.text = text;
+    wire.u.failure.next = next;
+    lockstep_driver_send(session, &wire);
+}
+
+void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
+                                   const struct lockstep_error *err)
+{
+    static const uint8_t exits[LOCKSTEP_ERR_COUNT] = {
+        [LOCKSTEP_INVALID] = 2, [LOCKSTEP_REFUSED] = 4, [LOCKSTEP_CONFLICT] = 5,
+        [LOCKSTEP_LIMIT] = 4,   [LOCKSTEP_RETRY] = 4,   [LOCKSTEP_TIMEOUT] = 124,
+        [LOCKSTEP_CLOSED] = 9,  [LOCKSTEP_IO] = 1,      [LOCKSTEP_NOMEM] = 1,
+        [LOCKSTEP_CORRUPT] = 1,
+    };
+    lockstep_control_refuse(session, request, exits[err->code], lockstep_err_name(err->code), "",
+                            "%s", err->message);
+}
+
+/* ---- finding things by what people write ---------------------------------------------------- */
+
+bool lockstep_control_find(struct lockstep_session *session, uint64_t request, const char *text,
+                           struct lockstep_id *ret_id)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
+    unsigned found = 0;
+    if (strlen(prefix) < 6) {
+        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
+                                "'%.60s' is too short for an operation: give at least 6 characters",
+                                text);
+        return false;
+    }
+    if (lockstep_store_operation_prefix(session->coordinator->store, prefix, ret_id, &found,
+                                        &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, request, &err);
+        return false;
+    }
+    if (found != 1) {
+        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
+                                found == 0 ? "there is no operation '%.60s'"
+                                           : "'%.60s' begins more than one operation's id",
+                                text);
+    }
+    return found == 1;
+}
+
+json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
+                                   const struct lockstep_id *id, struct lockstep_error *err)
+{
+    struct lockstep_view view = lockstep_driver_view(coordinator);
+    struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet, id);
+    struct lockstep_operation_record *record;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    json_t *document = NULL;
+    if (operation != NULL) {
+        struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+        ASSERT(running != NULL);
+        return lockstep_document_operation(&view, operation, running->record, &document, err) ==
+                       LOCKSTEP_OK
+                   ? document
+                   : NULL;
+    }
+    record = calloc(1, sizeof(*record));
+    if (record == NULL) {
+        (void)LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
+        return NULL;
+    }
+    if (lockstep_store_operation_load(coordinator->store, id, &operation, &row, record, err) ==
+            LOCKSTEP_OK &&
+        operation != NULL) {
+        lockstep_operation_rest(operation, row);
+        if (lockstep_document_operation(&view, operation, record, &document, err) != LOCKSTEP_OK) {
+            document = NULL;
+        }
+    }
+    (void)lockstep_operation_free(operation);
+    free(record);
+    return document;
+}
+
+struct artifact_search {
+    const char *word;
+    struct lockstep_artifact_row *row;
+    unsigned found;
+    bool exact;
+};
+
+static void match_artifact(void *context, const struct lockstep_artifact_row *row)
+{
+    struct artifact_search *search = context;
+    char digest[LOCKSTEP_DIGEST_TEXT];
+    bool version = strcmp(row->version, search->word) == 0;
+    lockstep_digest_format(&row->digest, digest);
+    if (search->exact) {
+        return; /* a version is a version, whatever else begins like it */
+    }
+    if (version ||
+        (strlen(search->word) >= 8 && strncmp(digest, search->word, strlen(search->word)) == 0)) {
+        search->found = version ? 1 : search->found + 1;
+        search->exact = version;
+        *search->row = *row;
+    }
+}
+
+unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
+                                   const char *word, struct lockstep_artifact_row *ret_row)
+{
+    struct artifact_search search = {.word = word, .row = ret_row};
+    char name[LOCKSTEP_NAME_MAX + 1];
+    const char *at = module == NULL ? strchr(word, '@') : NULL;
+    if (at != NULL && (size_t)(at - word) < sizeof(name)) {
+        memcpy(name, word, (size_t)(at - word));
+        name[at - word] = '\0';
+        module = name;
+        search.word = at + 1;
+    }
+    return lockstep_store_artifacts(coordinator->store, module, match_artifact, &search, NULL) ==
+                   LOCKSTEP_OK
+               ? search.found
+               : 0;
+}
+
+/* ---- SHOW ----------------------------------------------------------------------------------- */
+
+static const char *first_name(const struct lockstep_wire_show *show)
+{
+    return show->name_count == 0 ? "" : show->names[0];
+}
+
+static enum lockstep_err show_node(struct lockstep_session *session,
+                                   const struct lockstep_view *view, const char *name,
+                                   json_t **document, struct lockstep_error *err)
+{
+    int64_t node = lockstep_driver_node(session->coordinator, name);
+    return node < 0 ? LOCKSTEP_FAIL(err, INVALID,
+                                    "there is no node '%.63s'; lockstep node ls shows them", name)
+                    : lockstep_document_node(view, (uint32_t)node, document, err);
+}
+
+static enum lockstep_err show_artifact(struct lockstep_session *session,
+                                       const struct lockstep_view *view, const char *word,
+                                       json_t **document, struct lockstep_error *err)
+{
+    struct lockstep_artifact_row row;
+    unsigned found = lockstep_control_artifact(session->coordinator, NULL, word, &row);
+    if (found != 1) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             found == 0 ? "there is no artifact '%.100s'; lockstep artifact ls "
+                                          "shows them"
+                                        : "'%.100s' names more than one artifact; write "
+                                          "MODULE@VERSION or more of the digest",
+                             word);
+    }
+    return lockstep_document_artifact(view, &row, document, err);
+}
+
+/* The signed text and its signature, so that it can be verified elsewhere. */
+static enum lockstep_err show_manifest(struct lockstep_session *session, const char *word,
+                                       json_t **document, struct lockstep_error *err)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_artifact_row row;
+    char manifest[LOCKSTEP_MANIFEST_MAX + 1];
+    char signature[LOCKSTEP_SIGNATURE_MAX + 1];
+    struct lockstep_artifact_buffer text = {.bytes = manifest, .size = sizeof(manifest) - 1};
+    struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature) - 1};
+    if (lockstep_control_artifact(coordinator, NULL, word, &row) != 1) {
+        return LOCKSTEP_FAIL(err, INVALID, "there is no one artifact '%.100s'", word);
+    }
+    LOCKSTEP_TRY(lockstep_artifact_read(coordinator->artifacts, &row.digest,
+                                        LOCKSTEP_ARTIFACT_MANIFEST, &text, err));
+    LOCKSTEP_TRY(lockstep_artifact_read(coordinator->artifacts, &row.digest,
+                                        LOCKSTEP_ARTIFACT_SIGNATURE, &proof, err));
+    manifest[text.length] = '\0';
+    signature[proof.length] = '\0';
+    *document = json_pack("{s:s, s:s, s:s}", "schema", "lockstep/artifact-manifest/v1", "manifest",
+                          manifest, "signature", signature);
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err show_bundle(struct lockstep_session *session, json_t **document,
+                                     struct lockstep_error *err)
+{
+    size_t length = 0;
+    const char *text = lockstep_store_bundle(session->coordinator->store, &length);
+    *document = json_pack("{s:s, s:s%}", "schema", "lockstep/bundle/v1", "text", text, length);
+    return *document == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for an answer") : LOCKSTEP_OK;
+}
+
+static enum lockstep_err show_operation(struct lockstep_session *session, const char *text,
+                                        json_t **document, struct lockstep_error *err)
+{
+    struct lockstep_id id;
+    unsigned found = 0;
+    const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
+    LOCKSTEP_TRY(
+        lockstep_store_operation_prefix(session->coordinator->store, prefix, &id, &found, err));
+    if (found != 1 || strlen(prefix) < 6) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             "there is no one operation '%.60s'; lockstep op ls shows them", text);
+    }
+    *document = lockstep_control_operation(session->coordinator, &id, err);
+    return *document != NULL ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, IO, "the operation is not there");
+}
+
+static enum lockstep_err make_document(struct lockstep_session *session,
+                                       const struct lockstep_wire_show *show, const bool *selected,
+                                       json_t **document, struct lockstep_error *err)
+{
+    struct lockstep_view view = lockstep_driver_view(session->coordinator);
+    struct lockstep_document_query query = {.names = show->names,
+                                            .name_count = show->name_count,
+                                            .selected = selected,
+                                            .limit = show->limit};
+    switch (show->thing) {
+    case LOCKSTEP_THING_STATUS:
+        return lockstep_document_status(&view, &query, document, err);
+    case LOCKSTEP_THING_NODES:
+        return lockstep_document_nodes(&view, &query, document, err);
+    case LOCKSTEP_THING_NODE:
+        return show_node(session, &view, first_name(show), document, err);
+    case LOCKSTEP_THING_MODULES:
+        return lockstep_document_modules(&view, &query, document, err);
+    case LOCKSTEP_THING_MODULE:
+        return lockstep_document_module(&view, first_name(show), document, err);
+    case LOCKSTEP_THING_MODULE_STATUS:
+        return lockstep_document_module_status(&view, &query, document, err);
+    case LOCKSTEP_THING_OPERATIONS:
+        return lockstep_document_operations(&view, &query, document, err);
+    case LOCKSTEP_THING_OPERATION:
+        return show_operation(session, first_name(show), document, err);
+    case LOCKSTEP_THING_ARTIFACTS:
+        return lockstep_document_artifacts(&view, &query, document, err);
+    case LOCKSTEP_THING_ARTIFACT:
+        return show_artifact(session, &view, first_name(show), document, err);
+    case LOCKSTEP_THING_CHECK:
+        return lockstep_document_check(&view, &query, document, err);
+    case LOCKSTEP_THING_HISTORY:
+        return lockstep_document_history(&view, first_name(show), show->limit, document, err);
+    case LOCKSTEP_THING_TOKENS:
+        return lockstep_document_tokens(&view, document, err);
+    case LOCKSTEP_THING_ARTIFACT_MANIFEST:
+        return show_manifest(session, first_name(show), document, err);
+    case LOCKSTEP_THING_BUNDLE:
+        return show_bundle(session, document, err);
+    case LOCKSTEP_THING_TOOLS:
+    case LOCKSTEP_THING_UNSPECIFIED:
+        break;
+    }
+    return LOCKSTEP_FAIL(err, INVALID, "this coordinator cannot show that");
+}
+
+static void on_show(struct lockstep_session *session, const struct lockstep_wire_show *show)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    json_t *document = NULL;
+    bool *selected = calloc(LOCKSTEP_NODES_MAX, sizeof(*selected));
+    enum lockstep_err result = selected == NULL
+                                   ? LOCKSTEP_FAIL(&err, NOMEM, "no memory for an answer")
+                                   : LOCKSTEP_OK;
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_control_select(coordinator, show->selector, show->nodes, show->node_count,
+                                         selected, &err);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = make_document(session, show, selected, &document, &err);
+    }
+    if (result == LOCKSTEP_OK) {
+        lockstep_control_answer(session, show->request, document, true);
+    } else {
+        lockstep_control_refuse_error(session, show->request, &err);
+    }
+    free(selected);
+}
+
+/* ---- WATCH, ABORT --------------------------------------------------------------------------- */
+
+static bool is_last(const struct lockstep_coordinator *coordinator, const struct lockstep_id *id)
+{
+    const struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet, id);
+    return operation == NULL || lockstep_operation_ended(operation);
+}
+
+static void on_watch(struct lockstep_session *session, const struct lockstep_wire_watch *watch)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_id id;
+    json_t *document;
+    bool last;
+    if (!lockstep_control_find(session, watch->request, watch->operation, &id)) {
+        return;
+    }
+    document = lockstep_control_operation(coordinator, &id, &err);
+    if (document == NULL) {
+        lockstep_control_refuse_error(session, watch->request, &err);
+        return;
+    }
+    last = is_last(coordinator, &id);
+    lockstep_control_answer(session, watch->request, document, last);
+    for (size_t i = 0; !last && i < LOCKSTEP_SESSION_WATCHES; i++) {
+        if (!session->watches[i].used) {
+            session->watches[i] = (struct lockstep_watching){true, watch->request, id};
+            return;
+        }
+    }
+    if (!last) {
+        lockstep_control_refuse(session, watch->request, 4, "limit", "",
+                                "this session watches too many operations");
+    }
+}
+
+static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_session *session,
+                     struct lockstep_watching *watching)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    json_t *document = lockstep_control_operation(coordinator, &watching->operation, &err);
+    bool last = is_last(coordinator, &watching->operation);
+    uint64_t request = watching->request;
+    if (document == NULL || last) {
+        watching->used = false;
+    }
+    if (document == NULL) {
+        lockstep_control_refuse_error(session, request, &err);
+    } else {
+        lockstep_control_answer(session, request, document, last);
+    }
+}
+
+void lockstep_control_tell(struct lockstep_coordinator *coordinator)
+{
+    for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_running *running = &coordinator->running[i];
+        struct lockstep_session *next;
+        if (running->operation == NULL || !running->changed) {
+            continue;
+        }
+        running->changed = false;
+        for (struct lockstep_session *session = coordinator->sessions; session != NULL;
+             session = next) {
+            next = session->next;
+            for (size_t j = 0; j < LOCKSTEP_SESSION_WATCHES; j++) {
+                struct lockstep_watching *watching = &session->watches[j];
+                if (watching->used &&
+                    lockstep_id_equal(&watching->operation, &running->operation->id)) {
+                    tell_one(coordinator, session, watching);
+                }
+            }
+        }
+    }
+}
+
+static void on_abort(struct lockstep_session *session, const struct lockstep_wire_abort *abort)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_operation *operation;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_audit audit = {
+        .who = session->who, .what = "operation.abort", .detail = abort->message};
+    char text[LOCKSTEP_ID_TEXT];
+    struct lockstep_id id;
+    json_t *document;
+    if (!lockstep_control_find(session, abort->request, abort->operation, &id)) {
+        return;
+    }
+    lockstep_id_format(&id, text);
+    audit.subject = text;
+    operation = lockstep_fleet_operation(&coordinator->fleet, &id);
+    if (operation == NULL || lockstep_operation_ended(operation)) {
+        lockstep_control_refuse(session, abort->request, 4, "over", "lockstep undo MODULE",
+                                "the operation is over; to go back, undo it");
+        return;
+    }
+    if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+        return;
+    }
+    lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
+                         coordinator->actions);
+    lockstep_driver_act(coordinator);
+    document = lockstep_control_operation(coordinator, &id, &err);
+    if (document != NULL) {
+        lockstep_control_answer(session, abort->request, document, true);
+    } else {
+        lockstep_control_refuse_error(session, abort->request, &err);
+    }
+}
+
+static void on_cancel(struct lockstep_session *session, const struct lockstep_wire_cancel *cancel)
+{
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+        if (session->watches[i].request == cancel->target) {
+            session->watches[i].used = false;
+        }
+    }
+}
+
+/* ---- quarantine, tokens, audit --------------------------------------------------------------- */
+
+static void on_quarantine(struct lockstep_session *session,
+                          const struct lockstep_wire_quarantine_set *set)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_artifact_row row;
+    struct lockstep_view view = lockstep_driver_view(coordinator);
+    struct lockstep_audit audit = {.who = session->who,
+                                   .what = set->lift ? "version.unquarantine"
+                                                     : "version.quarantine",
+                                   .subject = set->artifact,
+                                   .detail = set->message};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
+    json_t *document = NULL;
+    bool was = false;
+    if (lockstep_control_artifact(coordinator, NULL, set->artifact, &row) != 1) {
+        lockstep_control_refuse(session, set->request, 2, "unknown", "lockstep artifact ls",
+                                "there is no one artifact '%.100s'", set->artifact);
+        return;
+    }
+    result = set->lift
+                 ? lockstep_store_unquarantine(coordinator->store, &row.digest, &audit, &was, &err)
+                 : lockstep_store_quarantine(coordinator->store, &row.digest, set->message, &audit,
+                                             &err);
+    if (result == LOCKSTEP_OK) {
+        lockstep_driver_send_quarantine(coordinator, NULL);
+        (void)lockstep_control_artifact(coordinator, row.module.text, row.version, &row);
+        result = lockstep_document_artifact(&view, &row, &document, &err);
+    }
+    if (result == LOCKSTEP_OK) {
+        lockstep_control_answer(session, set->request, document, true);
+    } else {
+        lockstep_control_refuse_error(session, set->request, &err);
+    }
+}
+
+static enum lockstep_err join_labels(const struct lockstep_wire_token_create *create,
+                                     char labels[LOCKSTEP_STORE_LABELS], struct lockstep_error *err)
+{
+    size_t used = 0;
+    labels[0] = '\0';
+    for (uint32_t i = 0; i < create->label_count; i++) {
+        const char *equals = strchr(create->labels[i], '=');
+        if (equals == NULL || equals == create->labels[i] ||
+            strpbrk(create->labels[i], ",!()/ ") != NULL) {
+            return LOCKSTEP_FAIL(err, INVALID, "'%.100s' is no label; write KEY=VALUE",
+                                 create->labels[i]);
+        }
+        used += (size_t)snprintf(labels + used, LOCKSTEP_STORE_LABELS - used, "%s%s",
+                                 i == 0 ? "" : ",", create->labels[i]);
+        if (used >= LOCKSTEP_STORE_LABELS) {
+            return LOCKSTEP_FAIL(err, LIMIT, "too many labels");
+        }
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err create_token(struct lockstep_session *session,
+                                      const struct lockstep_wire_token_create *create,
+                                      struct lockstep_token *token, struct lockstep_error *err)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_default *row = NULL;
+    struct lockstep_audit audit = {.who = session->who,
+                                   .what = "token.create",
+                                   .subject = create->node.text,
+                                   .detail = create->message};
+    char labels[LOCKSTEP_STORE_LABELS];
+    uint64_t life = create->life_ms != 0 ? create->life_ms : coordinator->config->settings.token;
+    size_t length = 0;
+    const char *bundle = lockstep_store_bundle(coordinator->store, &length);
+    for (size_t i = 0; i < lockstep_default_count; i++) {
+        if (strcmp(lockstep_default_rows[i].key, "token") == 0) {
+            row = &lockstep_default_rows[i];
+        }
+    }
+    if (row != NULL && (life < row->smallest || life > row->largest)) {
+        return LOCKSTEP_FAIL(err, INVALID, "a token lives between 1 s and 24 h");
+    }
+    LOCKSTEP_TRY(join_labels(create, labels, err));
+    LOCKSTEP_TRY(lockstep_token_draw(token, err));
+    memcpy(token->coordinator, coordinator->key->open.channel, sizeof(token->coordinator));
+    token->cluster = lockstep_store_cluster(coordinator->store);
+    lockstep_bundle_digest(bundle, length, &token->bundle);
+    token->node = create->node;
+    token->expires_unix_ms = lockstep_unix_ms() + life;
+    return lockstep_store_token_add(coordinator->store, token, labels, &audit, err);
+}
+
+static void on_token_create(struct lockstep_session *session,
+                            const struct lockstep_wire_token_create *create)
+{
+    struct lockstep_token token;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char text[LOCKSTEP_TOKEN_TEXT];
+    memset(&token, 0, sizeof(token));
+    if (create_token(session, create, &token, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, create->request, &err);
+    } else {
+        lockstep_token_format(&token, text);
+        lockstep_control_answer(session, create->request,
+                                json_pack("{s:s, s:s, s:s, s:I}", "schema", "lockstep/token/v1",
+                                          "node", token.node.text, "token", text, "expires_unix_ms",
+                                          (json_int_t)token.expires_unix_ms),
+                                true);
+    }
+    lockstep_token_deinit(&token);
+}
+
+static void on_audit(struct lockstep_session *session, const struct lockstep_wire_audit *audit)
+{
+    struct lockstep_view view = lockstep_driver_view(session->coordinator);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    json_t *document = NULL;
+    if (lockstep_document_audit(&view, audit->from, audit->limit, &document, &err) == LOCKSTEP_OK) {
+        lockstep_control_answer(session, audit->request, document, true);
+    } else {
+        lockstep_control_refuse_error(session, audit->request, &err);
+    }
+}
+
+/* ---- every message --------------------------------------------------------------------------- */
+
+void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire)
+{
+    switch ((unsigned)wire->message.type) {
+    case LOCKSTEP_MESSAGE_SHOW:
+        on_show(session, &wire->u.show);
+        break;
+    case LOCKSTEP_MESSAGE_PLAN:
+        lockstep_control_plan(session, &wire->u.plan);
+        break;
+    case LOCKSTEP_MESSAGE_SUBMIT:
+        lockstep_control_submit(session, &wire->u.submit);
+        break;
+    case LOCKSTEP_MESSAGE_WATCH:
+        on_watch(session, &wire->u.watch);
+        break;
+    case LOCKSTEP_MESSAGE_ABORT:
+        on_abort(session, &wire->u.abort);
+        break;
+    case LOCKSTEP_MESSAGE_CANCEL:
+        on_cancel(session, &wire->u.cancel);
+        break;
+    case LOCKSTEP_MESSAGE_ARTIFACT_PUT:
+        lockstep_control_put(session, &wire->u.artifact_put);
+        break;
+    case LOCKSTEP_MESSAGE_QUARANTINE_SET:
+        on_quarantine(session, &wire->u.quarantine_set);
+        break;
+    case LOCKSTEP_MESSAGE_TOKEN_CREATE:
+        on_token_create(session, &wire->u.token_create);
+        break;
+    case LOCKSTEP_MESSAGE_AUDIT:
+        on_audit(session, &wire->u.audit);
+        break;
+    case LOCKSTEP_MESSAGE_TOOL_CALL:
+        lockstep_control_tool_call(session, &wire->u.tool_call);
+        break;
+    default:
+        UNREACHABLE("the wire lets people send nothing else");
+    }
+}

@@ -1,0 +1,83 @@
+/* Tool calls through a node, for looking. One piece each way: what does not fit a message is
+ * refused. */
+#include "coordinator/driver_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void lockstep_control_calls_forget(const struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
+        struct lockstep_calling *call = &coordinator->calls[i];
+        if (call->ticket != 0 && call->person == session) {
+            call->ticket = 0;
+        } else if (call->ticket != 0 && session->agent && call->node == session->node) {
+            lockstep_control_refuse(call->person, call->request, 6, "lost", "",
+                                    "the node went away during the call");
+            call->ticket = 0;
+        }
+    }
+}
+
+void lockstep_control_tool_call(struct lockstep_session *session,
+                                const struct lockstep_wire_tool_call *message)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    int64_t node = lockstep_driver_node(coordinator, message->node.text);
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RUN};
+    struct lockstep_calling *call = NULL;
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX && call == NULL; i++) {
+        call = coordinator->calls[i].ticket == 0 ? &coordinator->calls[i] : NULL;
+    }
+    if (node < 0 || coordinator->agents[node] == NULL) {
+        lockstep_control_refuse(
+            session, message->request, node < 0 ? 2 : 4, "unreachable", "lockstep node ls",
+            node < 0 ? "there is no node '%s'" : "node %s is away", message->node.text);
+        return;
+    }
+    if (message->more || call == NULL) {
+        lockstep_control_refuse(session, message->request, 4, "limit", "",
+                                message->more ? "the input is too long for a call through a node"
+                                              : "too many calls are under way");
+        return;
+    }
+    *call = (struct lockstep_calling){.ticket = ++coordinator->call_tickets,
+                                      .request = message->request,
+                                      .person = session,
+                                      .node = (uint32_t)node};
+    wire.u.tool_run.request = call->ticket;
+    wire.u.tool_run.tool = message->tool;
+    wire.u.tool_run.input = message->input;
+    wire.u.tool_run.timeout_ms = message->timeout_ms;
+    lockstep_driver_send_to(coordinator, (uint32_t)node, &wire);
+}
+
+void lockstep_control_tool_result(struct lockstep_session *agent,
+                                  const struct lockstep_wire_tool_result *result)
+{
+    struct lockstep_coordinator *coordinator = agent->coordinator;
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
+        struct lockstep_calling *call = &coordinator->calls[i];
+        char *hex;
+        if (call->ticket == 0 || call->ticket != result->request || call->node != agent->node) {
+            continue;
+        }
+        call->ticket = 0;
+        hex = malloc(result->output.length * 2 + 1);
+        if (!result->ok || result->more || hex == NULL) {
+            lockstep_control_refuse(
+                call->person, call->request, 6, "tool", "", "%s",
+                result->more ? "the output is too long for a call through a node" : result->text);
+        } else {
+            lockstep_hex_format(result->output.data, result->output.length, hex);
+            lockstep_control_answer(
+                call->person, call->request,
+                json_pack("{s:s, s:s, s:s}", "schema", "lockstep/tool-result/v1", "node",
+                          coordinator->nodes[call->node].name.text, "output_hex", hex),
+                true);
+        }
+        free(hex);
+        return;
+    }
+}

@@ -1,0 +1,736 @@
+#include "coordinator/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/crash.h"
+#include "common/io/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- failing -------------------------------------------------------------------------------- */
+
+void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
+                          const struct lockstep_error *why)
+{
+    if (coordinator->failed == LOCKSTEP_OK) {
+        coordinator->failed = why->code == LOCKSTEP_OK ? LOCKSTEP_IO : why->code;
+        coordinator->failure = *why;
+        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "stops: %s", why->message);
+    }
+    lockstep_loop_stop(coordinator->loop);
+}
+
+enum lockstep_err lockstep_coordinator_failure(const struct lockstep_coordinator *coordinator,
+                                               struct lockstep_error *err)
+{
+    if (coordinator->failed != LOCKSTEP_OK && err != NULL) {
+        *err = coordinator->failure;
+    }
+    return coordinator->failed;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+void lockstep_driver_send(struct lockstep_session *session, const struct lockstep_wire *wire)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    size_t length = 0;
+    if (lockstep_wire_encode(coordinator->codec, wire, coordinator->frame, &length, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "cannot write %s: %s",
+                     lockstep_message_name(wire->message.type), err.message);
+        lockstep_link_close(session->link, "a message could not be written");
+        return;
+    }
+    (void)lockstep_link_send(session->link, coordinator->frame, length);
+}
+
+void lockstep_driver_send_to(struct lockstep_coordinator *coordinator, uint32_t node,
+                             const struct lockstep_wire *wire)
+{
+    if (coordinator->agents[node] != NULL) {
+        lockstep_driver_send(coordinator->agents[node], wire);
+    }
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name)
+{
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        if (strcmp(coordinator->nodes[i].name.text, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
+                              const struct lockstep_node_row *row)
+{
+    struct lockstep_node *node;
+    if (row->number >= LOCKSTEP_NODES_MAX) {
+        return;
+    }
+    node = &coordinator->nodes[row->number];
+    node->name = row->name;
+    node->journal = row->journal;
+    node->member = row->member && !row->revoked;
+    node->heard = lockstep_loop_now(coordinator->loop);
+    coordinator->views[row->number].row = *row;
+    if (row->number >= coordinator->fleet.node_count) {
+        coordinator->fleet.node_count = row->number + 1;
+    }
+}
+
+static void load_node(void *context, const struct lockstep_node_row *row)
+{
+    lockstep_driver_add_node(context, row);
+}
+
+static void load_live(void *context, uint32_t number, const struct lockstep_live *live)
+{
+    struct lockstep_coordinator *coordinator = context;
+    if (number < coordinator->fleet.node_count) {
+        (void)lockstep_view_add_live(&coordinator->views[number], live);
+        coordinator->nodes[number].live = coordinator->views[number].live;
+        coordinator->nodes[number].live_count = coordinator->views[number].live_count;
+    }
+}
+
+static void load_module(void *context, const struct lockstep_name *module, uint64_t generation)
+{
+    struct lockstep_coordinator *coordinator = context;
+    struct lockstep_fleet *fleet = &coordinator->fleet;
+    if (fleet->module_count < fleet->module_max) {
+        fleet->modules[fleet->module_count].name = *module;
+        fleet->modules[fleet->module_count].generation = generation;
+        fleet->module_count++;
+    }
+}
+
+/* ---- quarantine ----------------------------------------------------------------------------- */
+
+struct digests {
+    struct lockstep_digest *list;
+    size_t count;
+    size_t max;
+};
+
+static void collect_digest(void *context, const struct lockstep_digest *digest, const char *why)
+{
+    struct digests *digests = context;
+    (void)why;
+    if (digests->count == digests->max) {
+        size_t max = digests->max == 0 ? 64 : digests->max * 2;
+        struct lockstep_digest *list = realloc(digests->list, max * sizeof(*list));
+        if (list == NULL) {
+            return;
+        }
+        digests->list = list;
+        digests->max = max;
+    }
+    digests->list[digests->count++] = *digest;
+}
+
+static void send_digests(struct lockstep_session *session, const struct digests *digests)
+{
+    size_t offset = 0;
+    bool more = false;
+    do {
+        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_QUARANTINE};
+        size_t piece = lockstep_wire_piece(digests->count, offset, LOCKSTEP_DIGESTS_MAX, &more);
+        wire.u.quarantine.digests = digests->list + offset;
+        wire.u.quarantine.digest_count = (uint32_t)piece;
+        wire.u.quarantine.first = offset == 0;
+        wire.u.quarantine.more = more;
+        lockstep_driver_send(session, &wire);
+        offset += piece;
+    } while (more);
+}
+
+void lockstep_driver_send_quarantine(struct lockstep_coordinator *coordinator,
+                                     struct lockstep_session *session)
+{
+    struct digests digests = {NULL, 0, 0};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_store_quarantined(coordinator->store, collect_digest, &digests, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+    } else if (session != NULL) {
+        send_digests(session, &digests);
+    } else {
+        for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+            if (coordinator->agents[i] != NULL) {
+                send_digests(coordinator->agents[i], &digests);
+            }
+        }
+    }
+    free(digests.list);
+}
+
+bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
+                                 const struct lockstep_digest *digest)
+{
+    struct digests digests = {NULL, 0, 0};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool found = false;
+    if (lockstep_store_quarantined(coordinator->store, collect_digest, &digests, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+    }
+    for (size_t i = 0; i < digests.count; i++) {
+        found = found || lockstep_digest_equal(&digests.list[i], digest);
+    }
+    free(digests.list);
+    return found;
+}
+
+/* Going back quarantines what it leaves, if the cause lies with the version or an operator says so
+ * (core: options.no_quarantine). It is done when going back is decided. */
+static void quarantine_left(struct lockstep_coordinator *coordinator,
+                            const struct lockstep_operation *operation)
+{
+    struct lockstep_audit audit = {.who = "coordinator", .what = "version.quarantine"};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char digest[LOCKSTEP_DIGEST_TEXT];
+    if (!lockstep_operation_goes_back(operation) || operation->options.no_quarantine) {
+        return;
+    }
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        const struct lockstep_item *item = &operation->items[i];
+        if (lockstep_digest_is_zero(&item->leaving)) {
+            continue;
+        }
+        lockstep_digest_format(&item->leaving, digest);
+        audit.subject = digest;
+        if (lockstep_store_quarantine(coordinator->store, &item->leaving,
+                                      operation->kind == LOCKSTEP_KIND_UNDO ? "undone"
+                                                                            : "rolled back",
+                                      &audit, &err) != LOCKSTEP_OK) {
+            lockstep_driver_fail(coordinator, &err);
+            return;
+        }
+    }
+    lockstep_driver_send_quarantine(coordinator, NULL);
+}
+
+/* ---- operations in memory ------------------------------------------------------------------- */
+
+struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *coordinator,
+                                                 const struct lockstep_operation *operation)
+{
+    for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        if (coordinator->running[i].operation == operation) {
+            return &coordinator->running[i];
+        }
+    }
+    return NULL;
+}
+
+/* A compensation goes under its parent's record: the intent that its nodes were promised. */
+static struct lockstep_running *adopt_child(struct lockstep_coordinator *coordinator,
+                                            const struct lockstep_operation *parent,
+                                            struct lockstep_operation *child)
+{
+    struct lockstep_running *from = lockstep_driver_running(coordinator, parent);
+    struct lockstep_running *to = lockstep_driver_running(coordinator, NULL);
+    ASSERT(from != NULL && to != NULL);
+    to->operation = child;
+    to->changed = true;
+    to->record = malloc(sizeof(*to->record));
+    ASSERT(to->record != NULL);
+    *to->record = *from->record;
+    to->record->opened_unix_ms = lockstep_unix_ms();
+    to->record->decided_unix_ms = 0;
+    to->record->live_unix_ms = 0;
+    to->record->ended_unix_ms = 0;
+    return to;
+}
+
+static void forget(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
+{
+    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_store_operation_over(coordinator->store, operation, lockstep_unix_ms(), &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+    }
+    if (running != NULL) {
+        running->changed = true;
+        lockstep_control_tell(coordinator); /* for the last time, from memory */
+        free(running->record);
+        memset(running, 0, sizeof(*running));
+    }
+    (void)lockstep_operation_free(operation);
+}
+
+/* ---- what the core asks for ----------------------------------------------------------------- */
+
+static void note_times(struct lockstep_running *running, enum lockstep_row row)
+{
+    uint64_t now = lockstep_unix_ms();
+    struct lockstep_operation_record *record = running->record;
+    if (row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT) {
+        record->decided_unix_ms = now;
+    }
+    if ((row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
+         row == LOCKSTEP_ROW_SETTLED) &&
+        record->ended_unix_ms == 0) {
+        record->ended_unix_ms = now;
+    }
+}
+
+/* Named crash points stand around every row (common/tbl/crash.h). */
+static void crash_before(enum lockstep_row row)
+{
+    if (row == LOCKSTEP_ROW_OPEN) {
+        LOCKSTEP_CRASH(COORDINATOR_BEFORE_OPEN);
+    } else if (row == LOCKSTEP_ROW_COMMIT) {
+        LOCKSTEP_CRASH(COORDINATOR_BEFORE_COMMIT);
+    } else if (row == LOCKSTEP_ROW_SUCCEEDED) {
+        LOCKSTEP_CRASH(COORDINATOR_BEFORE_SUCCEEDED);
+    } else if (row == LOCKSTEP_ROW_DEGRADED) {
+        LOCKSTEP_CRASH(COORDINATOR_BEFORE_DEGRADED);
+    }
+}
+
+static void crash_after(enum lockstep_row row)
+{
+    if (row == LOCKSTEP_ROW_OPEN) {
+        LOCKSTEP_CRASH(COORDINATOR_AFTER_OPEN);
+    } else if (row == LOCKSTEP_ROW_COMMIT) {
+        LOCKSTEP_CRASH(COORDINATOR_AFTER_COMMIT);
+    } else if (row == LOCKSTEP_ROW_SUCCEEDED) {
+        LOCKSTEP_CRASH(COORDINATOR_AFTER_SUCCEEDED);
+    } else if (row == LOCKSTEP_ROW_DEGRADED) {
+        LOCKSTEP_CRASH(COORDINATOR_AFTER_DEGRADED);
+    }
+}
+
+static void persist(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation,
+                    struct lockstep_operation *child)
+{
+    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+    enum lockstep_row row = lockstep_operation_row(operation);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
+    char id[LOCKSTEP_ID_TEXT];
+    struct lockstep_audit audit = {.who = "coordinator", .subject = id};
+    char what[64];
+    ASSERT(running != NULL);
+    lockstep_id_format(&operation->id, id);
+    (void)snprintf(what, sizeof(what), "operation.%s", lockstep_row_text(row));
+    audit.what = what;
+    if (child != NULL) {
+        (void)adopt_child(coordinator, operation, child);
+    }
+    crash_before(row);
+    if (row == LOCKSTEP_ROW_OPEN) {
+        audit.who = running->record->signer;
+        result = lockstep_store_operation_open(coordinator->store, operation, running->record,
+                                               &audit, &err);
+    } else {
+        result = lockstep_store_operation_row(coordinator->store, operation, child,
+                                              lockstep_unix_ms(), &audit, &err);
+    }
+    if (result != LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+        return;
+    }
+    crash_after(row);
+    note_times(running, row);
+    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "operation %.8s row=%s state=%s", id,
+                 lockstep_row_text(row), lockstep_operation_word(operation));
+    if (row == LOCKSTEP_ROW_COMMIT) {
+        quarantine_left(coordinator, operation);
+    }
+    ASSERT(coordinator->written_count < LOCKSTEP_COUNT(coordinator->written));
+    coordinator->written[coordinator->written_count++] = operation;
+}
+
+static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
+{
+    const struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+    uint32_t cursor = 0;
+    enum lockstep_due due;
+    int64_t part;
+    ASSERT(running != NULL);
+    while ((part = lockstep_operation_next_due(operation, &cursor, &due)) >= 0) {
+        struct lockstep_wire wire;
+        memset(&wire, 0, sizeof(wire));
+        lockstep_operation_message(operation, (uint32_t)part, due, &wire.message);
+        if (due == LOCKSTEP_DUE_PREPARE) {
+            wire.u.prepare.intent = (struct lockstep_blob){(const uint8_t *)running->record->intent,
+                                                           running->record->intent_length};
+            wire.u.prepare.signature = (struct lockstep_blob){running->record->signature,
+                                                              LOCKSTEP_KEY_SIGNATURE};
+            (void)lockstep_name_parse(running->record->signer, &wire.u.prepare.signer);
+            wire.u.prepare.extra = running->record->extra;
+        }
+        lockstep_driver_send_to(coordinator, operation->parts[part].node, &wire);
+    }
+    if (operation->state == LOCKSTEP_OPERATION_COMMITTING) {
+        LOCKSTEP_CRASH(COORDINATOR_AFTER_SEND_COMMIT);
+    }
+}
+
+static void say(struct lockstep_coordinator *coordinator,
+                const struct lockstep_fleet_action *action)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_OUTCOME};
+    struct lockstep_decision *decision = &wire.message.u.decision;
+    decision->operation = action->id;
+    decision->epoch = coordinator->fleet.epoch;
+    decision->sequence = coordinator->fleet.sequence;
+    decision->outcome = action->outcome;
+    lockstep_driver_send_to(coordinator, action->node, &wire);
+}
+
+static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_READY};
+    struct lockstep_node *row = &coordinator->nodes[node];
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_store_node_ready(coordinator->store, node, &row->journal, &err) != LOCKSTEP_OK ||
+        lockstep_store_live(coordinator->store, node, row->live, row->live_count, &err) !=
+            LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+        return;
+    }
+    coordinator->views[node].row.member = true;
+    coordinator->views[node].row.journal = row->journal;
+    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is ready", row->name.text);
+    lockstep_driver_send_to(coordinator, node, &wire);
+}
+
+static void look_up(struct lockstep_coordinator *coordinator,
+                    const struct lockstep_fleet_action *action)
+{
+    struct lockstep_fleet_actions *outer = coordinator->actions;
+    struct lockstep_fleet_actions *inner = calloc(1, sizeof(*inner));
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    ASSERT(inner != NULL);
+    if (lockstep_store_operation_find(coordinator->store, &action->id, &row, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+    } else {
+        lockstep_fleet_found(&coordinator->fleet, action->node, &action->id, row, inner);
+        for (uint32_t i = 0; i < inner->count; i++) {
+            ASSERT(inner->list[i].type == LOCKSTEP_FLEET_SAY);
+            say(coordinator, &inner->list[i]);
+        }
+    }
+    free(inner);
+    coordinator->actions = outer;
+}
+
+static void write_parts(struct lockstep_coordinator *coordinator,
+                        const struct lockstep_operation *operation)
+{
+    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (operation->state == LOCKSTEP_OPERATION_SOAKING && running->record->live_unix_ms == 0) {
+        running->record->live_unix_ms = lockstep_unix_ms();
+    }
+    if (lockstep_store_operation_parts(coordinator->store, operation, lockstep_unix_ms(), &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+    }
+}
+
+static void note_changed(struct lockstep_coordinator *coordinator,
+                         const struct lockstep_operation *operation)
+{
+    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
+    struct lockstep_operation *parent = lockstep_fleet_operation(&coordinator->fleet,
+                                                                 &operation->parent);
+    if (running != NULL) {
+        running->changed = true;
+    }
+    running = parent == NULL ? NULL : lockstep_driver_running(coordinator, parent);
+    if (running != NULL) {
+        running->changed = true; /* who watches the parent wants to see it go back */
+    }
+}
+
+static void close_silent(struct lockstep_coordinator *coordinator, uint32_t node)
+{
+    lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "node %s is silent: its link is closed",
+                 coordinator->nodes[node].name.text);
+    if (coordinator->agents[node] != NULL) {
+        lockstep_link_close(coordinator->agents[node]->link, "silent for too long");
+    }
+}
+
+static void act_one(struct lockstep_coordinator *coordinator,
+                    const struct lockstep_fleet_action *action)
+{
+    switch (action->type) {
+    case LOCKSTEP_FLEET_PERSIST:
+    case LOCKSTEP_FLEET_COMPENSATE:
+        persist(coordinator, action->operation, action->child);
+        break;
+    case LOCKSTEP_FLEET_PARTS:
+        write_parts(coordinator, action->operation);
+        break;
+    case LOCKSTEP_FLEET_SEND:
+        send_due(coordinator, action->operation);
+        break;
+    case LOCKSTEP_FLEET_SAY:
+        say(coordinator, action);
+        break;
+    case LOCKSTEP_FLEET_LOOK_UP:
+        look_up(coordinator, action);
+        break;
+    case LOCKSTEP_FLEET_READY:
+        make_ready(coordinator, action->node);
+        break;
+    case LOCKSTEP_FLEET_CLOSE:
+        close_silent(coordinator, action->node);
+        break;
+    case LOCKSTEP_FLEET_CHANGED:
+        note_changed(coordinator, action->operation);
+        break;
+    case LOCKSTEP_FLEET_ENDED:
+        forget(coordinator, action->operation);
+        break;
+    case LOCKSTEP_FLEET_ROLLBACK:
+        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator",
+                     "node %s knows more than this journal: it was restored from a backup. "
+                     "Nothing is decided until it is recovered",
+                     coordinator->nodes[action->node].name.text);
+        break;
+    }
+}
+
+static void act_list(struct lockstep_coordinator *coordinator)
+{
+    const struct lockstep_fleet_actions *actions = coordinator->actions;
+    for (uint32_t i = 0; i < actions->count && coordinator->failed == LOCKSTEP_OK; i++) {
+        act_one(coordinator, &actions->list[i]);
+    }
+}
+
+/* Rows are written at once; their PERSISTED comes after everything that was asked for with them. */
+void lockstep_driver_act(struct lockstep_coordinator *coordinator)
+{
+    act_list(coordinator);
+    for (size_t i = 0; i < coordinator->written_count && coordinator->failed == LOCKSTEP_OK; i++) {
+        lockstep_fleet_persisted(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                                 coordinator->written[i], coordinator->actions);
+        act_list(coordinator);
+    }
+    coordinator->written_count = 0;
+    lockstep_control_tell(coordinator);
+    lockstep_timer_arm(coordinator->loop, &coordinator->tick,
+                       lockstep_fleet_deadline(&coordinator->fleet));
+}
+
+static void on_tick(void *context)
+{
+    struct lockstep_coordinator *coordinator = context;
+    lockstep_fleet_tick(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                        coordinator->actions);
+    lockstep_driver_act(coordinator);
+    lockstep_control_wait_on(coordinator);
+}
+
+/* ---- taking the journal up ------------------------------------------------------------------ */
+
+struct ids {
+    struct lockstep_id list[LOCKSTEP_FLEET_OPERATIONS];
+    size_t count;
+    bool too_many;
+};
+
+static void collect_id(void *context, const struct lockstep_id *id)
+{
+    struct ids *ids = context;
+    if (ids->count < LOCKSTEP_COUNT(ids->list)) {
+        ids->list[ids->count++] = *id;
+    } else {
+        ids->too_many = true;
+    }
+}
+
+static enum lockstep_err take_up(struct lockstep_coordinator *coordinator,
+                                 const struct lockstep_id *id, struct lockstep_error *err)
+{
+    struct lockstep_running *running = lockstep_driver_running(coordinator, NULL);
+    struct lockstep_operation *operation = NULL;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    running->record = calloc(1, sizeof(*running->record));
+    if (running->record == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
+    }
+    LOCKSTEP_TRY(lockstep_store_operation_load(coordinator->store, id, &operation, &row,
+                                               running->record, err));
+    ASSERT(operation != NULL);
+    if (operation->kind == LOCKSTEP_KIND_COMPENSATION || row >= LOCKSTEP_ROW_DEGRADED) {
+        operation->spare = lockstep_operation_free(operation->spare); /* it will have no other */
+    }
+    running->operation = operation;
+    lockstep_fleet_restore(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
+                           row, coordinator->actions);
+    lockstep_driver_act(coordinator);
+    return coordinator->failed;
+}
+
+static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
+                                 struct lockstep_error *err)
+{
+    struct ids *ids = calloc(1, sizeof(*ids));
+    enum lockstep_err result;
+    if (ids == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the journal's operations");
+    }
+    result = lockstep_store_operations(coordinator->store, true, NULL, 0, collect_id, ids, err);
+    if (result == LOCKSTEP_OK && ids->too_many) {
+        result = LOCKSTEP_FAIL(err, CORRUPT, "the journal holds more open operations than fit");
+    }
+    for (size_t i = 0; i < ids->count && result == LOCKSTEP_OK; i++) {
+        result = take_up(coordinator, &ids->list[i], err);
+    }
+    free(ids);
+    return result;
+}
+
+static enum lockstep_err load(struct lockstep_coordinator *coordinator, struct lockstep_error *err)
+{
+    struct lockstep_store *store = coordinator->store;
+    size_t length = 0;
+    const char *text = lockstep_store_bundle(store, &length);
+    LOCKSTEP_TRY(lockstep_bundle_parse(text, length, coordinator->bundle, err));
+    LOCKSTEP_TRY(lockstep_store_nodes(store, load_node, coordinator, err));
+    lockstep_fleet_init(&coordinator->fleet, &coordinator->config->settings,
+                        lockstep_store_epoch(store), lockstep_store_sequence(store),
+                        lockstep_loop_now(coordinator->loop));
+    LOCKSTEP_TRY(lockstep_store_lives(store, load_live, coordinator, err));
+    LOCKSTEP_TRY(lockstep_store_modules(store, load_module, coordinator, err));
+    return restore(coordinator, err);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static enum lockstep_err listen_all(struct lockstep_coordinator *coordinator,
+                                    struct lockstep_error *err)
+{
+    const struct lockstep_config_list *urls = &coordinator->config->listen;
+    coordinator->listeners = calloc(urls->count, sizeof(*coordinator->listeners));
+    if (coordinator->listeners == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for listeners");
+    }
+    for (size_t i = 0; i < urls->count; i++) {
+        struct lockstep_listener_config config = {
+            .url = urls->items[i],
+            .own = coordinator->key->channel_secret,
+            .cluster = lockstep_store_cluster(coordinator->store),
+            .settings = &coordinator->config->settings,
+            .events = lockstep_session_events(coordinator),
+        };
+        LOCKSTEP_TRY(
+            lockstep_listener_new(coordinator->loop, &config, &coordinator->listeners[i], err));
+        coordinator->listener_count++;
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err allocate(struct lockstep_coordinator *coordinator,
+                                  struct lockstep_error *err)
+{
+    struct lockstep_fleet *fleet = &coordinator->fleet;
+    /* Room for every node there may ever be: untouched pages cost nothing. */
+    coordinator->nodes = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->nodes));
+    coordinator->views = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->views));
+    coordinator->agents = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->agents));
+    coordinator->modules = calloc(LOCKSTEP_MODULES_MAX, sizeof(*coordinator->modules));
+    coordinator->bundle = calloc(1, sizeof(*coordinator->bundle));
+    coordinator->actions = calloc(1, sizeof(*coordinator->actions));
+    coordinator->codec = lockstep_wire_codec_new();
+    if (coordinator->nodes == NULL || coordinator->views == NULL || coordinator->agents == NULL ||
+        coordinator->modules == NULL || coordinator->bundle == NULL ||
+        coordinator->actions == NULL || coordinator->codec == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the fleet");
+    }
+    fleet->nodes = coordinator->nodes;
+    fleet->modules = coordinator->modules;
+    fleet->module_max = LOCKSTEP_MODULES_MAX;
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err start(struct lockstep_coordinator *coordinator, struct lockstep_error *err)
+{
+    char path[4096];
+    LOCKSTEP_TRY(allocate(coordinator, err));
+    (void)snprintf(path, sizeof(path), "%s/artifacts", coordinator->config->data);
+    LOCKSTEP_TRY(lockstep_artifacts_open(path, &coordinator->artifacts, err));
+    LOCKSTEP_TRY(load(coordinator, err));
+    LOCKSTEP_TRY(listen_all(coordinator, err));
+    lockstep_timer_arm(coordinator->loop, &coordinator->tick,
+                       lockstep_fleet_deadline(&coordinator->fleet));
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
+                                           const struct lockstep_config_coordinator *config,
+                                           const struct lockstep_key *key,
+                                           struct lockstep_store *store,
+                                           struct lockstep_coordinator **ret_coordinator,
+                                           struct lockstep_error *err)
+{
+    struct lockstep_coordinator *coordinator = calloc(1, sizeof(*coordinator));
+    enum lockstep_err result;
+    if (coordinator == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the coordinator");
+    }
+    coordinator->loop = loop;
+    coordinator->config = config;
+    coordinator->key = key;
+    coordinator->store = store;
+    coordinator->tick = (struct lockstep_timer){.due = on_tick, .context = coordinator};
+    result = start(coordinator, err);
+    if (result != LOCKSTEP_OK) {
+        (void)lockstep_coordinator_free(coordinator);
+        return result;
+    }
+    *ret_coordinator = coordinator;
+    return LOCKSTEP_OK;
+}
+
+struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinator *coordinator)
+{
+    if (coordinator == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < coordinator->listener_count; i++) {
+        (void)lockstep_listener_free(coordinator->listeners[i]);
+    }
+    free(coordinator->listeners);
+    lockstep_session_free_all(coordinator);
+    lockstep_timer_disarm(coordinator->loop, &coordinator->tick);
+    for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        (void)lockstep_operation_free(coordinator->running[i].operation);
+        free(coordinator->running[i].record);
+    }
+    for (uint32_t i = 0; coordinator->views != NULL && i < coordinator->fleet.node_count; i++) {
+        lockstep_node_view_deinit(&coordinator->views[i]);
+    }
+    (void)lockstep_artifacts_close(coordinator->artifacts);
+    (void)lockstep_wire_codec_free(coordinator->codec);
+    free(coordinator->nodes);
+    free(coordinator->views);
+    free(coordinator->agents);
+    free(coordinator->modules);
+    free(coordinator->bundle);
+    free(coordinator->actions);
+    free(coordinator);
+    return NULL;
+}
+
+const char *lockstep_coordinator_url(const struct lockstep_coordinator *coordinator)
+{
+    return lockstep_listener_url(coordinator->listeners[0]);
+}

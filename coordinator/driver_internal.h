@@ -1,0 +1,206 @@
+/* What the files of the driver share. */
+#ifndef LOCKSTEP_COORDINATOR_DRIVER_INTERNAL_H
+#define LOCKSTEP_COORDINATOR_DRIVER_INTERNAL_H
+
+#include "common/io/artifacts.h"
+#include "common/io/bundle.h"
+#include "common/io/link.h"
+#include "common/io/manifest.h"
+#include "common/io/wire.h"
+#include "coordinator/core/admission.h"
+#include "coordinator/documents.h"
+#include "coordinator/driver.h"
+#include "coordinator/view.h"
+
+#include <jansson.h>
+
+#define LOCKSTEP_SESSION_WATCHES 32
+#define LOCKSTEP_SESSION_WAITS   8 /* SUBMITs that wait for nodes */
+
+/* An operation in memory, beside what the core knows of it. */
+struct lockstep_running {
+    struct lockstep_operation *operation;
+    struct lockstep_operation_record *record;
+    bool changed; /* watchers are to be told */
+};
+
+/* An artifact, a manifest or a signature on its way to an agent. */
+struct lockstep_fetching {
+    bool active;
+    struct lockstep_wire_fetch what;
+    int fd;
+    uint64_t total;
+};
+
+/* An artifact on its way from a person. */
+struct lockstep_putting {
+    bool active;
+    uint64_t request;
+    struct lockstep_manifest manifest;
+    struct lockstep_artifact_write *writer;
+    size_t text_length;
+    size_t signature_length;
+    char text[LOCKSTEP_MANIFEST_MAX + 1];
+    char signature[LOCKSTEP_SIGNATURE_MAX + 1];
+};
+
+struct lockstep_watching {
+    bool used;
+    uint64_t request;
+    struct lockstep_id operation;
+};
+
+/* One link that stands. */
+struct lockstep_session {
+    struct lockstep_coordinator *coordinator;
+    struct lockstep_link *link;
+    unsigned roles;
+    bool agent;
+    uint32_t node;
+    bool state_begun; /* a STATE sequence is under way */
+    char who[LOCKSTEP_STORE_WHO];
+    struct lockstep_fetching fetch;
+    struct lockstep_putting *put;
+    struct lockstep_watching watches[LOCKSTEP_SESSION_WATCHES];
+    struct lockstep_session *next;
+    struct lockstep_session *previous;
+};
+
+/* A tool call that a node has been asked to make for a person. */
+struct lockstep_calling {
+    uint64_t ticket; /* the request's number towards the node; 0: free */
+    uint64_t request;
+    struct lockstep_session *person;
+    uint32_t node;
+};
+
+/* A SUBMIT with --offline wait: tried again whenever a node is READY. */
+struct lockstep_waiting {
+    bool used;
+    struct lockstep_session *person;
+    uint64_t request;
+    struct lockstep_time until;
+    size_t length;
+    uint8_t *frame; /* the SUBMIT as it came */
+};
+
+#define LOCKSTEP_CALLS_MAX 64
+
+struct lockstep_coordinator {
+    struct lockstep_loop *loop;
+    const struct lockstep_config_coordinator *config;
+    const struct lockstep_key *key;
+    struct lockstep_store *store;
+    struct lockstep_artifacts *artifacts;
+    struct lockstep_bundle *bundle;
+    struct lockstep_wire_codec *codec;
+    struct lockstep_listener **listeners;
+    size_t listener_count;
+    struct lockstep_timer tick;
+    struct lockstep_timer stopping;
+    struct lockstep_fleet fleet;
+    struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
+    struct lockstep_node_view *views; /* the same */
+    struct lockstep_session **agents; /* the session of each node, or NULL */
+    struct lockstep_module *modules;
+    struct lockstep_running running[LOCKSTEP_FLEET_OPERATIONS];
+    struct lockstep_operation *written[LOCKSTEP_FLEET_OPERATIONS * 2]; /* PERSISTED is due */
+    size_t written_count;
+    struct lockstep_fleet_actions *actions; /* of the call under way */
+    struct lockstep_session *sessions;
+    struct lockstep_waiting waits[LOCKSTEP_SESSION_WAITS];
+    struct lockstep_calling calls[LOCKSTEP_CALLS_MAX];
+    uint64_t call_tickets;
+    enum lockstep_err failed;
+    struct lockstep_error failure;
+    uint8_t frame[LOCKSTEP_FRAME_MAX];
+};
+
+/* ---- driver.c ------------------------------------------------------------------------------- */
+
+/* Does what coordinator->actions asks for, and everything that follows from it. */
+void lockstep_driver_act(struct lockstep_coordinator *coordinator);
+/* What cannot be survived: stops the loop. */
+void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
+                          const struct lockstep_error *why);
+struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *coordinator,
+                                                 const struct lockstep_operation *operation);
+/* Encodes and sends; what cannot be sent closes the session. */
+void lockstep_driver_send(struct lockstep_session *session, const struct lockstep_wire *wire);
+void lockstep_driver_send_to(struct lockstep_coordinator *coordinator, uint32_t node,
+                             const struct lockstep_wire *wire);
+/* The quarantine list, whole, to SESSION; or to every agent if it is NULL. */
+void lockstep_driver_send_quarantine(struct lockstep_coordinator *coordinator,
+                                     struct lockstep_session *session);
+/* Rereads what is quarantined into memory. */
+bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
+                                 const struct lockstep_digest *digest);
+/* The index of the node with this name, or -1. */
+int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name);
+/* Adds the node of ROW to the fleet, at its number. */
+void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
+                              const struct lockstep_node_row *row);
+/* The view that documents are made from. */
+struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator);
+
+/* ---- session.c ------------------------------------------------------------------------------ */
+
+struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator *coordinator);
+void lockstep_session_free_all(struct lockstep_coordinator *coordinator);
+
+/* ---- agents.c ------------------------------------------------------------------------------- */
+
+void lockstep_agents_message(struct lockstep_session *session, const struct lockstep_wire *wire);
+/* Sends on what the agent fetches, as far as the outbox lets it. */
+void lockstep_agents_fetch_on(struct lockstep_session *session);
+void lockstep_agents_fetch_end(struct lockstep_session *session);
+
+/* ---- control.c and its parts ----------------------------------------------------------------- */
+
+void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire);
+/* Tells every watcher of what has changed. */
+void lockstep_control_tell(struct lockstep_coordinator *coordinator);
+/* A session is gone: what it waited for is no longer wanted. */
+void lockstep_control_forget(struct lockstep_session *session);
+void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
+                             bool last);
+void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
+                             const char *code, const char *next, const char *format, ...)
+    LOCKSTEP_PRINTF(6, 7);
+/* The same from an error, with the exit code that its kind has. */
+void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
+                                   const struct lockstep_error *err);
+
+/* Which nodes are meant: RET_SELECTED has one entry a node. Without names and selector all are.
+ * INVALID for a name that is none, or a selector that is none or matches nothing. */
+enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinator,
+                                          const char *selector, const struct lockstep_name *nodes,
+                                          uint32_t node_count, bool *ret_selected,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Calls of a person who has left, and calls on a node that has. */
+void lockstep_control_calls_forget(const struct lockstep_session *session);
+void lockstep_control_tool_call(struct lockstep_session *session,
+                                const struct lockstep_wire_tool_call *call);
+void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan);
+void lockstep_control_submit(struct lockstep_session *session,
+                             const struct lockstep_wire_submit *submit);
+/* Tries SUBMITs that wait for nodes; ends those whose time is over. */
+void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
+void lockstep_control_put(struct lockstep_session *session,
+                          const struct lockstep_wire_artifact_put *put);
+void lockstep_control_put_end(struct lockstep_session *session);
+void lockstep_control_tool_result(struct lockstep_session *agent,
+                                  const struct lockstep_wire_tool_result *result);
+/* The operation that TEXT names (an id, "op-" and a prefix, a prefix): sends the refusal itself and
+ * returns false if there is not exactly one. */
+bool lockstep_control_find(struct lockstep_session *session, uint64_t request, const char *text,
+                           struct lockstep_id *ret_id);
+/* Its document; NULL and *err set if that cannot be made. */
+json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
+                                   const struct lockstep_id *id, struct lockstep_error *err);
+/* The artifact that WORD (a version, a digest prefix) names of MODULE (NULL: any). 0, 1 or 2 found.
+ */
+unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
+                                   const char *word, struct lockstep_artifact_row *ret_row);
+
+#endif

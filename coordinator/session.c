@@ -1,0 +1,296 @@
+/* Links as sessions: who is there, and to whom its messages go. */
+#include "coordinator/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOFTWARE LOCKSTEP_VERSION
+
+/* ---- who is it? ----------------------------------------------------------------------------- */
+
+static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_ID],
+                     uint8_t ret_psk[LOCKSTEP_NOISE_KEY])
+{
+    struct lockstep_coordinator *coordinator = context;
+    struct lockstep_token_row row;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool found = false;
+    if (lockstep_store_token_find(coordinator->store, token, lockstep_unix_ms(), &found, ret_psk,
+                                  &row, &err) != LOCKSTEP_OK ||
+        !found) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
+                     "somebody came with a join token that is unknown, used or expired");
+        return false;
+    }
+    /* Counted before the secret is proved; five that are not proved burn the token. */
+    return lockstep_store_token_failed(coordinator->store, token, &err) == LOCKSTEP_OK;
+}
+
+static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
+                  uint32_t *ret_node)
+{
+    struct lockstep_node_row row;
+    struct lockstep_token_row token;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_audit audit = {.who = "coordinator", .what = "node.enrol"};
+    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
+    bool found = false;
+    memset(&token, 0, sizeof(token));
+    audit.subject = token.node.text;
+    if (lockstep_store_token_find(coordinator->store, lockstep_link_token(link),
+                                  lockstep_unix_ms(), &found, psk, &token, &err) != LOCKSTEP_OK ||
+        lockstep_store_enrol(coordinator->store, lockstep_link_token(link),
+                             lockstep_link_peer(link), lockstep_unix_ms(), &audit, &row,
+                             &err) != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "no enrolment: %s", err.message);
+        return false;
+    }
+    lockstep_driver_add_node(coordinator, &row);
+    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is enrolled", row.name.text);
+    *ret_node = row.number;
+    return true;
+}
+
+static bool find_node(const struct lockstep_coordinator *coordinator, const uint8_t *key,
+                      uint32_t *ret_node)
+{
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        const struct lockstep_node_row *row = &coordinator->views[i].row;
+        if (!row->revoked && memcmp(row->key, key, sizeof(row->key)) == 0) {
+            *ret_node = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct lockstep_session *new_session(struct lockstep_coordinator *coordinator,
+                                            struct lockstep_link *link)
+{
+    struct lockstep_session *session = calloc(1, sizeof(*session));
+    if (session == NULL) {
+        return NULL;
+    }
+    session->coordinator = coordinator;
+    session->link = link;
+    session->fetch.fd = -1;
+    session->next = coordinator->sessions;
+    if (session->next != NULL) {
+        session->next->previous = session;
+    }
+    coordinator->sessions = session;
+    lockstep_link_set_user(link, session);
+    return session;
+}
+
+static bool on_accept(void *context, struct lockstep_link *link)
+{
+    struct lockstep_coordinator *coordinator = context;
+    const struct lockstep_bundle_operator *operator= NULL;
+    struct lockstep_session *session;
+    uint32_t node = 0;
+    bool agent = lockstep_link_kind(link) == LOCKSTEP_CHANNEL_XKPSK3
+                     ? enrol(coordinator, link, &node)
+                     : find_node(coordinator, lockstep_link_peer(link), &node);
+    if (!agent) {
+        operator= lockstep_bundle_operator_by_channel(coordinator->bundle,
+                                                      lockstep_link_peer(link));
+    }
+    session = agent || operator!= NULL ? new_session(coordinator, link) : NULL;
+    if (session == NULL) {
+        return false;
+    }
+    session->agent = agent;
+    session->node = node;
+    session->roles = agent ? (unsigned)LOCKSTEP_ROLE_AGENT : operator->roles;
+    (void)snprintf(session->who, sizeof(session->who), "%s",
+                   agent ? coordinator->nodes[node].name.text : operator->key.name.text);
+    return true;
+}
+
+/* ---- coming and going ----------------------------------------------------------------------- */
+
+static void refuse_version(struct lockstep_session *session)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_REFUSED};
+    wire.u.refused.version_min = LOCKSTEP_PROTOCOL_MIN;
+    wire.u.refused.version_max = LOCKSTEP_PROTOCOL_MAX;
+    wire.u.refused.reason = "no common version of the protocol";
+    lockstep_driver_send(session, &wire);
+    lockstep_link_close(session->link, "no common version of the protocol");
+}
+
+/* So many nodes share one budget of heartbeats. */
+static uint64_t heartbeat_ms(const struct lockstep_coordinator *coordinator)
+{
+    const struct lockstep_defaults *settings = &coordinator->config->settings;
+    uint64_t least = (uint64_t)coordinator->fleet.node_count * 1000 / settings->heartbeats_a_second;
+    return least > settings->heartbeat ? least : settings->heartbeat;
+}
+
+static void welcome(struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_hello *hello = lockstep_link_hello(session->link);
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_WELCOME};
+    struct lockstep_welcome *body = &wire.message.u.welcome;
+    body->version = hello->version_max < LOCKSTEP_PROTOCOL_MAX ? hello->version_max
+                                                               : LOCKSTEP_PROTOCOL_MAX;
+    body->epoch = coordinator->fleet.epoch;
+    body->decision_sequence = coordinator->fleet.sequence;
+    body->journal = lockstep_store_incarnation(coordinator->store);
+    body->heartbeat_ms = heartbeat_ms(coordinator);
+    body->unix_ms = lockstep_unix_ms();
+    wire.u.welcome.version_min = LOCKSTEP_PROTOCOL_MIN;
+    wire.u.welcome.version_max = LOCKSTEP_PROTOCOL_MAX;
+    wire.u.welcome.software = SOFTWARE;
+    lockstep_driver_send(session, &wire);
+}
+
+static void send_bundle(struct lockstep_session *session)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_BUNDLE};
+    size_t length = 0;
+    const char *text = lockstep_store_bundle(session->coordinator->store, &length);
+    wire.u.bundle.text = (struct lockstep_blob){(const uint8_t *)text, length};
+    lockstep_driver_send(session, &wire);
+}
+
+static void agent_up(struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_node_view *view = &coordinator->views[session->node];
+    struct lockstep_session *older = coordinator->agents[session->node];
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (older != NULL) {
+        struct lockstep_audit audit = {
+            .who = "coordinator", .what = "session.duplicate", .subject = session->who};
+        if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
+            lockstep_driver_fail(coordinator, &err);
+        }
+        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
+                     "node %s has come twice: the older session is closed", session->who);
+        older->agent = false; /* its end is not the node's */
+        lockstep_link_close(older->link, "a newer session of this node");
+        lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                                 session->node);
+    }
+    coordinator->agents[session->node] = session;
+    (void)snprintf(view->software, sizeof(view->software), "%s",
+                   lockstep_link_hello(session->link)->software);
+    (void)snprintf(view->address, sizeof(view->address), "%s",
+                   lockstep_link_address(session->link));
+    send_bundle(session);
+    lockstep_driver_send_quarantine(coordinator, session);
+    lockstep_fleet_link_up(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                           session->node);
+}
+
+static void on_up(void *context, struct lockstep_link *link)
+{
+    struct lockstep_session *session = lockstep_link_user(link);
+    const struct lockstep_hello *hello = lockstep_link_hello(link);
+    (void)context;
+    if (hello->version_min > LOCKSTEP_PROTOCOL_MAX || hello->version_max < LOCKSTEP_PROTOCOL_MIN) {
+        session->agent = false;
+        refuse_version(session);
+        return;
+    }
+    welcome(session);
+    if (session->agent) {
+        agent_up(session);
+    }
+}
+
+static void end_session(struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    lockstep_agents_fetch_end(session);
+    lockstep_control_forget(session);
+    if (session->previous != NULL) {
+        session->previous->next = session->next;
+    } else {
+        coordinator->sessions = session->next;
+    }
+    if (session->next != NULL) {
+        session->next->previous = session->previous;
+    }
+    free(session);
+}
+
+static void on_down(void *context, struct lockstep_link *link, const char *text)
+{
+    struct lockstep_coordinator *coordinator = context;
+    struct lockstep_session *session = lockstep_link_user(link);
+    if (session->agent && coordinator->agents[session->node] == session) {
+        coordinator->agents[session->node] = NULL;
+        lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is away: %s", session->who, text);
+        lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                                 session->node);
+    }
+    end_session(session);
+}
+
+static void on_failed(void *context, const char *address, const char *text)
+{
+    (void)context;
+    lockstep_log(LOCKSTEP_LOG_DEBUG, "coordinator", "no session with %s: %s", address, text);
+}
+
+static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
+{
+    struct lockstep_coordinator *coordinator = context;
+    struct lockstep_session *session = lockstep_link_user(link);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_wire *wire;
+    if (coordinator->failed != LOCKSTEP_OK) {
+        return;
+    }
+    wire = malloc(sizeof(*wire));
+    ASSERT(wire != NULL);
+    if (lockstep_wire_decode(coordinator->codec, session->roles, bytes, size, wire, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "%s sent what is refused: %s",
+                     session->who, err.message);
+        lockstep_control_refuse(session, 0, err.code == LOCKSTEP_REFUSED ? 8 : 2,
+                                err.code == LOCKSTEP_REFUSED ? "not-permitted" : "malformed", "",
+                                "%s", err.message);
+        lockstep_link_close(link, "a message was refused");
+    } else if (session->roles == (unsigned)LOCKSTEP_ROLE_AGENT) {
+        if (session->agent) { /* a replaced session is not heard any more */
+            lockstep_agents_message(session, wire);
+        }
+    } else {
+        lockstep_control_message(session, wire);
+    }
+    free(wire);
+}
+
+static void on_drained(void *context, struct lockstep_link *link)
+{
+    (void)context;
+    lockstep_agents_fetch_on(lockstep_link_user(link));
+}
+
+struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator *coordinator)
+{
+    return (struct lockstep_link_events){.context = coordinator,
+                                         .token = on_token,
+                                         .accept = on_accept,
+                                         .up = on_up,
+                                         .message = on_message,
+                                         .drained = on_drained,
+                                         .down = on_down,
+                                         .failed = on_failed};
+}
+
+void lockstep_session_free_all(struct lockstep_coordinator *coordinator)
+{
+    while (coordinator->sessions != NULL) {
+        end_session(coordinator->sessions);
+    }
+}
