@@ -161,6 +161,13 @@ struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *a
 struct lockstep_agent_module *lockstep_agent_module(const struct lockstep_agent *agent,
                                                     const struct lockstep_name *name);
 
+/* What the pointers of MODULE become when the row of DUTY is written (COMMITTED or FELL). The
+ * journal and the core's memory both follow this. */
+void lockstep_module_point(const struct lockstep_agent_module *module,
+                           const struct lockstep_prepare *order, const struct lockstep_item *item,
+                           struct lockstep_version *ret_current,
+                           struct lockstep_version *ret_previous);
+
 /* Takes up an operation found in the journal: PREPARED, COMMITTED or APPLIED. Modules and services
  * have been added. False if there are more than any agent could have left behind. */
 bool lockstep_agent_restore(struct lockstep_agent *agent, struct lockstep_time now,

@@ -106,12 +106,6 @@ void lockstep_agent_remember(struct lockstep_agent *agent, const struct lockstep
 void lockstep_service_start(struct lockstep_agent *agent, struct lockstep_time now,
                             uint8_t service);
 
-/* What the pointers of MODULE become when the row of DUTY is written (COMMITTED or FELL). The
- * journal and the core's memory both follow this. */
-void lockstep_module_point(const struct lockstep_agent_module *module,
-                           const struct lockstep_prepare *order, const struct lockstep_item *item,
-                           struct lockstep_version *ret_current,
-                           struct lockstep_version *ret_previous);
 /* May ITEM of ORDER be taken, as far as the module is concerned? UNSPECIFIED: yes. */
 enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
                                          const struct lockstep_prepare *order,
