@@ -370,29 +370,36 @@ void lockstep_gate_patience(uint32_t ms)
     atomic_store(&patience_ms, ms == 0 ? PATIENCE_MS : ms);
 }
 
+static uint64_t sum(const _Atomic(uint64_t) counts[LOCKSTEP_MODULE_TOOLS])
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < LOCKSTEP_MODULE_TOOLS; i++) {
+        total += atomic_load(&counts[i]);
+    }
+    return total;
+}
+
+static struct lockstep_gate_block *block_of(struct lockstep_gate_slot *slot, uint32_t image)
+{
+    return atomic_load_explicit(&slot->blocks[image], memory_order_acquire);
+}
+
 /* What has left is summed before what has entered: a call that passes from one thread's count to
  * another's in between makes the sum too large, never too small. */
 void lockstep_gate_count(uint32_t image, struct lockstep_gate_counts *ret_counts)
 {
-    uint64_t entered = 0;
+    struct lockstep_gate_slot *slot;
     uint64_t left = 0;
-    uint64_t failed = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        struct lockstep_gate_slot *slot = lockstep_gate_slot_first();
-        for (; slot != NULL; slot = slot->next) {
-            struct lockstep_gate_block *block = atomic_load_explicit(&slot->blocks[image],
-                                                                     memory_order_acquire);
-            for (size_t i = 0; block != NULL && i < LOCKSTEP_MODULE_TOOLS; i++) {
-                if (pass == 0) {
-                    left += atomic_load(&block->left[i]);
-                    failed += atomic_load(&block->failed[i]);
-                } else {
-                    entered += atomic_load(&block->entered[i]);
-                }
-            }
-        }
-        heavy_barrier();
+    *ret_counts = (struct lockstep_gate_counts){0};
+    for (slot = lockstep_gate_slot_first(); slot != NULL; slot = slot->next) {
+        struct lockstep_gate_block *block = block_of(slot, image);
+        left += block == NULL ? 0 : sum(block->left);
+        ret_counts->failed += block == NULL ? 0 : sum(block->failed);
     }
-    *ret_counts = (struct lockstep_gate_counts){
-        .calls = entered, .failed = failed, .in_flight = entered - left};
+    heavy_barrier();
+    for (slot = lockstep_gate_slot_first(); slot != NULL; slot = slot->next) {
+        struct lockstep_gate_block *block = block_of(slot, image);
+        ret_counts->calls += block == NULL ? 0 : sum(block->entered);
+    }
+    ret_counts->in_flight = ret_counts->calls - left;
 }

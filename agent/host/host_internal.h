@@ -51,7 +51,7 @@ void lockstep_host_log(struct lockstep_host *host, enum lockstep_log_level level
 /* Says that _start may return. */
 void lockstep_host_ready(struct lockstep_host *host);
 /* True once the process should end: lockstep-host asks. */
-LOCKSTEP_HOST_EXPORT bool lockstep_host_is_shut_down(const struct lockstep_host *host);
+bool lockstep_host_is_shut_down(const struct lockstep_host *host);
 
 /* What the module at API may call: its own tools and those of modules it requires. */
 void lockstep_host_api_init(struct lockstep_host_api *api);

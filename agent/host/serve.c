@@ -35,6 +35,7 @@ struct connection {
     struct watched watched; /* first */
     struct connection *next;
     struct connection *before;
+    pthread_mutex_t turn; /* a worker that arms it is done with it before the next begins */
     uint8_t head[LOCKSTEP_TOOL_HEAD];
     size_t head_size;
     uint8_t *rest; /* owned, NULL until the length is known */
@@ -75,6 +76,7 @@ static void end_connection(struct lockstep_serve *serve, struct connection *conn
     serve->connections_count--;
     (void)pthread_mutex_unlock(&serve->mutex);
     (void)close(connection->watched.fd);
+    (void)pthread_mutex_destroy(&connection->turn);
     free(connection->rest);
     free(connection);
 }
@@ -88,6 +90,7 @@ static bool add_connection(struct lockstep_serve *serve, int fd)
         return false;
     }
     connection->watched = (struct watched){KIND_CONNECTION, fd};
+    (void)pthread_mutex_init(&connection->turn, NULL);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     (void)pthread_mutex_lock(&serve->mutex);
     room = serve->connections_count < CONNECTIONS_MAX;
@@ -104,7 +107,10 @@ static bool add_connection(struct lockstep_serve *serve, int fd)
         free(connection);
         return false;
     }
-    if (!watch(serve, EPOLL_CTL_ADD, &connection->watched, EPOLLONESHOT)) {
+    (void)pthread_mutex_lock(&connection->turn);
+    room = watch(serve, EPOLL_CTL_ADD, &connection->watched, EPOLLONESHOT);
+    (void)pthread_mutex_unlock(&connection->turn);
+    if (!room) {
         end_connection(serve, connection);
     }
     return true;
@@ -220,11 +226,17 @@ static bool answer_request(struct lockstep_serve *serve, struct connection *conn
 
 static void serve_connection(struct lockstep_serve *serve, struct connection *connection)
 {
-    int state = read_request(connection);
+    int state;
+    (void)pthread_mutex_lock(&connection->turn);
+    state = read_request(connection);
     if (state == 1 && !answer_request(serve, connection)) {
         state = -1;
     }
-    if (state < 0 || !watch(serve, EPOLL_CTL_MOD, &connection->watched, EPOLLONESHOT)) {
+    if (state >= 0 && !watch(serve, EPOLL_CTL_MOD, &connection->watched, EPOLLONESHOT)) {
+        state = -1;
+    }
+    (void)pthread_mutex_unlock(&connection->turn);
+    if (state < 0) {
         end_connection(serve, connection);
     }
 }

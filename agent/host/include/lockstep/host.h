@@ -92,8 +92,9 @@ LOCKSTEP_HOST_EXPORT enum lockstep_call_result
 lockstep_host_tool_call(const struct lockstep_host_tool *tool, struct lockstep_call *call);
 
 /* Holds the present set of versions for this thread: until the matching _leave every call of this
- * thread runs in it. They nest. Keep it short: versions of a set that is held are not retired, and
- * modules with state are not reloaded. False: no memory. */
+ * thread runs in it. They nest. Keep it short: versions of a set that is held are not retired. A
+ * call into a module whose state has been handed to a later version meanwhile is answered CLOSED,
+ * since what it changed would be lost. False: no memory. */
 LOCKSTEP_HOST_EXPORT bool lockstep_host_enter(struct lockstep_host *host);
 LOCKSTEP_HOST_EXPORT void lockstep_host_leave(struct lockstep_host *host);
 

@@ -1,0 +1,205 @@
+/* The gate under threads: sets stay whole, counts are exact, and what is shut stays out. */
+#include "agent/host/gate.h"
+#include "tests/support/cmocka.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define CALLERS 3
+#define SWAPS   2000
+
+static atomic_bool enough;
+static atomic_int inside;
+static atomic_int release_waiting;
+
+static int nothing(struct lockstep_call *call)
+{
+    (void)call;
+    return 0;
+}
+
+static int wait_inside(struct lockstep_call *call)
+{
+    (void)call;
+    atomic_store(&inside, 1);
+    while (atomic_load(&release_waiting) == 0) {
+    }
+    return 0;
+}
+
+static struct lockstep_gate gates[2];
+
+/* Two tools, of two modules, of one generation. */
+static struct lockstep_gate_table *make_table(uint64_t generation,
+                                              int (*first)(struct lockstep_call *call))
+{
+    struct lockstep_gate_table *table = calloc(1, sizeof(*table) +
+                                                      2 * sizeof(struct lockstep_gate_entry));
+    assert_non_null(table);
+    table->count = 2;
+    for (uint32_t i = 0; i < 2; i++) {
+        table->entries[i] = (struct lockstep_gate_entry){
+            .name = i == 0 ? "a.call" : "b.call",
+            .call = i == 0 ? first : nothing,
+            .gate = &gates[i],
+            .mask = LOCKSTEP_SHUT_ANY,
+            .module = i == 0 ? "a" : "b",
+            .version = "1",
+            .image = (uint32_t)(2 * (generation % 2)) + i,
+            .generation = generation,
+        };
+    }
+    return table;
+}
+
+struct caller {
+    pthread_t thread;
+    uint64_t calls;
+    uint64_t mixed;
+    uint64_t failed;
+};
+
+/* A call, with a nested one in it: both have to be of one generation. */
+static void *call_on(void *argument)
+{
+    struct caller *caller = argument;
+    _Atomic(uint32_t) hint = 0;
+    while (!atomic_load(&enough)) {
+        struct lockstep_gate_pass outer;
+        struct lockstep_gate_pass nested;
+        if (lockstep_gate_enter("a.call", &hint, &outer) != LOCKSTEP_CALL_OK) {
+            caller->failed++;
+            continue;
+        }
+        if (lockstep_gate_enter("b.call", NULL, &nested) == LOCKSTEP_CALL_OK) {
+            caller->mixed += outer.entry->generation != nested.entry->generation ? 1 : 0;
+            caller->calls++;
+            lockstep_gate_leave(&nested, false);
+        } else {
+            caller->failed++;
+        }
+        lockstep_gate_leave(&outer, false);
+    }
+    return NULL;
+}
+
+static uint64_t count_calls(uint32_t tool)
+{
+    struct lockstep_gate_counts even;
+    struct lockstep_gate_counts odd;
+    lockstep_gate_count(tool, &even);
+    lockstep_gate_count(2 + tool, &odd);
+    assert_int_equal(even.in_flight + odd.in_flight, 0);
+    return even.calls + odd.calls;
+}
+
+static void test_sets_stay_whole(void **state)
+{
+    struct caller callers[CALLERS] = {0};
+    uint64_t before[2];
+    uint64_t calls = 0;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    before[0] = count_calls(0);
+    before[1] = count_calls(1);
+    atomic_store(&enough, false);
+    lockstep_gate_publish(make_table(1, nothing));
+    for (size_t i = 0; i < CALLERS; i++) {
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, call_on, &callers[i]), 0);
+    }
+    for (uint64_t generation = 2; generation < SWAPS; generation++) {
+        lockstep_gate_publish(make_table(generation, nothing));
+        (void)lockstep_gate_sweep();
+        if (generation % 16 == 0) {
+            lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SWAP);
+            lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_SWAP);
+        }
+    }
+    atomic_store(&enough, true);
+    for (size_t i = 0; i < CALLERS; i++) {
+        assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
+        assert_int_equal(callers[i].mixed, 0);
+        assert_int_equal(callers[i].failed, 0);
+        calls += callers[i].calls;
+    }
+    assert_int_equal(count_calls(0) - before[0], calls);
+    assert_int_equal(count_calls(1) - before[1], calls);
+    assert_true(lockstep_gate_sweep());
+    lockstep_gate_deinit();
+}
+
+static void *call_waiting(void *argument)
+{
+    struct lockstep_gate_pass pass;
+    (void)argument;
+    if (lockstep_gate_enter("a.call", NULL, &pass) == LOCKSTEP_CALL_OK) {
+        (void)pass.entry->call(NULL);
+        lockstep_gate_leave(&pass, true);
+    }
+    return NULL;
+}
+
+static void test_counts_who_is_inside(void **state)
+{
+    struct lockstep_gate_counts counts;
+    struct lockstep_gate_counts before;
+    struct lockstep_gate_pass pass;
+    pthread_t thread;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    lockstep_gate_publish(make_table(1, wait_inside));
+    lockstep_gate_count(2, &before);
+    atomic_store(&inside, 0);
+    atomic_store(&release_waiting, 0);
+    assert_int_equal(pthread_create(&thread, NULL, call_waiting, NULL), 0);
+    while (atomic_load(&inside) == 0) {
+    }
+    lockstep_gate_count(2, &counts);
+    assert_int_equal(counts.in_flight, 1);
+    lockstep_gate_publish(make_table(2, nothing));
+    assert_true(lockstep_gate_holds(2));
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    assert_int_equal(pass.entry->generation, 2);
+    lockstep_gate_leave(&pass, false);
+    atomic_store(&release_waiting, 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    lockstep_gate_count(2, &counts);
+    assert_int_equal(counts.in_flight, 0);
+    assert_int_equal(counts.failed - before.failed, 1);
+    assert_false(lockstep_gate_holds(2));
+    lockstep_gate_deinit();
+}
+
+static void test_shut(void **state)
+{
+    struct lockstep_gate_pass outer;
+    struct lockstep_gate_pass pass;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    lockstep_gate_patience(10);
+    lockstep_gate_publish(make_table(1, nothing));
+    assert_int_equal(lockstep_gate_enter("b.call", NULL, &outer), LOCKSTEP_CALL_OK);
+    lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SWAP);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    lockstep_gate_leave(&pass, false);
+    lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SEAL);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_CLOSED);
+    lockstep_gate_leave(&outer, false);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_CLOSED);
+    lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_SEAL | LOCKSTEP_SHUT_SWAP);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    lockstep_gate_leave(&pass, false);
+    assert_int_equal(lockstep_gate_enter("no.call", NULL, &pass), LOCKSTEP_CALL_NO_TOOL);
+    lockstep_gate_patience(0);
+    lockstep_gate_deinit();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sets_stay_whole),
+        cmocka_unit_test(test_counts_who_is_inside),
+        cmocka_unit_test(test_shut),
+    };
+    return cmocka_run_group_tests_name("agent/host gate", tests, NULL, NULL);
+}
