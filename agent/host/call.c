@@ -128,8 +128,8 @@ enum lockstep_call_result lockstep_host_tool_call(const struct lockstep_host_too
                                                   struct lockstep_call *call)
 {
     union {
-        const _Atomic(uint32_t) *in;
-        _Atomic(uint32_t) *out;
+        const _Atomic(uint64_t) *in;
+        _Atomic(uint64_t) *out;
     } hint = {.in = &tool->hint};
     struct lockstep_gate_pass pass;
     enum lockstep_call_result result = lockstep_gate_enter(tool->name, hint.out, &pass);

@@ -126,18 +126,18 @@ static uint32_t find(const struct lockstep_gate_table *table, const char *name)
     return UINT32_MAX;
 }
 
-/* A hint is only ever right or not: names in one table are there once. */
-static const struct lockstep_gate_entry *look_up(const struct lockstep_gate_table *table,
-                                                 const char *name, _Atomic(uint32_t) *hint)
+/* A hint is the table's id and the index in it. */
+static inline const struct lockstep_gate_entry *look_up(const struct lockstep_gate_table *table,
+                                                        const char *name, _Atomic(uint64_t) *hint)
 {
     uint32_t index;
     if (table == NULL) {
         return NULL;
     }
     if (hint != NULL) {
-        index = atomic_load_explicit(hint, memory_order_relaxed);
-        if (index < table->count && strcmp(table->entries[index].name, name) == 0) {
-            return &table->entries[index];
+        uint64_t known = atomic_load_explicit(hint, memory_order_relaxed);
+        if (known >> 32 == table->id) {
+            return &table->entries[(uint32_t)known];
         }
     }
     index = find(table, name);
@@ -145,7 +145,7 @@ static const struct lockstep_gate_entry *look_up(const struct lockstep_gate_tabl
         return NULL;
     }
     if (hint != NULL) {
-        atomic_store_explicit(hint, index, memory_order_relaxed);
+        atomic_store_explicit(hint, (uint64_t)table->id << 32 | index, memory_order_relaxed);
     }
     return &table->entries[index];
 }
@@ -190,7 +190,7 @@ static bool wait_until_open(struct lockstep_gate *gate)
 
 /* One attempt to enter; CLOSED with *ret_gate if it stopped at a gate that may be waited for. */
 static enum lockstep_call_result try_enter(struct lockstep_gate_slot *slot, const char *name,
-                                           _Atomic(uint32_t) *hint,
+                                           _Atomic(uint64_t) *hint,
                                            struct lockstep_gate_pass *ret_pass,
                                            struct lockstep_gate **ret_gate)
 {
@@ -215,11 +215,11 @@ static enum lockstep_call_result try_enter(struct lockstep_gate_slot *slot, cons
         go_out(slot);
         return LOCKSTEP_CALL_CLOSED;
     }
-    ret_pass->entry = entry;
+    *ret_pass = (struct lockstep_gate_pass){entry, slot, block};
     return LOCKSTEP_CALL_OK;
 }
 
-enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint32_t) *hint,
+enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t) *hint,
                                               struct lockstep_gate_pass *ret_pass)
 {
     struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
@@ -237,13 +237,11 @@ enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint32_t
 
 void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed)
 {
-    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
-    struct lockstep_gate_block *block = lockstep_gate_slot_block(slot, pass->entry->image);
     if (failed) {
-        add_one(&block->failed[pass->entry->tool], memory_order_relaxed);
+        add_one(&pass->block->failed[pass->entry->tool], memory_order_relaxed);
     }
-    add_one(&block->left[pass->entry->tool], memory_order_release);
-    go_out(slot);
+    add_one(&pass->block->left[pass->entry->tool], memory_order_release);
+    go_out(pass->slot);
 }
 
 bool lockstep_gate_hold(void)
@@ -271,7 +269,13 @@ void lockstep_gate_release(void)
 
 void lockstep_gate_publish(struct lockstep_gate_table *table)
 {
-    struct lockstep_gate_table *before = atomic_exchange(&live, table);
+    static uint32_t ids; /* of the publishing thread */
+    struct lockstep_gate_table *before;
+    if (table != NULL) {
+        ids = ids == UINT32_MAX ? 1 : ids + 1;
+        table->id = ids;
+    }
+    before = atomic_exchange(&live, table);
     heavy_barrier();
     if (before != NULL) {
         before->older = old;

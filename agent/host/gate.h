@@ -55,13 +55,19 @@ struct lockstep_gate_entry {
 /* A set of versions. Immutable once published. */
 struct lockstep_gate_table {
     struct lockstep_gate_table *older; /* of those that may still be held */
+    uint32_t id;                       /* set when it is published; never 0 then */
     size_t count;
     struct lockstep_gate_entry entries[]; /* sorted by name */
 };
 
+struct lockstep_gate_slot;
+struct lockstep_gate_block;
+
 /* What a thread holds between entering and leaving. */
 struct lockstep_gate_pass {
     const struct lockstep_gate_entry *entry;
+    struct lockstep_gate_slot *slot;
+    struct lockstep_gate_block *block;
 };
 
 struct lockstep_gate_counts {
@@ -75,9 +81,10 @@ bool lockstep_gate_init(void);
 /* Takes the live table away and frees those that nobody holds. */
 void lockstep_gate_deinit(void);
 
-/* Enters the tool NAME, or the one at *HINT if that is it (HINT may be NULL; it is written). On OK
+/* Enters the tool NAME. *HINT (begins 0; HINT may be NULL) remembers where it was found, and in
+ * which table: in the same one it is not looked up again. Give each name a hint of its own. On OK
  * the caller calls pass->entry->call and leaves. NO_TOOL, CLOSED, NO_MEMORY: nothing to leave. */
-enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint32_t) *hint,
+enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t) *hint,
                                               struct lockstep_gate_pass *ret_pass);
 void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed);
 

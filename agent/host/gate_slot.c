@@ -8,7 +8,7 @@
 
 /* Slots are only ever added: whoever sums needs no lock. */
 static _Atomic(struct lockstep_gate_slot *) slots;
-static _Thread_local struct lockstep_gate_slot *mine;
+_Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool key_made;
@@ -17,7 +17,7 @@ static bool key_made;
 static void give_back(void *slot)
 {
     struct lockstep_gate_slot *used = slot;
-    mine = NULL;
+    lockstep_gate_slot_cached = NULL;
     ASSERT(used->depth == 0);
     atomic_store_explicit(&used->taken, false, memory_order_release);
 }
@@ -64,13 +64,9 @@ static struct lockstep_gate_slot *make_slot(void)
     return slot;
 }
 
-struct lockstep_gate_slot *lockstep_gate_slot_mine(void)
+struct lockstep_gate_slot *lockstep_gate_slot_take(void)
 {
-    struct lockstep_gate_slot *slot = mine;
-    if (slot != NULL) {
-        return slot;
-    }
-    slot = take_used();
+    struct lockstep_gate_slot *slot = take_used();
     if (slot == NULL) {
         slot = make_slot();
     }
@@ -78,18 +74,13 @@ struct lockstep_gate_slot *lockstep_gate_slot_mine(void)
         atomic_store_explicit(&slot->taken, false, memory_order_release);
         return NULL;
     }
-    mine = slot;
+    lockstep_gate_slot_cached = slot;
     return slot;
 }
 
-struct lockstep_gate_block *lockstep_gate_slot_block(struct lockstep_gate_slot *slot,
-                                                     uint32_t image)
+struct lockstep_gate_block *lockstep_gate_slot_make(struct lockstep_gate_slot *slot, uint32_t image)
 {
-    struct lockstep_gate_block *block = atomic_load_explicit(&slot->blocks[image],
-                                                             memory_order_relaxed);
-    if (block == NULL) {
-        block = calloc(1, sizeof(*block));
-        atomic_store_explicit(&slot->blocks[image], block, memory_order_release);
-    }
+    struct lockstep_gate_block *block = calloc(1, sizeof(*block));
+    atomic_store_explicit(&slot->blocks[image], block, memory_order_release);
     return block;
 }

@@ -19,13 +19,29 @@ struct lockstep_gate_slot {
     _Atomic(struct lockstep_gate_block *) blocks[LOCKSTEP_IMAGES_MAX];
 };
 
+/* This thread's, once it has one. */
+extern _Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached;
+struct lockstep_gate_slot *lockstep_gate_slot_take(void);
+
 /* This thread's slot; NULL if there is no memory. */
-struct lockstep_gate_slot *lockstep_gate_slot_mine(void);
+static inline struct lockstep_gate_slot *lockstep_gate_slot_mine(void)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_cached;
+    return slot != NULL ? slot : lockstep_gate_slot_take();
+}
+
 /* The first of all slots. */
 struct lockstep_gate_slot *lockstep_gate_slot_first(void);
+struct lockstep_gate_block *lockstep_gate_slot_make(struct lockstep_gate_slot *slot,
+                                                    uint32_t image);
 /* The slot's counts of IMAGE, made at first use; NULL if there is no memory. */
-struct lockstep_gate_block *lockstep_gate_slot_block(struct lockstep_gate_slot *slot,
-                                                     uint32_t image);
+static inline struct lockstep_gate_block *lockstep_gate_slot_block(struct lockstep_gate_slot *slot,
+                                                                   uint32_t image)
+{
+    struct lockstep_gate_block *block = atomic_load_explicit(&slot->blocks[image],
+                                                             memory_order_relaxed);
+    return block != NULL ? block : lockstep_gate_slot_make(slot, image);
+}
 bool lockstep_gate_slot_init(void);
 
 #endif

@@ -17,7 +17,7 @@ struct lockstep_serve;
 struct lockstep_host_tool {
     struct lockstep_host *host;
     struct lockstep_host_tool *next;
-    _Atomic(uint32_t) hint;
+    _Atomic(uint64_t) hint;
     char name[LOCKSTEP_MODULE_TEXT];
 };
 

@@ -63,7 +63,7 @@ struct caller {
 static void *call_on(void *argument)
 {
     struct caller *caller = argument;
-    _Atomic(uint32_t) hint = 0;
+    _Atomic(uint64_t) hint = 0;
     while (!atomic_load(&enough)) {
         struct lockstep_gate_pass outer;
         struct lockstep_gate_pass nested;
