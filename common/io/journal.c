@@ -1,78 +1,99 @@
-#include "common/io/journal.h"
-
+/* Statements and transactions. */
 #include "common/base/assert.h"
+#include "common/io/journal_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sodium.h>
-#include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PATH_SIZE  4096
-#define STATEMENTS 160
-
-struct cached {
-    const char *sql; /* the literal: its address is the key */
-    sqlite3_stmt *statement;
-};
-
-struct lockstep_journal {
-    sqlite3 *db;
-    int lock;
-    bool broken;
-    struct lockstep_id incarnation;
-    size_t cached_count;
-    struct cached cached[STATEMENTS];
-    char directory[PATH_SIZE];
-};
+#define CHECKPOINT_PAGES 1000    /* of the write-ahead log; SQLite's own default */
+#define WHAT             "%.60s" /* a statement's beginning says which one it was */
 
 /* ---- failures ------------------------------------------------------------------------------- */
 
-static enum lockstep_err fail(struct lockstep_journal *journal, const char *what,
-                              struct lockstep_error *err)
+/* The system's own word for what SQLite only calls a disk I/O error. */
+static const char *system_cause(const struct lockstep_journal *journal)
+{
+    int number = sqlite3_system_errno(journal->db);
+    return number == 0 ? "no cause given" : strerror(number);
+}
+
+static enum lockstep_err break_for_good(struct lockstep_journal *journal, const char *what)
+{
+    journal->broken = true;
+    if (journal->cause[0] == '\0') {
+        (void)snprintf(journal->cause, sizeof(journal->cause), "%s (%s) at " WHAT,
+                       sqlite3_errmsg(journal->db), system_cause(journal), what);
+    }
+    return LOCKSTEP_CORRUPT;
+}
+
+enum lockstep_err lockstep_journal_fail(struct lockstep_journal *journal, const char *what,
+                                        struct lockstep_error *err)
 {
     int code = sqlite3_extended_errcode(journal->db);
     const char *text = sqlite3_errmsg(journal->db);
+    const char *directory = journal->directory;
     switch (code & 0xff) {
     case SQLITE_FULL:
-        return LOCKSTEP_FAIL(err, LIMIT,
-                             "the disk of %s is full; make room there (%s was not written)",
-                             journal->directory, what);
+        return LOCKSTEP_FAIL(err, LIMIT, "the disk of %s is full; make room there (at: " WHAT ")",
+                             directory, what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        journal->broken = true;
-        return LOCKSTEP_FAIL(err, CORRUPT, "the journal in %s is damaged: %s", journal->directory,
-                             text);
+        (void)break_for_good(journal, what);
+        return LOCKSTEP_FAIL(err, CORRUPT, "the journal in %s is damaged: %s; restore a backup",
+                             directory, text);
     case SQLITE_IOERR:
-        journal->broken = true;
-        return LOCKSTEP_FAIL(err, CORRUPT, "%s in %s failed, and may not be retried: %s", what,
-                             journal->directory, text);
+        (void)break_for_good(journal, what);
+        return LOCKSTEP_FAIL(err, CORRUPT,
+                             "the journal in %s: %s (%s); this may not be retried, stop the "
+                             "process (at: " WHAT ")",
+                             directory, text, system_cause(journal), what);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
-        return LOCKSTEP_FAIL(err, IO, "the journal in %s cannot be written: %s; check who owns it",
-                             journal->directory, text);
+        return LOCKSTEP_FAIL(err, IO,
+                             "the journal in %s cannot be written: %s (%s); check who "
+                             "owns it",
+                             directory, text, system_cause(journal));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return LOCKSTEP_FAIL(err, RETRY,
+                             "the journal in %s is open in another program that writes; close that",
+                             directory);
     case SQLITE_CONSTRAINT:
-        return LOCKSTEP_FAIL(err, CONFLICT, "%s: %s", what, text);
+        return LOCKSTEP_FAIL(err, CONFLICT, "%s (at: " WHAT ")", text, what);
     case SQLITE_NOMEM:
         return LOCKSTEP_FAIL(err, NOMEM, "out of memory in the journal");
     default:
-        return LOCKSTEP_FAIL(err, IO, "%s in %s: %s", what, journal->directory, text);
+        return LOCKSTEP_FAIL(err, IO, "the journal in %s: %s (at: " WHAT ")", directory, text,
+                             what);
     }
 }
 
 static enum lockstep_err check_usable(const struct lockstep_journal *journal,
                                       struct lockstep_error *err)
 {
-    return journal->broken
-               ? LOCKSTEP_FAIL(err, CORRUPT,
-                               "the journal in %s failed before; this process must stop",
-                               journal->directory)
-               : LOCKSTEP_OK;
+    return journal->broken ? LOCKSTEP_FAIL(err, CORRUPT,
+                                           "the journal in %s failed before, stop the process: %s",
+                                           journal->directory, journal->cause)
+                           : LOCKSTEP_OK;
+}
+
+/* SQLite by itself checkpoints inside a commit and keeps quiet about a sync that failed there, and
+ * the next one would try that sync again. Here it is seen: the commit stands, as the log is synced,
+ * but nothing is written after it. Anything but an I/O error is tried again at the next commit. */
+static void checkpoint(struct lockstep_journal *journal)
+{
+    int code;
+    if (journal->wal_pages < CHECKPOINT_PAGES || journal->broken) {
+        return;
+    }
+    code = sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code == SQLITE_OK) {
+        journal->wal_pages = 0;
+    } else if ((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CORRUPT) {
+        (void)break_for_good(journal, "checkpoint");
+    }
 }
 
 /* ---- statements ----------------------------------------------------------------------------- */
@@ -80,7 +101,7 @@ static enum lockstep_err check_usable(const struct lockstep_journal *journal,
 static enum lockstep_err prepare(struct lockstep_journal *journal, const char *sql,
                                  sqlite3_stmt **ret_statement, struct lockstep_error *err)
 {
-    struct cached *slot;
+    struct lockstep_journal_cached *slot;
     LOCKSTEP_TRY(check_usable(journal, err));
     for (size_t i = 0; i < journal->cached_count; i++) {
         if (journal->cached[i].sql == sql) {
@@ -88,11 +109,11 @@ static enum lockstep_err prepare(struct lockstep_journal *journal, const char *s
             return LOCKSTEP_OK;
         }
     }
-    ASSERT(journal->cached_count < STATEMENTS);
+    ASSERT(journal->cached_count < LOCKSTEP_JOURNAL_STATEMENTS);
     slot = &journal->cached[journal->cached_count];
     if (sqlite3_prepare_v3(journal->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &slot->statement,
                            NULL) != SQLITE_OK) {
-        return fail(journal, sql, err);
+        return lockstep_journal_fail(journal, sql, err);
     }
     slot->sql = sql;
     journal->cached_count++;
@@ -127,7 +148,7 @@ static enum lockstep_err begin_statement(struct lockstep_journal *journal, const
     for (size_t i = 0; i < count; i++) {
         if (bind_one(*ret_statement, (int)i + 1, &binds[i]) != SQLITE_OK) {
             (void)sqlite3_reset(*ret_statement);
-            return fail(journal, sql, err);
+            return lockstep_journal_fail(journal, sql, err);
         }
     }
     return LOCKSTEP_OK;
@@ -139,14 +160,20 @@ enum lockstep_err lockstep_journal_run(struct lockstep_journal *journal, const c
 {
     sqlite3_stmt *statement = NULL;
     enum lockstep_err result = LOCKSTEP_OK;
+    int code;
     LOCKSTEP_TRY(begin_statement(journal, sql, binds, count, &statement, err));
-    if (sqlite3_step(statement) != SQLITE_DONE) {
-        result = fail(journal, sql, err);
+    code = sqlite3_step(statement);
+    ASSERT(code != SQLITE_ROW); /* that is a query */
+    if (code != SQLITE_DONE) {
+        result = lockstep_journal_fail(journal, sql, err);
     } else if (ret_changed != NULL) {
         *ret_changed = sqlite3_changes(journal->db);
     }
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
+    if (sqlite3_get_autocommit(journal->db) != 0) {
+        checkpoint(journal);
+    }
     return result;
 }
 
@@ -164,14 +191,21 @@ enum lockstep_err lockstep_query_begin(struct lockstep_journal *journal, const c
 enum lockstep_err lockstep_query_next(struct lockstep_query_rows *rows, bool *ret_row,
                                       struct lockstep_error *err)
 {
-    enum lockstep_err result = LOCKSTEP_OK;
-    int code = sqlite3_step(rows->statement);
+    enum lockstep_err result = check_usable(rows->journal, err);
+    int code;
+    ASSERT(rows->statement != NULL); /* it is over */
+    *ret_row = false;
+    if (result != LOCKSTEP_OK) {
+        lockstep_query_end(rows);
+        return result;
+    }
+    code = sqlite3_step(rows->statement);
     *ret_row = code == SQLITE_ROW;
     if (code == SQLITE_ROW) {
         return LOCKSTEP_OK;
     }
     if (code != SQLITE_DONE) {
-        result = fail(rows->journal, "a query", err);
+        result = lockstep_journal_fail(rows->journal, "a query", err);
     }
     lockstep_query_end(rows);
     return result;
@@ -244,236 +278,20 @@ enum lockstep_err lockstep_journal_commit(struct lockstep_journal *journal,
 {
     enum lockstep_err result = lockstep_journal_run(journal, "COMMIT", NULL, 0, NULL, err);
     if (result != LOCKSTEP_OK) {
-        journal->broken = journal->broken || result != LOCKSTEP_LIMIT;
-        lockstep_journal_rollback(journal);
-    }
-    return result;
-}
-
-/* ---- opening -------------------------------------------------------------------------------- */
-
-/* The holder's process id, as it wrote it; 0 if that cannot be read. */
-static long read_holder(int fd)
-{
-    char text[32] = "";
-    ssize_t count = pread(fd, text, sizeof(text) - 1, 0);
-    return count > 0 ? strtol(text, NULL, 10) : 0;
-}
-
-static enum lockstep_err take_lock(struct lockstep_journal *journal, struct lockstep_error *err)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char path[PATH_SIZE + 8];
-    char text[32];
-    int length;
-    (void)snprintf(path, sizeof(path), "%s/lock", journal->directory);
-    journal->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (journal->lock < 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "open %s", path);
-    }
-    if (fcntl(journal->lock, F_OFD_SETLK, &lock) != 0) {
-        if (errno != EAGAIN && errno != EACCES) {
-            return LOCKSTEP_FAIL_ERRNO(err, "lock %s", path);
+        if (result != LOCKSTEP_LIMIT && !journal->broken) {
+            (void)break_for_good(journal, "COMMIT");
         }
-        return LOCKSTEP_FAIL(err, CONFLICT,
-                             "%s is in use by process %ld; stop that one first, or choose another "
-                             "data directory",
-                             journal->directory, read_holder(journal->lock));
-    }
-    length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    if (ftruncate(journal->lock, 0) != 0 ||
-        pwrite(journal->lock, text, (size_t)length, 0) != length) {
-        return LOCKSTEP_FAIL_ERRNO(err, "write %s", path);
-    }
-    return LOCKSTEP_OK;
-}
-
-static enum lockstep_err make_directory(const char *path, struct lockstep_error *err)
-{
-    struct stat info;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return LOCKSTEP_FAIL_ERRNO(err, "make the data directory %s", path);
-    }
-    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        return LOCKSTEP_FAIL(err, IO, "%s is no directory", path);
-    }
-    if (access(path, W_OK | X_OK) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "the data directory %s cannot be written", path);
-    }
-    return LOCKSTEP_OK;
-}
-
-static enum lockstep_err execute(struct lockstep_journal *journal, const char *sql,
-                                 struct lockstep_error *err)
-{
-    return sqlite3_exec(journal->db, sql, NULL, NULL, NULL) == SQLITE_OK ? LOCKSTEP_OK
-                                                                         : fail(journal, sql, err);
-}
-
-static enum lockstep_err read_version(struct lockstep_journal *journal, size_t *ret_version,
-                                      struct lockstep_error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    enum lockstep_err result = LOCKSTEP_OK;
-    if (sqlite3_prepare_v2(journal->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW) {
-        result = fail(journal, "read the version", err);
-    } else {
-        *ret_version = (size_t)sqlite3_column_int64(statement, 0);
-    }
-    (void)sqlite3_finalize(statement);
-    return result;
-}
-
-/* Keeps a copy from before the first step, unless the journal is new. */
-static enum lockstep_err back_up(struct lockstep_journal *journal, size_t version,
-                                 struct lockstep_error *err)
-{
-    char *sql = sqlite3_mprintf("VACUUM INTO '%q/journal.v%llu'", journal->directory,
-                                (unsigned long long)version);
-    char path[PATH_SIZE + 32];
-    enum lockstep_err result;
-    if (sql == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "out of memory in the journal");
-    }
-    (void)snprintf(path, sizeof(path), "%s/journal.v%zu", journal->directory, version);
-    (void)unlink(path); /* of an attempt that did not end */
-    result = execute(journal, sql, err);
-    sqlite3_free(sql);
-    return result;
-}
-
-static enum lockstep_err migrate(struct lockstep_journal *journal,
-                                 const struct lockstep_journal_config *config,
-                                 struct lockstep_error *err)
-{
-    size_t version = 0;
-    char sql[64];
-    enum lockstep_err result = LOCKSTEP_OK;
-    LOCKSTEP_TRY(read_version(journal, &version, err));
-    if (version > config->migration_count) {
-        return LOCKSTEP_FAIL(err, REFUSED,
-                             "the journal in %s has version %zu, this lockstep knows %zu: it was "
-                             "written by a newer one; run that",
-                             journal->directory, version, config->migration_count);
-    }
-    if (version == config->migration_count) {
-        return LOCKSTEP_OK;
-    }
-    if (version > 0) {
-        LOCKSTEP_TRY(back_up(journal, version, err));
-    }
-    LOCKSTEP_TRY(execute(journal, "BEGIN IMMEDIATE", err));
-    for (size_t i = version; i < config->migration_count && result == LOCKSTEP_OK; i++) {
-        result = execute(journal, config->migrations[i], err);
-    }
-    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version=%zu", config->migration_count);
-    if (result == LOCKSTEP_OK) {
-        result = execute(journal, sql, err);
-    }
-    if (result == LOCKSTEP_OK) {
-        result = execute(journal, "COMMIT", err);
-    }
-    if (result != LOCKSTEP_OK) {
         lockstep_journal_rollback(journal);
     }
     return result;
 }
 
-static enum lockstep_err learn_incarnation(struct lockstep_journal *journal,
+enum lockstep_err lockstep_journal_execute(struct lockstep_journal *journal, const char *sql,
                                            struct lockstep_error *err)
 {
-    struct lockstep_query_rows rows;
-    bool row = false;
-    LOCKSTEP_TRY(execute(journal, "CREATE TABLE IF NOT EXISTS incarnation(id BLOB NOT NULL)", err));
-    LOCKSTEP_TRY(lockstep_query_begin(journal, "SELECT id FROM incarnation", NULL, 0, &rows, err));
-    LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
-    if (row) {
-        bool ok = lockstep_row_bytes(&rows, 0, journal->incarnation.bytes, LOCKSTEP_ID_BYTES);
-        lockstep_query_end(&rows);
-        return ok ? LOCKSTEP_OK
-                  : LOCKSTEP_FAIL(err, CORRUPT, "the journal in %s has no incarnation",
-                                  journal->directory);
-    }
-    randombytes_buf(journal->incarnation.bytes, LOCKSTEP_ID_BYTES);
-    LOCKSTEP_RUN(journal, err, "INSERT INTO incarnation(id) VALUES(?1)",
-                 LOCKSTEP_BYTES_OF(&journal->incarnation));
-    return LOCKSTEP_OK;
-}
-
-static enum lockstep_err open_database(struct lockstep_journal *journal,
-                                       const struct lockstep_journal_config *config,
-                                       struct lockstep_error *err)
-{
-    char path[PATH_SIZE + 16];
-    mode_t mask = umask(0077); /* SQLite makes its files by the mask */
-    int code;
-    (void)snprintf(path, sizeof(path), "%s/journal.db", journal->directory);
-    code = sqlite3_open_v2(path, &journal->db,
-                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW |
-                               SQLITE_OPEN_NOMUTEX,
-                           NULL);
-    if (code == SQLITE_OK) {
-        (void)sqlite3_extended_result_codes(journal->db, 1);
-        (void)sqlite3_busy_timeout(journal->db, 2000);
-        code = sqlite3_exec(journal->db,
-                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                            "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF",
-                            NULL, NULL, NULL);
-    }
-    (void)umask(mask);
-    if (code != SQLITE_OK) {
-        return fail(journal, "open the journal", err);
-    }
-    LOCKSTEP_TRY(migrate(journal, config, err));
-    return learn_incarnation(journal, err);
-}
-
-enum lockstep_err lockstep_journal_open(const struct lockstep_journal_config *config,
-                                        struct lockstep_journal **ret_journal,
-                                        struct lockstep_error *err)
-{
-    struct lockstep_journal *journal;
-    enum lockstep_err result;
-    if (strlen(config->directory) >= PATH_SIZE) {
-        return LOCKSTEP_FAIL(err, INVALID, "the data directory's name is too long");
-    }
-    if (sodium_init() < 0) {
-        return LOCKSTEP_FAIL(err, IO, "no randomness");
-    }
-    LOCKSTEP_TRY(make_directory(config->directory, err));
-    journal = calloc(1, sizeof(*journal));
-    if (journal == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the journal");
-    }
-    journal->lock = -1;
-    (void)snprintf(journal->directory, sizeof(journal->directory), "%s", config->directory);
-    result = take_lock(journal, err);
-    if (result == LOCKSTEP_OK) {
-        result = open_database(journal, config, err);
-    }
-    if (result != LOCKSTEP_OK) {
-        (void)lockstep_journal_close(journal);
-        return result;
-    }
-    *ret_journal = journal;
-    return LOCKSTEP_OK;
-}
-
-struct lockstep_journal *lockstep_journal_close(struct lockstep_journal *journal)
-{
-    if (journal == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < journal->cached_count; i++) {
-        (void)sqlite3_finalize(journal->cached[i].statement);
-    }
-    (void)sqlite3_close(journal->db);
-    if (journal->lock >= 0) {
-        (void)close(journal->lock);
-    }
-    free(journal);
-    return NULL;
+    return sqlite3_exec(journal->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? LOCKSTEP_OK
+               : lockstep_journal_fail(journal, sql, err);
 }
 
 struct lockstep_id lockstep_journal_incarnation(const struct lockstep_journal *journal)

@@ -7,11 +7,13 @@
  *  - WAL with synchronous=FULL: what a commit returned from is on the disk.
  *  - After a write or a sync that failed nothing more is read or written (LOCKSTEP_CORRUPT,
  *    "stop"): on Linux a retried fsync can report success for pages that are lost. The process
- *    ends, and the next one reads what is really there. A full disk is found before the commit and
- *    is an ordinary refusal (LOCKSTEP_LIMIT).
+ *    ends, and the next one reads what is really there. That holds for checkpoints, too: the commit
+ *    they follow stands, the next call fails. A write for which the disk had no room is an ordinary
+ *    refusal (LOCKSTEP_LIMIT): the log lacks its commit mark, so nothing of it was committed.
  *  - `user_version` counts migrations; a journal of a newer lockstep is refused.
  *
- * Statements are cached by their text, which must be a literal.
+ * Statements are cached by the address of their text, which must be a literal. One thread at a
+ * time.
  */
 #ifndef LOCKSTEP_IO_JOURNAL_H
 #define LOCKSTEP_IO_JOURNAL_H
@@ -33,7 +35,9 @@ struct lockstep_journal_config {
 };
 
 /* CONFLICT if another process holds the directory, REFUSED if the journal is newer than this
- * lockstep, CORRUPT if it is damaged, IO. A new journal gets a new incarnation. */
+ * lockstep, CORRUPT if it is damaged, RETRY if another program writes to it, LIMIT if the disk is
+ * full, IO. A new journal gets a new incarnation. Before a migration the old journal is kept beside
+ * it as `journal.v<version>`. */
 enum lockstep_err lockstep_journal_open(const struct lockstep_journal_config *config,
                                         struct lockstep_journal **ret_journal,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
@@ -68,7 +72,7 @@ enum lockstep_err lockstep_journal_run(struct lockstep_journal *journal, const c
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 #define LOCKSTEP_RUN(journal, err, sql, ...)                                                      \
     LOCKSTEP_TRY(lockstep_journal_run(                                                            \
-        (journal), (sql), (const struct lockstep_bind[]){__VA_ARGS__},                            \
+        (journal), "" sql, (const struct lockstep_bind[]){__VA_ARGS__},                           \
         sizeof((const struct lockstep_bind[]){__VA_ARGS__}) / sizeof(struct lockstep_bind), NULL, \
         (err)))
 
