@@ -7,10 +7,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define SWAPS   200
 #define CALLERS 4
@@ -389,6 +391,77 @@ static void test_snapshot_and_looking(void **state)
     assert_memory_equal(agent.reply->bytes, "counter.add\t", 12);
 }
 
+struct killed_call {
+    uint32_t flags;
+    enum lockstep_call_result result;
+    struct lockstep_client_counts counts;
+};
+
+static void *call_killed(void *argument)
+{
+    struct killed_call *killed = argument;
+    struct lockstep_client *client = lockstep_client_new(agent.tools, NULL);
+    struct lockstep_answer answer;
+    killed->result = lockstep_client_call(client, "echo.wait", "x", 1, killed->flags, &answer);
+    lockstep_client_counts(client, &killed->counts);
+    lockstep_answer_deinit(&answer);
+    client = lockstep_client_free(client);
+    return NULL;
+}
+
+/* The listener is the agent's: nobody is refused, and what may be repeated is, once. */
+static void test_host_is_killed(void **state)
+{
+    struct killed_call killed[2] = {{.flags = 0}, {.flags = LOCKSTEP_CLIENT_IDEMPOTENT}};
+    pthread_t threads[2];
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", path, sizeof(path));
+    write_boot(path);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, call_killed, &killed[i]), 0);
+    }
+    while (in_flight() < 2) {
+    }
+    assert_int_equal(kill(agent.host, SIGKILL), 0);
+    assert_int_equal(waitpid(agent.host, NULL, 0), agent.host);
+    host_agent_die(&agent);
+    host_agent_start(&agent, "10");
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(killed[0].result, LOCKSTEP_CALL_LOST);
+    assert_int_equal(killed[0].counts.lost, 1);
+    assert_int_equal(killed[1].result, LOCKSTEP_CALL_OK);
+    assert_int_equal(killed[1].counts.retried, 1);
+    assert_int_equal(killed[1].counts.lost, 0);
+}
+
+static void test_drain_and_resume(void **state)
+{
+    struct caller callers[CALLERS];
+    uint64_t calls;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    start_callers(callers, "echo.say");
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_DRAIN);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "echo");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DRAIN), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(in_flight(), 0);
+    assert_true(agent.reply->entries[0].closed);
+    calls = agent.reply->entries[0].calls;
+    assert_int_equal(in_flight(), 0);
+    assert_int_equal(agent.reply->entries[0].calls, calls);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "echo");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RESUME), LOCKSTEP_HOSTWIRE_OK);
+    do {
+        (void)in_flight();
+    } while (agent.reply->entries[0].calls == calls);
+    calls = stop_callers(callers);
+    assert_int_equal(in_flight(), 0);
+    assert_int_equal(agent.reply->entries[0].calls, calls);
+}
+
 /* What a PREPARE is refused for. */
 struct refusal_row {
     const char *name;
@@ -450,6 +523,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_host_outlives_agent, start, stop),
         cmocka_unit_test_setup_teardown(test_boots_alone, start_without_agent, stop),
         cmocka_unit_test_setup_teardown(test_snapshot_and_looking, start, stop),
+        cmocka_unit_test_setup_teardown(test_host_is_killed, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
     };
     int failed = cmocka_run_group_tests_name("agent/host", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("agent/host refusals", refusal_rows, check_refusal);

@@ -1,0 +1,146 @@
+/* The library inside a service of its own: started without an agent, from a boot file. */
+#include "agent/host/include/lockstep/host.h"
+#include "common/base/cleanup.h"
+#include "common/hostwire/boot.h"
+#include "tests/support/cmocka.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static char directory[] = "/tmp/lockstep-library-XXXXXX";
+static char boot_file[64];
+static struct lockstep_host *host;
+
+static void add(struct lockstep_boot *boot, const char *module, const char *file)
+{
+    struct lockstep_boot_entry *entry = &boot->entries[boot->count++];
+    struct stat status;
+    assert_true(lockstep_name_parse(module, &entry->module));
+    (void)snprintf(entry->path, sizeof(entry->path), "%s/modules/good/%s.so", LOCKSTEP_BINARY_DIR,
+                   file);
+    assert_int_equal(stat(entry->path, &status), 0);
+    entry->generation = 5;
+    entry->device = status.st_dev;
+    entry->inode = status.st_ino;
+}
+
+static int start(void **state)
+{
+    struct lockstep_host_options options = {.size = sizeof(options), .boot_file = boot_file};
+    LOCKSTEP_FREE struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    FILE *stream;
+    char why[256];
+    (void)state;
+    assert_non_null(boot);
+    assert_non_null(mkdtemp(directory));
+    (void)snprintf(boot_file, sizeof(boot_file), "%s/boot", directory);
+    stream = fopen(boot_file, "we");
+    assert_non_null(stream);
+    add(boot, "other", "other-1"); /* needs echo, which stands behind it */
+    add(boot, "echo", "echo-1");
+    assert_int_equal(lockstep_boot_write(boot, stream, NULL), LOCKSTEP_OK);
+    assert_int_equal(fclose(stream), 0);
+    assert_int_equal(lockstep_host_start(&options, &host, why, sizeof(why)), 0);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    host = lockstep_host_stop(host);
+    (void)unlink(boot_file);
+    return rmdir(directory);
+}
+
+struct call_row {
+    const char *name;
+    const char *tool;
+    const char *request;
+    enum lockstep_call_result result;
+    const char *answer;
+};
+
+static const struct call_row call_rows[] = {
+    {"well", "echo.say", "hello", LOCKSTEP_CALL_OK, "1.0.0 hello"},
+    {"empty request", "echo.say", "", LOCKSTEP_CALL_OK, "1.0.0 "},
+    {"nested", "other.pair", "x", LOCKSTEP_CALL_OK, "1.0.0|1.0.0 x"},
+    {"the tool fails", "echo.fail", "", LOCKSTEP_CALL_FAILED, "it always does"},
+    {"no such tool", "echo.sing", "", LOCKSTEP_CALL_NO_TOOL, "no live module has this tool"},
+    {"no name", "", "", LOCKSTEP_CALL_NO_TOOL, "no live module has this tool"},
+};
+
+static void check_call(void **state)
+{
+    const struct call_row *row = *state;
+    struct lockstep_answer answer;
+    assert_int_equal(
+        lockstep_host_call(host, row->tool, row->request, strlen(row->request), &answer),
+        row->result);
+    assert_string_equal((const char *)answer.bytes, row->answer);
+    assert_int_equal(answer.size, strlen(row->answer));
+    assert_int_equal(answer.generation, row->result == LOCKSTEP_CALL_NO_TOOL ? 0 : 5);
+    lockstep_answer_deinit(&answer);
+}
+
+struct fixed_sink {
+    struct lockstep_sink sink;
+    char text[64];
+    size_t size;
+};
+
+static bool keep(struct lockstep_sink *sink, const void *bytes, size_t size)
+{
+    struct fixed_sink *fixed = (struct fixed_sink *)sink;
+    if (size >= sizeof(fixed->text) - fixed->size) {
+        return false;
+    }
+    memcpy(fixed->text + fixed->size, bytes, size);
+    fixed->size += size;
+    return true;
+}
+
+static void test_handles(void **state)
+{
+    const struct lockstep_host_tool *tool = lockstep_host_tool(host, "echo.say");
+    const struct lockstep_host_tool *none = lockstep_host_tool(host, "not.yet");
+    (void)state;
+    assert_non_null(tool);
+    assert_non_null(none);
+    assert_ptr_equal(tool, lockstep_host_tool(host, "echo.say"));
+    assert_null(lockstep_host_tool(
+        host, "a.very-long-name-that-no-tool-can-have-because-it-has-more-than-63-bytes"));
+    assert_true(lockstep_host_enter(host));
+    for (int i = 0; i < 3; i++) {
+        struct fixed_sink answer = {.sink = {keep}};
+        struct lockstep_call call = {sizeof(call), (const uint8_t *)"x", 1, &answer.sink};
+        assert_int_equal(lockstep_host_tool_call(tool, &call), LOCKSTEP_CALL_OK);
+        assert_memory_equal(answer.text, "1.0.0 ", 6);
+        assert_int_equal(lockstep_host_tool_call(none, &call), LOCKSTEP_CALL_NO_TOOL);
+    }
+    lockstep_host_leave(host);
+}
+
+static void test_one_a_process(void **state)
+{
+    struct lockstep_host_options options = {.size = sizeof(options)};
+    struct lockstep_host *second = NULL;
+    char why[256] = "";
+    (void)state;
+    assert_int_equal(lockstep_host_start(&options, &second, why, sizeof(why)), -1);
+    assert_string_equal(why, "there is a host in this process already");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handles),
+        cmocka_unit_test(test_one_a_process),
+    };
+    int failed;
+    if (start(NULL) != 0) {
+        return 1;
+    }
+    failed = LOCKSTEP_RUN_TABLE("agent/host library calls", call_rows, check_call);
+    failed += cmocka_run_group_tests_name("agent/host library", tests, NULL, NULL);
+    return stop(NULL) == 0 ? failed : 1;
+}
