@@ -246,20 +246,41 @@ static bool load_item(struct lockstep_set_item *item, const struct lockstep_host
     return !smoke || lockstep_image_smoke(item->image, ret_refusal);
 }
 
+static bool fits(const struct lockstep_sets *sets, const struct lockstep_set *set,
+                 struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_gate_table *table;
+    if (!lockstep_sets_complete(sets, set, ret_refusal)) {
+        return false;
+    }
+    table = lockstep_sets_table(sets, set, ret_refusal);
+    free(table);
+    return table != NULL;
+}
+
+/* Alone, and together with each set that is prepared: whichever is published first, no publish may
+ * find a reason to fail. What modules ask of each other is between two of them, so pairs do. */
+static bool fits_all(const struct lockstep_sets *sets, struct lockstep_set *set,
+                     struct lockstep_refusal *ret_refusal)
+{
+    bool well = fits(sets, set, ret_refusal);
+    for (size_t i = 0; i < LOCKSTEP_SETS_MAX && well; i++) {
+        if (sets->sets[i].used && &sets->sets[i] != set) {
+            set->also = &sets->sets[i];
+            well = fits(sets, set, ret_refusal);
+        }
+    }
+    set->also = NULL;
+    return well;
+}
+
 static bool prepare_items(struct lockstep_sets *sets, struct lockstep_set *set,
                           const struct lockstep_hostwire_message *order,
                           struct lockstep_refusal *ret_refusal)
 {
-    struct lockstep_gate_table *table;
-    if (!map_all(sets, set, order, ret_refusal) ||
-        !lockstep_sets_complete(sets, set, ret_refusal)) {
+    if (!map_all(sets, set, order, ret_refusal) || !fits_all(sets, set, ret_refusal)) {
         return false;
     }
-    table = lockstep_sets_table(sets, set, ret_refusal);
-    if (table == NULL) {
-        return false;
-    }
-    free(table);
     lockstep_set_sort(set);
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_set_item *item = &set->items[i];

@@ -41,6 +41,7 @@ struct lockstep_set {
     bool stateful;
     bool closed;
     uint64_t reopen_ms; /* when closed: monotonic time after which the gates open again */
+    const struct lockstep_set *also; /* while it is checked together with another */
     size_t count;
     struct lockstep_set_item items[LOCKSTEP_HOSTWIRE_ENTRIES_MAX]; /* in dependency order */
 };

@@ -15,9 +15,11 @@ struct lockstep_module_line *lockstep_sets_line(const struct lockstep_sets *sets
 
 static struct lockstep_image *image_in(const struct lockstep_set *set, const char *module)
 {
-    for (size_t i = 0; set != NULL && i < set->count; i++) {
-        if (strcmp(set->items[i].line->name.text, module) == 0) {
-            return set->items[i].image;
+    for (; set != NULL; set = set->also) {
+        for (size_t i = 0; i < set->count; i++) {
+            if (strcmp(set->items[i].line->name.text, module) == 0) {
+                return set->items[i].image;
+            }
         }
     }
     return NULL;

@@ -138,7 +138,8 @@ void host_agent_meet(struct host_agent *agent)
 void host_agent_begin(struct host_agent *agent)
 {
     lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_PREPARE);
-    memset(agent->order->operation.bytes, ++agent->operation, LOCKSTEP_ID_BYTES);
+    agent->operation++;
+    memcpy(agent->order->operation.bytes, &agent->operation, sizeof(agent->operation));
     agent->order->smoke = true;
 }
 

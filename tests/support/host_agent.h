@@ -18,7 +18,7 @@ struct host_agent {
     uint64_t generation;
     uint64_t request;
     unsigned copies;
-    uint8_t operation;
+    uint64_t operation;
     struct lockstep_hostwire_message *order; /* what is sent next */
     struct lockstep_hostwire_message *reply; /* what came last */
 };

@@ -462,6 +462,42 @@ static void test_drain_and_resume(void **state)
     assert_int_equal(agent.reply->entries[0].calls, calls);
 }
 
+static void test_budget(void **state)
+{
+    char path[160];
+    (void)state;
+    for (int i = 0; i <= LOCKSTEP_RETIRED_MAX; i++) {
+        host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+        lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
+        agent.order->entries_count = 1;
+        assert_true(lockstep_name_parse("echo", &agent.order->entries[0].module));
+        assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+    }
+    host_agent_copy(&agent, "echo-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->code, "NOT_PURGED");
+    expect_answer("echo.say", "x", "1.0.0 x");
+}
+
+/* Either set would be well alone; after both, `other` would miss what it requires. */
+static void test_sets_that_exclude_each_other(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    host_agent_copy(&agent, "other-2", paths[0], 160);
+    host_agent_copy(&agent, "echo-1", paths[1], 160);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "other", paths[0]);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", paths[1]);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->code, "DEPENDENCY");
+}
+
 /* What a PREPARE is refused for. */
 struct refusal_row {
     const char *name;
@@ -525,6 +561,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_and_looking, start, stop),
         cmocka_unit_test_setup_teardown(test_host_is_killed, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
+        cmocka_unit_test_setup_teardown(test_budget, start, stop),
+        cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
     };
     int failed = cmocka_run_group_tests_name("agent/host", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("agent/host refusals", refusal_rows, check_refusal);
