@@ -10,14 +10,20 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+LOCKSTEP_PRINTF(2, 0)
+static void write_text(struct lockstep_refusal *refusal, const char *format, va_list args)
+{
+    if (vsnprintf(refusal->text, sizeof(refusal->text), format, args) < 0) {
+        refusal->text[0] = '\0';
+    }
+}
+
 bool lockstep_refuse(struct lockstep_refusal *refusal, const char *code, const char *format, ...)
 {
     va_list args;
     refusal->code = code;
     va_start(args, format);
-    if (vsnprintf(refusal->text, sizeof(refusal->text), format, args) < 0) {
-        refusal->text[0] = '\0';
-    }
+    write_text(refusal, format, args);
     va_end(args);
     return false;
 }
