@@ -1,0 +1,133 @@
+/* Nodes, modules, and the fleet in one screen. */
+#include "coordinator/documents_internal.h"
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static const char *node_state(const struct lockstep_view *view, uint32_t node)
+{
+    const struct lockstep_node *row = &view->fleet->nodes[node];
+    if (view->views[node].row.revoked) {
+        return "revoked";
+    }
+    if (row->ready) {
+        return "ready";
+    }
+    if (row->connected) {
+        return "joining";
+    }
+    return row->member ? "absent" : "new";
+}
+
+static json_t *node_row(const struct lockstep_view *view, uint32_t node)
+{
+    const struct lockstep_node_view *seen = &view->views[node];
+    const struct lockstep_node *row = &view->fleet->nodes[node];
+    bool reported = seen->report_unix_ms != 0;
+    return json_pack(
+        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "node", row->name.text,
+        "state", node_state(view, node), "member", row->member ? 1 : 0, "address",
+        lockstep_json_word(seen->address), "software", lockstep_json_word(seen->software), "labels",
+        lockstep_json_labels(seen->row.labels), "heard_unix_ms",
+        lockstep_json_time(seen->heard_unix_ms), "report_unix_ms",
+        lockstep_json_time(seen->report_unix_ms), "modules", (int)row->live_count,
+        "disk_free_bytes", reported ? lockstep_json_number(seen->disk_free_bytes) : json_null(),
+        "memory_used_percent",
+        reported ? lockstep_json_number(seen->memory_used_percent) : json_null(), "host_restarts",
+        reported ? lockstep_json_number(seen->host_restarts) : json_null());
+}
+
+enum lockstep_err lockstep_document_nodes(const struct lockstep_view *view,
+                                          const struct lockstep_document_query *query,
+                                          json_t **ret_document, struct lockstep_error *err)
+{
+    json_t *nodes = json_array();
+    for (uint32_t i = 0; i < view->fleet->node_count; i++) {
+        if (lockstep_query_node(query, i) &&
+            lockstep_query_module(query, &view->fleet->nodes[i].name)) {
+            (void)json_array_append_new(nodes, node_row(view, i));
+        }
+    }
+    return lockstep_document_done(
+        json_pack("{s:s, s:o}", "schema", "lockstep/nodes/v1", "nodes", nodes), ret_document, err);
+}
+
+/* ---- status of modules on nodes ------------------------------------------------------------- */
+
+static json_t *status_row(const struct lockstep_view *view, uint32_t node,
+                          const struct lockstep_wire_module *module)
+{
+    return json_pack(
+        "{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:i, s:o, s:o, s:i, s:o}",
+        "node", view->fleet->nodes[node].name.text, "module", module->module.text, "service",
+        module->service.text, "state", lockstep_disk_text(module->disk), "version",
+        lockstep_json_text(module->version), "digest", lockstep_json_digest(&module->digest), "md5",
+        lockstep_json_md5(&module->md5), "generation", (json_int_t)module->generation,
+        "disk_digest", lockstep_json_digest(&module->disk_digest), "previous",
+        lockstep_json_digest(&module->previous), "in_flight", (json_int_t)module->in_flight,
+        "calls", (json_int_t)module->calls, "hosts", (int)module->hosts, "config_digest",
+        lockstep_json_digest(&module->config_digest), "loaded_unix_ms",
+        lockstep_json_time(module->loaded_unix_ms), "state_schema", (int)module->state_schema,
+        "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms));
+}
+
+static void list_status(const struct lockstep_view *view,
+                        const struct lockstep_document_query *query, uint32_t node, json_t *rows)
+{
+    for (uint32_t i = 0; i < view->views[node].module_count; i++) {
+        const struct lockstep_wire_module *module = &view->views[node].modules[i];
+        if (lockstep_query_module(query, &module->module)) {
+            (void)json_array_append_new(rows, status_row(view, node, module));
+        }
+    }
+}
+
+enum lockstep_err lockstep_document_module_status(const struct lockstep_view *view,
+                                                  const struct lockstep_document_query *query,
+                                                  json_t **ret_document, struct lockstep_error *err)
+{
+    LOCKSTEP_BOOK struct lockstep_book book = {0};
+    json_t *rows;
+    LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
+    LOCKSTEP_TRY(lockstep_book_check_names(&book, query, err));
+    rows = json_array();
+    for (uint32_t i = 0; i < view->fleet->node_count; i++) {
+        if (lockstep_query_node(query, i)) {
+            list_status(view, query, i, rows);
+        }
+    }
+    return lockstep_document_done(
+        json_pack("{s:s, s:o}", "schema", "lockstep/module-status/v1", "rows", rows), ret_document,
+        err);
+}
+
+static json_t *operations_on(const struct lockstep_view *view, uint32_t node)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = view->fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0) {
+            (void)json_array_append_new(
+                list, json_pack("{s:o, s:o, s:s}", "id", lockstep_json_id(&operation->id), "short",
+                                lockstep_json_short(&operation->id), "state",
+                                lockstep_part_word(operation->parts[part].state)));
+        }
+    }
+    return list;
+}
+
+enum lockstep_err lockstep_document_node(const struct lockstep_view *view, uint32_t node,
+                                         json_t **ret_document, struct lockstep_error *err)
+{
+    json_t *status;
+    if (node >= view->fleet->node_count) {
+        return LOCKSTEP_FAIL(err, INVALID, "no node has this number; `lockstep node ls`");
+    }
+    status = json_array();
+    list_status(view, NULL, node, status);
+    return lockstep_document_done(
+        lockstep_json_join(json_pack("{s:s, s:o, s:o}", "schema", "lockstep/node/v1", "status",
+                                     status, "operations", operations_on(view, node)),
+                           node_row(view, node)),
+        ret_document, err);
+}

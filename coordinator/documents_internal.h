@@ -1,0 +1,161 @@
+/*
+ * What the files that make documents share: the journal's rows that every document wants, read once
+ * and sorted (the book), JSON of small things, and the judgement whether a module is as it is to
+ * be.
+ */
+#ifndef LOCKSTEP_COORDINATOR_DOCUMENTS_INTERNAL_H
+#define LOCKSTEP_COORDINATOR_DOCUMENTS_INTERNAL_H
+
+#include "common/base/cleanup.h"
+#include "coordinator/documents.h"
+
+#define LOCKSTEP_DOCUMENT_SHORT   12  /* "op-" and eight characters, with the NUL */
+#define LOCKSTEP_DOCUMENT_COMMAND 128 /* bytes of a command proposed */
+#define LOCKSTEP_DOCUMENT_LINE    256 /* bytes of a sentence */
+
+/* Artifacts by digest, desired rows by node and module, and every module's name, sorted. */
+struct lockstep_book {
+    const struct lockstep_view *view;
+    struct lockstep_artifact_row *artifacts;
+    size_t artifact_count;
+    size_t artifact_max;
+    struct lockstep_desired_row *desired;
+    size_t desired_count;
+    size_t desired_max;
+    struct lockstep_name *modules;
+    size_t module_count;
+    size_t module_max;
+    bool full; /* there was no memory */
+};
+
+#define LOCKSTEP_BOOK LOCKSTEP_CLEANUP(lockstep_book_deinit)
+
+enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lockstep_view *view,
+                                     struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_book_deinit(struct lockstep_book *book);
+/* Room for one more of COUNT rows of SIZE bytes, or false. */
+bool lockstep_book_room(void *list, size_t count, size_t *max, size_t size);
+/* NULL if it was never pushed. */
+const struct lockstep_artifact_row *lockstep_book_artifact(const struct lockstep_book *book,
+                                                           const struct lockstep_digest *digest);
+/* NULL if nothing is recorded. */
+const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_book *book,
+                                                         uint32_t node,
+                                                         const struct lockstep_name *module);
+/* What people call this digest. */
+json_t *lockstep_book_version(const struct lockstep_book *book,
+                              const struct lockstep_digest *digest);
+void lockstep_book_version_text(const struct lockstep_book *book,
+                                const struct lockstep_digest *digest,
+                                char ret_text[LOCKSTEP_STORE_VERSION]);
+/* True if the query wants this module, this node. */
+bool lockstep_query_module(const struct lockstep_document_query *query,
+                           const struct lockstep_name *module);
+bool lockstep_query_node(const struct lockstep_document_query *query, uint32_t node);
+/* INVALID if the query names a module that there is not. */
+enum lockstep_err lockstep_book_check_names(const struct lockstep_book *book,
+                                            const struct lockstep_document_query *query,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- small things --------------------------------------------------------------------------- */
+
+json_t *lockstep_json_number(uint64_t number);
+/* Zero is null. */
+json_t *lockstep_json_time(uint64_t unix_ms);
+/* Zeros are null. */
+json_t *lockstep_json_digest(const struct lockstep_digest *digest);
+json_t *lockstep_json_md5(const struct lockstep_md5 *md5);
+json_t *lockstep_json_id(const struct lockstep_id *id);
+/* Text that a node or a person wrote, and which may have been cut within a character. */
+json_t *lockstep_json_text(const char *text);
+/* The same; empty is null. */
+json_t *lockstep_json_word(const char *text);
+/* "env=prod,zone=a" as an object. */
+json_t *lockstep_json_labels(const char *labels);
+void lockstep_short_id(const struct lockstep_id *id, char ret_text[LOCKSTEP_DOCUMENT_SHORT]);
+json_t *lockstep_json_short(const struct lockstep_id *id);
+/* The node's name; null for a number that the fleet does not have. */
+json_t *lockstep_json_node(const struct lockstep_view *view, uint32_t node);
+/* Hands DOCUMENT over; NOMEM if it is NULL. */
+enum lockstep_err lockstep_document_done(json_t *document, json_t **ret_document,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Moves the members of FROM, which is released, into INTO. NULL, with both released, on failure. */
+json_t *lockstep_json_join(json_t *into, json_t *from);
+
+json_t *lockstep_json_artifact(const struct lockstep_artifact_row *row);
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+/* The row of a list. */
+json_t *lockstep_json_operation_row(const struct lockstep_operation *operation,
+                                    const struct lockstep_operation_record *record,
+                                    enum lockstep_row row);
+/* An operation is given to EACH with what the journal knows of it, live ones as they are in memory.
+ */
+typedef void lockstep_operation_each_fn(void *context, const struct lockstep_operation *operation,
+                                        const struct lockstep_operation_record *record,
+                                        enum lockstep_row row);
+enum lockstep_err lockstep_document_load(const struct lockstep_view *view,
+                                         const struct lockstep_id *id,
+                                         lockstep_operation_each_fn *each, void *context,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The operation's item for MODULE, or -1. */
+int64_t lockstep_operation_item(const struct lockstep_operation *operation,
+                                const struct lockstep_name *module);
+
+/* ---- is it as it is to be? ------------------------------------------------------------------ */
+
+/*  X(NAME, word) */
+#define LOCKSTEP_VERDICT_TABLE(X) \
+    X(OK, "ok")                   \
+    X(DRIFT, "drift")             \
+    X(ABSENT, "absent")           \
+    X(OWED, "owed")               \
+    X(IN_DOUBT, "in-doubt")       \
+    X(STALE, "stale")             \
+    X(SPLIT, "split")
+
+enum lockstep_verdict {
+#define LOCKSTEP_VERDICT_ENUM(name, word) LOCKSTEP_VERDICT_##name,
+    LOCKSTEP_VERDICT_TABLE(LOCKSTEP_VERDICT_ENUM)
+#undef LOCKSTEP_VERDICT_ENUM
+};
+
+const char *lockstep_verdict_word(enum lockstep_verdict verdict);
+
+/* A module over the nodes that a query selects. */
+struct lockstep_judgement {
+    const struct lockstep_book *book;
+    const struct lockstep_document_query *query;
+    struct lockstep_name module;
+    struct lockstep_digest majority; /* live on more than half; zeros: none is */
+    struct lockstep_digest wanted;   /* of every unpinned node; zeros if split */
+    uint32_t total;
+    uint32_t same;
+    uint32_t drifted;
+    bool split;
+    char text[LOCKSTEP_DOCUMENT_LINE];
+};
+
+/* One node of it. */
+struct lockstep_finding {
+    enum lockstep_verdict verdict;
+    struct lockstep_digest wanted;
+    struct lockstep_digest found;
+    uint64_t generation;
+    uint64_t pin_unix_ms;
+    const struct lockstep_operation *operation; /* of OWED and IN_DOUBT */
+};
+
+void lockstep_judge(struct lockstep_judgement *judgement, const struct lockstep_book *book,
+                    const struct lockstep_document_query *query,
+                    const struct lockstep_name *module);
+/* False if NODE is not in the module's placement, or not selected. */
+bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t node,
+                         struct lockstep_finding *ret_finding);
+bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement);
+/* "consistent so far: 46 of 48". */
+void lockstep_judgement_text(const struct lockstep_judgement *sums,
+                             char ret_text[LOCKSTEP_DOCUMENT_LINE]);
+
+#endif

@@ -1,0 +1,118 @@
+/* What an operation would do, with the arithmetic in words. */
+#include "coordinator/documents_internal.h"
+
+#include <stdio.h>
+
+static json_t *items_of(const struct lockstep_book *book, const struct lockstep_document_plan *plan)
+{
+    json_t *items = json_array();
+    for (uint32_t i = 0; i < plan->request->item_count; i++) {
+        const struct lockstep_wanted *wanted = &plan->request->items[i];
+        bool leaves = !lockstep_digest_is_zero(&wanted->leaving);
+        (void)json_array_append_new(
+            items, json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "module", wanted->module.text,
+                             "version", lockstep_book_version(book, &wanted->digest), "generation",
+                             (json_int_t)plan->plan->generations[i], "digest",
+                             lockstep_json_digest(&wanted->digest), "leaving_version",
+                             leaves ? lockstep_book_version(book, &wanted->leaving) : json_null(),
+                             "leaving", lockstep_json_digest(&wanted->leaving)));
+    }
+    return items;
+}
+
+/* What the node runs now of each module of the request. */
+static json_t *from_of(const struct lockstep_book *book, const struct lockstep_request *request,
+                       const struct lockstep_node *node)
+{
+    static const struct lockstep_digest nothing;
+    json_t *from = json_array();
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        const struct lockstep_live *live = lockstep_node_live(node, &request->items[i].module);
+        (void)json_array_append_new(
+            from, lockstep_book_version(book, live == NULL ? &nothing : &live->digest));
+    }
+    return from;
+}
+
+/* Fills one list with every node of the roster, the other with the names of those away. */
+static void list_parts(const struct lockstep_book *book, const struct lockstep_document_plan *plan,
+                       json_t *parts, json_t *absent)
+{
+    for (uint32_t i = 0; i < plan->plan->n; i++) {
+        uint32_t number = plan->request->selected[plan->plan->roster[i]];
+        const struct lockstep_node *node = &book->view->fleet->nodes[number];
+        (void)json_array_append_new(parts,
+                                    json_pack("{s:s, s:o, s:s}", "node", node->name.text, "from",
+                                              from_of(book, plan->request, node), "state",
+                                              node->ready ? "reachable" : "absent"));
+        if (!node->ready) {
+            (void)json_array_append_new(absent, json_string(node->name.text));
+        }
+    }
+}
+
+static void arithmetic_of(const struct lockstep_document_plan *plan,
+                          char ret_text[LOCKSTEP_DOCUMENT_LINE])
+{
+    const struct lockstep_plan *numbers = plan->plan;
+    bool back = plan->request->kind != LOCKSTEP_KIND_RELOAD;
+    bool enough = numbers->reachable >= numbers->need;
+    if (back) {
+        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
+                       "undo: every one of %u that is reachable goes back; %u are reachable and %u "
+                       "%s absent, who are owed it",
+                       numbers->n, numbers->reachable, numbers->absent,
+                       numbers->absent == 1 ? "is" : "are");
+        return;
+    }
+    (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
+                   "%s: %u of %u must vote yes; %u %s reachable and %u %s absent, so it %s commit",
+                   lockstep_strategy_text(plan->request->strategy), numbers->need, numbers->n,
+                   numbers->reachable, numbers->reachable == 1 ? "is" : "are", numbers->absent,
+                   numbers->absent == 1 ? "is" : "are", enough ? "can" : "cannot");
+}
+
+static json_t *numbers_of(const struct lockstep_document_plan *plan)
+{
+    const struct lockstep_plan *numbers = plan->plan;
+    char arithmetic[LOCKSTEP_DOCUMENT_LINE];
+    arithmetic_of(plan, arithmetic);
+    return json_pack("{s:s, s:b, s:i, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:I}", "admission",
+                     lockstep_admission_name(numbers->admission), "admitted",
+                     numbers->admission == LOCKSTEP_ADMISSION_ADMITTED ? 1 : 0, "exit",
+                     lockstep_admission_exit(numbers->admission), "text",
+                     lockstep_admission_text(numbers->admission), "arithmetic", arithmetic, "waits",
+                     plan->waits ? 1 : 0, "n", (int)numbers->n, "reachable",
+                     (int)numbers->reachable, "need", (int)numbers->need, "max_fail",
+                     (int)numbers->max_fail, "index", (json_int_t)plan->index);
+}
+
+enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
+                                         const struct lockstep_document_plan *plan,
+                                         json_t **ret_document, struct lockstep_error *err)
+{
+    LOCKSTEP_BOOK struct lockstep_book book = {0};
+    const struct lockstep_request *request = plan->request;
+    const struct lockstep_operation *holder = plan->plan->holder;
+    struct lockstep_id cluster = lockstep_store_cluster(view->store);
+    json_t *parts;
+    json_t *absent;
+    json_t *document;
+    LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
+    parts = json_array();
+    absent = json_array();
+    list_parts(&book, plan, parts, absent);
+    document = json_pack(
+        "{s:s, s:o, s:o, s:o, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:o, s:o, s:o}", "schema",
+        "lockstep/plan/v1", "operation", lockstep_json_id(&request->operation), "absent", absent,
+        "cluster", lockstep_json_id(&cluster), "kind", lockstep_kind_text(request->kind),
+        "strategy", lockstep_strategy_text(request->strategy), "on_failure",
+        lockstep_on_failure_text(request->options.on_failure), "offline",
+        lockstep_offline_text(request->offline), "roster",
+        lockstep_json_digest(&plan->roster_digest), "roster_size", (int)plan->plan->n,
+        "not_after_unix_ms", lockstep_json_time(plan->not_after_unix_ms), "items",
+        items_of(&book, plan), "holder",
+        holder == NULL ? json_null() : lockstep_json_short(&holder->id), "parts", parts);
+    return lockstep_document_done(lockstep_json_join(document, numbers_of(plan)), ret_document,
+                                  err);
+}
