@@ -56,8 +56,8 @@ bool lockstep_host_is_shut_down(const struct lockstep_host *host);
 /* What the module at API may call: its own tools and those of modules it requires. */
 void lockstep_host_api_init(struct lockstep_host_api *api);
 
-/* The control thread: boots, talks to the agent. */
-void *lockstep_control_run(void *host);
+/* The control thread of the host that ARGUMENT is: boots, talks to the agent. */
+void *lockstep_control_run(void *argument);
 
 /* Loads and publishes what the boot file names. */
 bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret_refusal);
