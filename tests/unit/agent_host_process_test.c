@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -78,11 +79,13 @@ struct caller {
 };
 
 static atomic_bool enough;
+static atomic_uint begun; /* callers that have made a call */
 
 static void *call_on(void *argument)
 {
     struct caller *caller = argument;
     struct lockstep_client *client = lockstep_client_new(agent.tools, NULL);
+    bool first = true;
     while (client != NULL && !atomic_load(&enough)) {
         struct lockstep_answer answer;
         if (lockstep_client_call(client, caller->tool, "x", 1, 0, &answer) == LOCKSTEP_CALL_OK &&
@@ -91,6 +94,8 @@ static void *call_on(void *argument)
             strcmp((const char *)answer.bytes, "2.0.0|2.0.0 x") != 0) {
             caller->mixed++;
         }
+        (void)atomic_fetch_add(&begun, first ? 1 : 0);
+        first = false;
         lockstep_answer_deinit(&answer);
     }
     if (client != NULL) {
@@ -103,9 +108,13 @@ static void *call_on(void *argument)
 static void start_callers(struct caller callers[CALLERS], const char *tool)
 {
     atomic_store(&enough, false);
+    atomic_store(&begun, 0);
     for (size_t i = 0; i < CALLERS; i++) {
         callers[i] = (struct caller){.tool = tool};
         assert_int_equal(pthread_create(&callers[i].thread, NULL, call_on, &callers[i]), 0);
+    }
+    while (atomic_load(&begun) < CALLERS) {
+        (void)sched_yield();
     }
 }
 
