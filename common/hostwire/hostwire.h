@@ -15,7 +15,7 @@
  *
  *     LISTENERS {descriptors}                OK           tool sockets to serve
  *     GIVE_LISTENERS                         LISTENERS    the host's, duplicated
- *     PREPARE {operation, smoke, again, extra, entries}   PREPARED {stateful, entries} | REFUSED
+ *     PREPARE {operation, smoke, extra, entries}   PREPARED {stateful, entries} | REFUSED
  *     DROP {operation}                       OK           also when it is not known
  *     CLOSE {operation, drain}               MIGRATED | NOT_APPLIED      gates stay shut
  *     REOPEN {operation}                     OK           back to the old version, still prepared
@@ -32,7 +32,8 @@
  * then CLOSE first, the pointer row when MIGRATED has come, then PUBLISH. Between the two the gates
  * are shut; when the agent does not go on within the drain time, the host opens them on the old
  * version and PUBLISH answers NOT_APPLIED. Going back is a PREPARE like any other, naming the
- * private copy of the old version: an image that is still mapped is used again, with state by
+ * private copy of the old version: an image that is still mapped is used again (as it was loaded,
+ * with the configuration of then; another copy is mapped and loaded anew), with state by
  * `down`. The host sends HEALTH by itself when the library has latched.
  *
  * The codec validates and bounds everything; it knows nothing of modules or operations.
