@@ -43,11 +43,19 @@ static bool is_pinned(const struct lockstep_view *view, const struct lockstep_de
     return row != NULL && row->pin_unix_ms > view->now_unix_ms;
 }
 
+/* The part of NODE, or -1. In a roster of the whole fleet it stands where its number says, and then
+ * looking at every node of 10,000 is no search each. */
+static int64_t part_of(const struct lockstep_operation *operation, uint32_t node)
+{
+    bool there = node < operation->part_count && operation->parts[node].node == node;
+    return there ? (int64_t)node : lockstep_operation_part(operation, node);
+}
+
 /* True if the part of NODE says that what it runs is not settled; then *RET_VERDICT says how. */
 static bool is_unsettled(const struct lockstep_operation *operation, uint32_t node, bool ready,
                          enum lockstep_verdict *ret_verdict)
 {
-    int64_t part = lockstep_operation_part(operation, node);
+    int64_t part = part_of(operation, node);
     switch (part < 0 ? LOCKSTEP_PART_UNSPECIFIED : operation->parts[part].state) {
     case LOCKSTEP_PART_OWED:
         *ret_verdict = LOCKSTEP_VERDICT_OWED;

@@ -86,6 +86,15 @@ json_t *lockstep_json_artifact(const struct lockstep_artifact_row *row);
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
+/* The word shown to people. ROW is for one that was loaded and has no state. */
+const char *lockstep_document_word(const struct lockstep_operation *operation,
+                                   enum lockstep_row row);
+/* Null while there is none. */
+json_t *lockstep_document_result(const struct lockstep_operation *operation);
+json_t *lockstep_json_times(const struct lockstep_operation_record *record);
+/* What stands at the head of every document of an operation: id … final. */
+json_t *lockstep_json_operation_head(const struct lockstep_operation *operation,
+                                     enum lockstep_row row);
 /* The row of a list. */
 json_t *lockstep_json_operation_row(const struct lockstep_operation *operation,
                                     const struct lockstep_operation_record *record,
