@@ -179,8 +179,9 @@ static enum lockstep_err raise_epoch(struct lockstep_store *store, struct lockst
     struct lockstep_audit audit = {.who = "coordinator", .what = "epoch.raise", .subject = ""};
     enum lockstep_err result;
     LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
-    result = lockstep_journal_run(store->journal, "UPDATE meta SET epoch = epoch + 1", NULL, 0,
-                                  NULL, err);
+    result = lockstep_journal_run(store->journal,
+                                  "UPDATE meta SET epoch = epoch + 1, changes = changes + 1", NULL,
+                                  0, NULL, err);
     LOCKSTEP_TRY(lockstep_store_end(store, result, &audit, err));
     store->epoch++;
     return LOCKSTEP_OK;

@@ -4,32 +4,47 @@
 
 #include <string.h>
 
+/* A version is one digest, and a digest one version. */
 static enum lockstep_err check_version(struct lockstep_store *store,
                                        const struct lockstep_artifact_row *row, bool *ret_known,
                                        struct lockstep_error *err)
 {
+    const struct lockstep_bind binds[] = {LOCKSTEP_TEXT(row->module.text),
+                                          LOCKSTEP_TEXT(row->version),
+                                          LOCKSTEP_BYTES_OF(&row->digest)};
     struct lockstep_query_rows rows;
-    struct lockstep_digest digest;
+    struct lockstep_name module;
+    char version[LOCKSTEP_STORE_VERSION];
     bool found = false;
+    bool named;
+    bool same;
     *ret_known = false;
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT digest FROM artifact WHERE module = ?1 AND version = ?2",
-        (const struct lockstep_bind[]){LOCKSTEP_TEXT(row->module.text),
-                                       LOCKSTEP_TEXT(row->version)},
-        2, &rows, err));
+        store->journal,
+        "SELECT module = ?1 AND version = ?2 AS named, digest = ?3, module, version FROM artifact "
+        "WHERE named OR digest = ?3 ORDER BY named DESC LIMIT 1",
+        binds, LOCKSTEP_COUNT(binds), &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
     if (!found) {
         return LOCKSTEP_OK;
     }
-    (void)lockstep_row_bytes(&rows, 0, digest.bytes, LOCKSTEP_DIGEST_BYTES);
+    named = lockstep_row_integer(&rows, 0) != 0;
+    same = lockstep_row_integer(&rows, 1) != 0;
+    lockstep_row_copy(&rows, 2, module.text, sizeof(module.text));
+    lockstep_row_copy(&rows, 3, version, sizeof(version));
     lockstep_query_end(&rows);
-    *ret_known = lockstep_digest_equal(&digest, &row->digest);
-    if (!*ret_known) {
+    if (!named) {
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "these bytes are there already as %s %s; a new version needs new ones",
+                             module.text, version);
+    }
+    if (!same) {
         return LOCKSTEP_FAIL(err, CONFLICT,
                              "%s %s is there already with other bytes; give the new ones a new "
                              "version",
                              row->module.text, row->version);
     }
+    *ret_known = true;
     return LOCKSTEP_OK;
 }
 

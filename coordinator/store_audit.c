@@ -131,6 +131,9 @@ enum lockstep_err lockstep_store_audit_verify(struct lockstep_store *store, uint
     if (walk.bad == 0 && walk.last != store->audit_sequence) {
         walk.bad = walk.last + 1; /* rows at the end are gone */
     }
+    if (walk.bad == 0 && !lockstep_digest_equal(&walk.head, &store->audit_head)) {
+        walk.bad = walk.last; /* somebody hashed the chain anew */
+    }
     *ret_bad = walk.bad;
     *ret_last = walk.last;
     *ret_head = walk.head;

@@ -90,7 +90,7 @@ static enum lockstep_err read_parts(struct lockstep_store *store,
         part->state = (uint8_t)state;
         part->no = (uint16_t)lockstep_row_integer(&rows, 2);
         lockstep_row_copy(&rows, 3, part->text, sizeof(part->text));
-        if (lockstep_part_name((unsigned)state) == NULL ||
+        if (lockstep_part_name((unsigned)state) == NULL || part->node >= LOCKSTEP_NODES_MAX ||
             !lockstep_row_bytes(
                 &rows, 4, &operation->starts[(size_t)operation->part_count * operation->item_count],
                 row_size)) {
@@ -134,7 +134,9 @@ static enum lockstep_err read_operation(struct lockstep_store *store, const stru
             decode_options(bytes, size, &operation->options) &&
             lockstep_kind_text(operation->kind) != NULL &&
             lockstep_strategy_text(operation->strategy) != NULL &&
-            lockstep_row_text((unsigned)*ret_row) != NULL;
+            lockstep_row_text((unsigned)*ret_row) != NULL &&
+            (operation->result == LOCKSTEP_RESULT_NONE ||
+             lockstep_result_word(operation->result) != NULL);
     operation->cause.no = (enum lockstep_no)lockstep_row_integer(&rows, 8);
     operation->cause.node = (uint32_t)lockstep_row_integer(&rows, 9);
     operation->cause.state = (uint8_t)lockstep_row_integer(&rows, 10);

@@ -45,11 +45,19 @@ enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32
                                             const struct lockstep_id *journal,
                                             struct lockstep_error *err)
 {
-    LOCKSTEP_RUN(store->journal, err,
-                 "UPDATE node SET member = 1, journal = ?2 WHERE number = ?1 AND "
-                 "(member = 0 OR journal <> ?2)",
-                 LOCKSTEP_INTEGER(number), LOCKSTEP_BYTES_OF(journal));
-    return LOCKSTEP_OK;
+    const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(number), LOCKSTEP_BYTES_OF(journal)};
+    enum lockstep_err result;
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = lockstep_journal_run(store->journal,
+                                  "UPDATE node SET member = 1, journal = ?2 WHERE number = ?1 AND "
+                                  "(member = 0 OR journal <> ?2)",
+                                  binds, LOCKSTEP_COUNT(binds), &changed, err);
+    if (result == LOCKSTEP_OK && changed == 0) { /* as it was: nothing to sync */
+        lockstep_journal_rollback(store->journal);
+        return LOCKSTEP_OK;
+    }
+    return lockstep_store_end(store, result, NULL, err);
 }
 
 static enum lockstep_err write_lives(struct lockstep_store *store, uint32_t number,
@@ -129,6 +137,10 @@ static enum lockstep_err insert_token(struct lockstep_store *store,
                                     LOCKSTEP_TEXT(who)};
     enum lockstep_err result;
     bool exists = false;
+    if (strlen(labels) >= LOCKSTEP_STORE_LABELS) {
+        return LOCKSTEP_FAIL(err, INVALID, "the labels of node %s are longer than %d bytes",
+                             token->node.text, LOCKSTEP_STORE_LABELS - 1);
+    }
     LOCKSTEP_TRY(node_exists(store, token->node.text, &exists, err));
     if (exists) {
         return LOCKSTEP_FAIL(err, CONFLICT, "node %s is enrolled already", token->node.text);
@@ -200,6 +212,22 @@ enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
+/* Rows are never deleted, so numbers run from 0 to their count. */
+static enum lockstep_err check_room(struct lockstep_store *store, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool row = false;
+    bool full = false;
+    LOCKSTEP_TRY(
+        lockstep_query_begin(store->journal, "SELECT count(*) FROM node", NULL, 0, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
+    full = !row || lockstep_row_integer(&rows, 0) >= LOCKSTEP_NODES_MAX;
+    lockstep_query_end(&rows);
+    return full ? LOCKSTEP_FAIL(err, LIMIT, "the fleet has %d nodes already, the most there can be",
+                                LOCKSTEP_NODES_MAX)
+                : LOCKSTEP_OK;
+}
+
 static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *id,
                                    const uint8_t *key, uint64_t now_unix_ms,
                                    struct lockstep_error *err)
@@ -215,6 +243,7 @@ static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *
     if (changed != 1) {
         return LOCKSTEP_FAIL(err, CONFLICT, "the join token was used before, or has expired");
     }
+    LOCKSTEP_TRY(check_room(store, err));
     LOCKSTEP_RUN(store->journal, err,
                  "INSERT INTO node(number, name, key, labels, journal, member, revoked, enrolled) "
                  "SELECT (SELECT count(*) FROM node), node, ?2, labels, ?3, 0, 0, ?4 FROM token "

@@ -167,6 +167,24 @@ static enum lockstep_err write_desired(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
+/* Bits of the rows that a row may be written over. There is one decision: whatever a core believes,
+ * the journal lets no ABORT stand over a COMMIT, nor the other way round. */
+static unsigned rows_before(enum lockstep_row row)
+{
+#define BIT(name) (1U << LOCKSTEP_ROW_##name)
+    static const unsigned before[] = {
+        [LOCKSTEP_ROW_ABORT] = BIT(OPEN),
+        [LOCKSTEP_ROW_COMMIT] = BIT(OPEN),
+        [LOCKSTEP_ROW_SUCCEEDED] = BIT(COMMIT),
+        [LOCKSTEP_ROW_DEGRADED] = BIT(COMMIT) | BIT(SUCCEEDED),
+        [LOCKSTEP_ROW_SETTLED] = BIT(COMMIT) | BIT(SUCCEEDED) | BIT(DEGRADED) | BIT(SETTLED),
+        [LOCKSTEP_ROW_FINAL] = BIT(SUCCEEDED),
+    };
+#undef BIT
+    ASSERT((size_t)row < LOCKSTEP_COUNT(before) && before[row] != 0);
+    return before[row];
+}
+
 /* The times of a row, for history: when it was decided, when it was live, when it ended. */
 static enum lockstep_err update_operation(struct lockstep_store *store,
                                           const struct lockstep_operation *operation,
@@ -176,17 +194,35 @@ static enum lockstep_err update_operation(struct lockstep_store *store,
     bool decided = row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT;
     bool ended = row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
                  row == LOCKSTEP_ROW_SETTLED;
-    LOCKSTEP_RUN(store->journal, err,
-                 "UPDATE operation SET row = ?2, result = ?3, sequence = ?4, cause_no = ?5, "
-                 "cause_node = ?6, cause_state = ?7, cause_text = ?8, "
-                 "decided = CASE WHEN ?9 THEN ?11 ELSE decided END, "
-                 "ended = CASE WHEN ?10 AND ended = 0 THEN ?11 ELSE ended END WHERE id = ?1",
-                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(row),
-                 LOCKSTEP_INTEGER(operation->result), LOCKSTEP_INTEGER(operation->sequence),
-                 LOCKSTEP_INTEGER(operation->cause.no), LOCKSTEP_INTEGER(operation->cause.node),
-                 LOCKSTEP_INTEGER(operation->cause.state), LOCKSTEP_TEXT(operation->cause.text),
-                 LOCKSTEP_INTEGER(decided), LOCKSTEP_INTEGER(ended), LOCKSTEP_INTEGER(now_unix_ms));
-    return LOCKSTEP_OK;
+    const struct lockstep_bind binds[] = {
+        LOCKSTEP_BYTES_OF(&operation->id),
+        LOCKSTEP_INTEGER(row),
+        LOCKSTEP_INTEGER(operation->result),
+        LOCKSTEP_INTEGER(operation->sequence),
+        LOCKSTEP_INTEGER(operation->cause.no),
+        LOCKSTEP_INTEGER(operation->cause.node),
+        LOCKSTEP_INTEGER(operation->cause.state),
+        LOCKSTEP_TEXT(operation->cause.text),
+        LOCKSTEP_INTEGER(decided),
+        LOCKSTEP_INTEGER(ended),
+        LOCKSTEP_INTEGER(now_unix_ms),
+        LOCKSTEP_INTEGER(rows_before(row)),
+    };
+    char id[LOCKSTEP_ID_TEXT];
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal,
+        "UPDATE operation SET row = ?2, result = ?3, sequence = ?4, cause_no = ?5, "
+        "cause_node = ?6, cause_state = ?7, cause_text = ?8, "
+        "decided = CASE WHEN ?9 THEN ?11 ELSE decided END, "
+        "ended = CASE WHEN ?10 AND ended = 0 THEN ?11 ELSE ended END "
+        "WHERE id = ?1 AND (1 << row) & ?12",
+        binds, LOCKSTEP_COUNT(binds), &changed, err));
+    lockstep_id_format(&operation->id, id);
+    return changed == 1 ? LOCKSTEP_OK
+                        : LOCKSTEP_FAIL(err, CONFLICT,
+                                        "the journal's row of operation %.8s does not lead to %s",
+                                        id, lockstep_row_text(row));
 }
 
 static enum lockstep_err open_child(struct lockstep_store *store,
