@@ -5,13 +5,12 @@
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-/* While FINAL is being written it has ended long since. */
+/* One that was loaded has a result and no state. */
 static bool has_ended(const struct lockstep_operation *operation)
 {
-    bool over = operation->state == LOCKSTEP_OPERATION_UNSPECIFIED ||
-                operation->state == LOCKSTEP_OPERATION_FINALIZING ||
-                lockstep_operation_ended(operation);
-    return over && operation->result != LOCKSTEP_RESULT_NONE;
+    return operation->result != LOCKSTEP_RESULT_NONE &&
+           (operation->state == LOCKSTEP_OPERATION_UNSPECIFIED ||
+            lockstep_operation_ended(operation));
 }
 
 const char *lockstep_document_word(const struct lockstep_operation *operation,

@@ -538,6 +538,33 @@ static void check_check(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
+/* A module of which nothing is recorded: the majority is what is desired, if there is one. */
+static void check_unrecorded(void **state)
+{
+    static const char *const kinds[] = {"drift", "split"};
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    (void)state;
+    (void)set_up(NULL);
+    world.nodes[2].ready = true;
+    world.views[2].heard_unix_ms = NOW;
+    for (uint32_t i = 0; i < NODES; i++) {
+        world.live[i].module = name_of("pay");
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(kinds); i++) {
+        json_t *made = NULL;
+        json_t *differences;
+        assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+        differences = json_object_get(made, "differences");
+        assert_int_equal(json_array_size(differences), 1);
+        assert_string_equal(
+            json_string_value(json_object_get(json_array_get(differences, 0), "kind")), kinds[i]);
+        json_decref(made);
+        world.live[0].digest = digest_of("00000001"); /* three nodes, three versions */
+    }
+    assert_int_equal(tear_down(NULL), 0);
+}
+
 static void check_unknown(void **state)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -553,6 +580,7 @@ static void check_unknown(void **state)
 int main(void)
 {
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_audit),
+                                               cmocka_unit_test(check_unrecorded),
                                                cmocka_unit_test(check_unknown)};
     int failed = LOCKSTEP_RUN_TABLE("examples", example_rows, check_example);
     failed += LOCKSTEP_RUN_TABLE("keys", keys_rows, check_keys);
