@@ -53,7 +53,6 @@ static const struct {
     {"plan", "admitted", LOCKSTEP_EXIT_REFUSED},
     {"check", "consistent", LOCKSTEP_EXIT_DIFFERENT},
     {"audit", "verified", LOCKSTEP_EXIT_DIFFERENT},
-    {"tool-result", "ok", LOCKSTEP_EXIT_FAILED},
 };
 
 enum lockstep_exit lockstep_exit_of(const json_t *document, bool detailed, bool *ret_waiting)

@@ -35,7 +35,7 @@ enum lockstep_exit {
 /* The meaning, or NULL for a number that has none. */
 const char *lockstep_exit_text(unsigned number);
 
-/* The code for a whole DOCUMENT (operation, plan, check, audit, tool-result; any other is DONE).
+/* The code for a whole DOCUMENT (operation, plan, check, audit; any other is DONE).
  * *RET_WAITING is true for an operation without a result, whose code is then DONE. */
 enum lockstep_exit lockstep_exit_of(const json_t *document, bool detailed, bool *ret_waiting);
 /* The code that a FAILURE brought; INTERNAL if it is none of the table's or means success. */

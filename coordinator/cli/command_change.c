@@ -1,0 +1,384 @@
+/* plan, reload, undo: ask for a plan, compare it with what was asked, sign it, submit it, watch. */
+#include "coordinator/cli/command.h"
+
+#include "common/base/assert.h"
+#include "common/io/intent.h"
+#include "common/io/loop.h"
+#include "coordinator/cli/change.h"
+#include "coordinator/cli/document.h"
+#include "coordinator/cli/render.h"
+#include "coordinator/cli/subject.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+
+/* A request and what it points to. */
+struct change {
+    struct lockstep_wire_request body;
+    struct lockstep_wire_subject subjects[LOCKSTEP_ITEMS_MAX];
+    const char *files[LOCKSTEP_ITEMS_MAX]; /* to be pushed first, or NULL */
+    struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
+    bool known_id; /* --request-id: it may be open already */
+};
+
+/* ---- what was typed, as a request ----------------------------------------------------------- */
+
+static enum lockstep_exit read_id(struct lockstep_run *run, struct change *change)
+{
+    const char *text = run->flags.request_id;
+    if (text == NULL) {
+        randombytes_buf(change->body.operation.bytes, sizeof(change->body.operation.bytes));
+        return LOCKSTEP_EXIT_DONE;
+    }
+    change->known_id = true;
+    if (!lockstep_id_parse(text, &change->body.operation)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "--request-id: %.64s is no id; one is 26 characters of base32",
+                                 text);
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit read_offline(struct lockstep_run *run, struct change *change)
+{
+    const char *text = run->flags.offline;
+    if (text == NULL) {
+        change->body.offline = LOCKSTEP_OFFLINE_FAIL;
+        return LOCKSTEP_EXIT_DONE;
+    }
+    if (strncmp(text, "wait:", 5) == 0 &&
+        lockstep_duration_parse(text + 5, &change->body.offline_wait_ms)) {
+        change->body.offline = LOCKSTEP_OFFLINE_WAIT;
+        return LOCKSTEP_EXIT_DONE;
+    }
+    change->body.offline = lockstep_offline_parse(text);
+    if (change->body.offline == LOCKSTEP_OFFLINE_UNSPECIFIED) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "--offline: %.40s is none of fail, wait, wait:5m, skip", text);
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit read_share(struct lockstep_run *run, const char *name,
+                                     const struct lockstep_option_share *share,
+                                     uint32_t *ret_number)
+{
+    if (share->share.number > LOCKSTEP_NODES_MAX) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--%s: a fleet has at most %d nodes",
+                                 name, LOCKSTEP_NODES_MAX);
+    }
+    *ret_number = (uint32_t)share->share.number;
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static void read_numbers(const struct lockstep_flags *flags, struct lockstep_wire_request *body)
+{
+    body->install = flags->install;
+    body->again = flags->again;
+    body->force = flags->force;
+    body->no_smoke = flags->no_smoke;
+    body->no_quarantine = flags->no_quarantine;
+    body->max_fail_given = flags->max_fail.given;
+    body->max_fail_percent = flags->max_fail.share.percent;
+    body->quorum_percent = flags->quorum.share.percent;
+    body->soak_given = flags->soak.given;
+    body->soak_ms = flags->soak.number;
+    body->window_given = flags->rollback_window.given;
+    body->rollback_window_ms = flags->rollback_window.number;
+    body->drain_timeout_ms = flags->drain_timeout.number;
+    body->commit_deadline_ms = flags->commit_deadline.number;
+    body->deadline_ms = flags->deadline.number;
+    body->pin_ms = flags->pin.number;
+    body->check_index = flags->check_index.number;
+    body->selector = flags->selector;
+    body->extra = flags->extra;
+    body->message = flags->message;
+    body->drain = flags->drain == NULL ? LOCKSTEP_DRAIN_AUTO : lockstep_drain_parse(flags->drain);
+    body->on_failure = flags->on_failure == NULL ? LOCKSTEP_ON_FAILURE_ROLLBACK
+                                                 : lockstep_on_failure_parse(flags->on_failure);
+}
+
+/* What undo, reload and plan share. */
+static enum lockstep_exit read_flags(struct lockstep_run *run, struct change *change)
+{
+    struct lockstep_wire_request *body = &change->body;
+    enum lockstep_exit code = read_id(run, change);
+    read_numbers(&run->flags, body);
+    body->subjects = change->subjects;
+    body->nodes = change->nodes;
+    body->node_count = run->flags.nodes.count;
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = read_offline(run, change);
+    }
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = read_share(run, "quorum", &run->flags.quorum, &body->quorum);
+    }
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = read_share(run, "max-fail", &run->flags.max_fail, &body->max_fail);
+    }
+    return code == LOCKSTEP_EXIT_DONE ? lockstep_run_nodes(run, change->nodes) : code;
+}
+
+static enum lockstep_exit add_subject(struct lockstep_run *run, struct change *change,
+                                      const struct lockstep_subject *subject)
+{
+    struct lockstep_wire_request *body = &change->body;
+    for (uint32_t i = 0; i < body->subject_count; i++) {
+        if (lockstep_name_equal(&change->subjects[i].module, &subject->wire.module)) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s is named twice",
+                                     subject->wire.module.text);
+        }
+    }
+    change->files[body->subject_count] = subject->file;
+    change->subjects[body->subject_count++] = subject->wire;
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit read_reload(struct lockstep_run *run, struct change *change)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    const char *strategy = run->flags.strategy;
+    enum lockstep_exit code = read_flags(run, change);
+    change->body.kind = LOCKSTEP_KIND_RELOAD;
+    for (size_t i = 0; code == LOCKSTEP_EXIT_DONE && i < run->word_count; i++) {
+        struct lockstep_subject subject;
+        code = lockstep_subject_parse(run->words[i], &subject, &err) == LOCKSTEP_OK
+                   ? add_subject(run, change, &subject)
+                   : lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+    }
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    if (strategy == NULL) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "say --strategy sync_all, quorum or local");
+    }
+    change->body.strategy = lockstep_strategy_parse(strategy);
+    if (change->body.strategy == LOCKSTEP_STRATEGY_LOCAL && change->body.node_count != 1) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "--strategy local is for one node; add --node NAME");
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit read_undo(struct lockstep_run *run, struct change *change)
+{
+    const char *to = run->flags.to == NULL ? "" : run->flags.to;
+    enum lockstep_exit code = read_flags(run, change);
+    change->body.kind = LOCKSTEP_KIND_UNDO;
+    change->body.strategy = LOCKSTEP_STRATEGY_SYNC_ALL; /* going back has its own rule */
+    if (code == LOCKSTEP_EXIT_DONE && strlen(to) > LOCKSTEP_VERSION_MAX + 1) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--to: that is too long");
+    }
+    for (size_t i = 0; code == LOCKSTEP_EXIT_DONE && i < run->word_count; i++) {
+        struct lockstep_subject subject = {.file = NULL};
+        (void)snprintf(subject.wire.version, sizeof(subject.wire.version), "%s", to);
+        code = lockstep_name_parse(run->words[i], &subject.wire.module)
+                   ? add_subject(run, change, &subject)
+                   : lockstep_run_fail(
+                         run, LOCKSTEP_EXIT_USAGE,
+                         "%.64s is no module; undo takes MODULE and, with --to, where "
+                         "to go back to",
+                         run->words[i]);
+    }
+    return code;
+}
+
+/* ---- going through with it ------------------------------------------------------------------ */
+
+static enum lockstep_exit push_files(struct lockstep_run *run, struct change *change, bool dry)
+{
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    for (uint32_t i = 0; code == LOCKSTEP_EXIT_DONE && i < change->body.subject_count; i++) {
+        struct lockstep_wire_subject *subject = &change->subjects[i];
+        LOCKSTEP_DECREF json_t *artifact = NULL;
+        if (change->files[i] == NULL) {
+            continue;
+        }
+        if (dry) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                     "a plan pushes nothing; say lockstep artifact push %s first",
+                                     change->files[i]);
+        }
+        code = lockstep_run_push(run, change->files[i], &subject->module, &artifact);
+        if (code == LOCKSTEP_EXIT_DONE) {
+            (void)snprintf(subject->version, sizeof(subject->version), "%s",
+                           lockstep_document_text(artifact, "digest"));
+        }
+    }
+    return code;
+}
+
+static enum lockstep_exit ask_plan(struct lockstep_run *run, const struct change *change,
+                                   json_t **ret_plan)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PLAN};
+    wire.u.plan.request = lockstep_session_number(run->session);
+    wire.u.plan.body = change->body;
+    return lockstep_run_ask(run, &wire, ret_plan);
+}
+
+static enum lockstep_exit print_plan(struct lockstep_run *run, const json_t *plan)
+{
+    bool waiting;
+    lockstep_render(&run->output, plan);
+    return lockstep_exit_of(plan, run->flags.detailed_exitcode, &waiting);
+}
+
+static enum lockstep_exit dry_run(struct lockstep_run *run, const struct change *change)
+{
+    LOCKSTEP_DECREF json_t *plan = NULL;
+    enum lockstep_exit code = ask_plan(run, change, &plan);
+    return code == LOCKSTEP_EXIT_DONE ? print_plan(run, plan) : code;
+}
+
+/* Signs what PLAN says and sends it. */
+static enum lockstep_exit submit(struct lockstep_run *run, const struct change *change,
+                                 const json_t *plan, json_t **ret_operation)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    LOCKSTEP_CLEANUP(lockstep_key_cleanup) struct lockstep_key *key = NULL;
+    LOCKSTEP_FREE struct lockstep_intent *intent = calloc(1, sizeof(*intent));
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_SUBMIT};
+    char text[LOCKSTEP_INTENT_MAX + 1];
+    uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    size_t length = 0;
+    const char *path = run->config.sign_key == NULL ? run->config.channel_key
+                                                    : run->config.sign_key;
+    if (intent == NULL) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory for an intent");
+    }
+    if (lockstep_key_read(path, &key, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "sign_key: %s", err.message);
+    }
+    if (lockstep_change_intent(&change->body, &run->config.cluster, plan, intent, &err) !=
+            LOCKSTEP_OK ||
+        lockstep_intent_encode(intent, text, sizeof(text), &length, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL,
+                                 "the coordinator's plan is not signed: %s", err.message);
+    }
+    lockstep_intent_sign(text, length, key, signature);
+    wire.u.submit = (struct lockstep_wire_submit){
+        .request = lockstep_session_number(run->session),
+        .body = change->body,
+        .index = intent->plan_index,
+        .intent = {(const uint8_t *)text, length},
+        .signature = {signature, sizeof(signature)},
+        .queue = run->flags.queue,
+    };
+    return lockstep_run_ask(run, &wire, ret_operation);
+}
+
+/* True if the operation of --request-id is there already: then it is only watched. */
+static enum lockstep_exit find_open(struct lockstep_run *run, const struct change *change,
+                                    bool *ret_found)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_SHOW};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_reply reply = {0};
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    const char *name = run->flags.request_id;
+    wire.u.show = (struct lockstep_wire_show){.request = lockstep_session_number(run->session),
+                                              .thing = LOCKSTEP_THING_OPERATION,
+                                              .names = &name,
+                                              .name_count = 1,
+                                              .selector = ""};
+    if (lockstep_session_send(run->session, &wire, &err) != LOCKSTEP_OK ||
+        lockstep_session_receive(run->session, &reply, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "%s", err.message);
+    }
+    *ret_found = reply.kind == LOCKSTEP_REPLY_DOCUMENT;
+    if (*ret_found && lockstep_change_same(&change->body, reply.document, &err) != LOCKSTEP_OK) {
+        code = lockstep_run_fail(run, LOCKSTEP_EXIT_CONFLICT, "--request-id: %s", err.message);
+    } else if (!*ret_found &&
+               (reply.kind != LOCKSTEP_REPLY_FAILURE || reply.exit != LOCKSTEP_EXIT_USAGE)) {
+        code = lockstep_run_fail_reply(run, &reply);
+    }
+    lockstep_reply_deinit(&reply);
+    return code;
+}
+
+static enum lockstep_exit open_operation(struct lockstep_run *run, const struct change *change)
+{
+    LOCKSTEP_DECREF json_t *plan = NULL;
+    LOCKSTEP_DECREF json_t *operation = NULL;
+    bool found = false;
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    if (change->known_id) {
+        code = find_open(run, change, &found);
+    }
+    if (code != LOCKSTEP_EXIT_DONE || found) {
+        return code;
+    }
+    code = ask_plan(run, change, &plan);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
+        lockstep_render(&run->output, plan);
+    }
+    return submit(run, change, plan, &operation);
+}
+
+/* Everything behind the parsing. */
+static enum lockstep_exit change_fleet(struct lockstep_run *run, struct change *change, bool dry)
+{
+    char id[LOCKSTEP_ID_TEXT];
+    enum lockstep_exit code = lockstep_run_connect(run);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = push_files(run, change, dry);
+    }
+    if (code == LOCKSTEP_EXIT_DONE && dry) {
+        return dry_run(run, change);
+    }
+    lockstep_id_format(&change->body.operation, id);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = open_operation(run, change);
+    }
+    if (code == LOCKSTEP_EXIT_UNREACHABLE || code == LOCKSTEP_EXIT_TIMED_OUT ||
+        code == LOCKSTEP_EXIT_DETACHED) {
+        lockstep_print(run->output.err, "it may have been opened: lockstep op watch op-%.8s\n", id);
+    }
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    if (run->flags.detach) {
+        lockstep_print(run->output.out,
+                       run->output.format == LOCKSTEP_FORMAT_NAME
+                           ? "%s\n"
+                           : "op-%.8s is open; lockstep op watch op-%.8s\n",
+                       id, id);
+        return LOCKSTEP_EXIT_DONE;
+    }
+    return lockstep_run_watch(run, id);
+}
+
+static enum lockstep_exit
+run_change(struct lockstep_run *run,
+           enum lockstep_exit (*read)(struct lockstep_run *run, struct change *change), bool dry)
+{
+    LOCKSTEP_FREE struct change *change = calloc(1, sizeof(*change));
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_exit code;
+    if (change == NULL || lockstep_sodium_ready(&err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory, or no randomness");
+    }
+    code = read(run, change);
+    return code == LOCKSTEP_EXIT_DONE ? change_fleet(run, change, dry) : code;
+}
+
+enum lockstep_exit lockstep_command_plan(struct lockstep_run *run)
+{
+    return run_change(run, read_reload, true);
+}
+
+enum lockstep_exit lockstep_command_reload(struct lockstep_run *run)
+{
+    return run_change(run, read_reload, run->flags.dry_run);
+}
+
+enum lockstep_exit lockstep_command_undo(struct lockstep_run *run)
+{
+    return run_change(run, read_undo, run->flags.dry_run);
+}

@@ -1,0 +1,25 @@
+/* Options of the command, as rows: the global ones and each command's own (common/io/options.h). */
+#ifndef LOCKSTEP_COORDINATOR_CLI_COMMAND_OPTIONS_H
+#define LOCKSTEP_COORDINATOR_CLI_COMMAND_OPTIONS_H
+
+#include "coordinator/cli/command.h"
+
+#define LOCKSTEP_OPTIONS_GLOBAL 17
+#define LOCKSTEP_OPTIONS_RELOAD 19
+#define LOCKSTEP_OPTIONS_UNDO   11
+#define LOCKSTEP_OPTIONS_LIST   1
+#define LOCKSTEP_OPTIONS_PUSH   3
+#define LOCKSTEP_OPTIONS_TOKEN  2
+#define LOCKSTEP_OPTIONS_KEY    2
+#define LOCKSTEP_OPTIONS_TOOL   1
+
+extern const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLOBAL];
+extern const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD];
+extern const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO];
+extern const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST];
+extern const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH];
+extern const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN];
+extern const struct lockstep_option lockstep_options_key[LOCKSTEP_OPTIONS_KEY];
+extern const struct lockstep_option lockstep_options_tool[LOCKSTEP_OPTIONS_TOOL];
+
+#endif

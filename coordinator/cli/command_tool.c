@@ -1,0 +1,205 @@
+/* Tools of modules: on this machine through a service's socket, on a node through the
+ * coordinator. */
+#include "coordinator/cli/command.h"
+
+#include "common/base/cleanup.h"
+#include "coordinator/cli/document.h"
+#include "coordinator/cli/render.h"
+
+#include <errno.h>
+#include <lockstep/client.h>
+#include <sodium.h>
+#include <string.h>
+
+#define SOCKET_HERE "/run/lockstep/tools/default.sock"
+
+/* What is handed to a tool. */
+struct input {
+    uint8_t *bytes; /* owned */
+    size_t size;
+};
+
+/* Reads standard input to its end, at most LOCKSTEP_TOOL_REQUEST_MAX bytes. */
+static bool read_stdin(struct input *input)
+{
+    input->bytes = malloc(LOCKSTEP_TOOL_REQUEST_MAX + 1);
+    while (input->bytes != NULL && input->size <= LOCKSTEP_TOOL_REQUEST_MAX) {
+        ssize_t got = read(STDIN_FILENO, input->bytes + input->size,
+                           LOCKSTEP_TOOL_REQUEST_MAX + 1 - input->size);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return got == 0;
+        }
+        input->size += (size_t)got;
+    }
+    return false;
+}
+
+static enum lockstep_exit read_input(struct lockstep_run *run, struct input *input)
+{
+    const char *text = run->word_count < 2 ? "" : run->words[1];
+    if (strcmp(text, "-") != 0) {
+        input->bytes = (uint8_t *)strdup(text);
+        input->size = strlen(text);
+    } else if (!read_stdin(input)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "the input cannot be read, or is longer than %d bytes",
+                                 LOCKSTEP_TOOL_REQUEST_MAX);
+    }
+    return input->bytes == NULL
+               ? lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory for the input")
+               : LOCKSTEP_EXIT_DONE;
+}
+
+/* An answer: as it is in a pipe, escaped on a terminal. */
+static void print_answer(const struct lockstep_run *run, const uint8_t *bytes, size_t size)
+{
+    if (!isatty(fileno(run->output.out))) {
+        (void)fwrite(bytes, 1, size, run->output.out);
+        return;
+    }
+    for (size_t i = 0; i < size; i++) {
+        bool plain = (bytes[i] >= ' ' && bytes[i] <= '~') || bytes[i] == '\n' || bytes[i] == '\t';
+        (void)fprintf(run->output.out, plain ? "%c" : "\\x%02x", bytes[i]);
+    }
+    (void)fputs(size > 0 && bytes[size - 1] == '\n' ? "" : "\n", run->output.out);
+}
+
+/* ---- this machine --------------------------------------------------------------------------- */
+
+static struct lockstep_client *open_client(const struct lockstep_run *run)
+{
+    struct lockstep_client_options options = {.size = sizeof(options)};
+    options.timeout_ms = (uint32_t)(run->flags.timeout.number > UINT32_MAX
+                                        ? UINT32_MAX
+                                        : run->flags.timeout.number);
+    return lockstep_client_new(run->flags.socket == NULL ? SOCKET_HERE : run->flags.socket,
+                               &options);
+}
+
+static const struct {
+    enum lockstep_exit code;
+    const char *text;
+} results[] = {
+    [LOCKSTEP_CALL_OK] = {LOCKSTEP_EXIT_DONE, ""},
+    [LOCKSTEP_CALL_FAILED] = {LOCKSTEP_EXIT_FAILED, "the tool says no"},
+    [LOCKSTEP_CALL_NO_TOOL] = {LOCKSTEP_EXIT_USAGE, "no live module has this tool"},
+    [LOCKSTEP_CALL_CLOSED] = {LOCKSTEP_EXIT_CONFLICT, "the module is being replaced"},
+    [LOCKSTEP_CALL_NO_MEMORY] = {LOCKSTEP_EXIT_INTERNAL, "no memory, or the answer is too long"},
+    [LOCKSTEP_CALL_INVALID] = {LOCKSTEP_EXIT_USAGE, "the request is not understood"},
+    [LOCKSTEP_CALL_LOST] = {LOCKSTEP_EXIT_UNREACHABLE, "the service does not answer"},
+};
+
+/* Prints ANSWER, or why there is none, and releases it. */
+static enum lockstep_exit finish(struct lockstep_run *run, enum lockstep_call_result result,
+                                 struct lockstep_answer *answer)
+{
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    if (result == LOCKSTEP_CALL_OK) {
+        print_answer(run, answer->bytes, answer->size);
+    } else {
+        code = lockstep_run_fail(run, results[result].code, "%s: %s", results[result].text,
+                                 answer->bytes == NULL ? "-" : (const char *)answer->bytes);
+    }
+    lockstep_answer_deinit(answer);
+    return code;
+}
+
+static enum lockstep_exit with_client(struct lockstep_run *run, const struct input *input)
+{
+    struct lockstep_client *client = open_client(run);
+    struct lockstep_answer answer = {0};
+    enum lockstep_call_result result;
+    enum lockstep_exit code;
+    if (client == NULL) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--socket: the path is too long");
+    }
+    result = input == NULL ? lockstep_client_list(client, &answer)
+                           : lockstep_client_call(client, run->words[0], input->bytes, input->size,
+                                                  0, &answer);
+    code = finish(run, result, &answer);
+    (void)lockstep_client_free(client);
+    return code;
+}
+
+/* ---- a node --------------------------------------------------------------------------------- */
+
+static enum lockstep_exit print_result(struct lockstep_run *run, const json_t *document)
+{
+    const char *text = lockstep_document_text(document, "output_hex");
+    size_t length = strlen(text);
+    LOCKSTEP_FREE uint8_t *bytes = malloc(length + 1);
+    size_t size = 0;
+    if (lockstep_output_is_json(&run->output)) {
+        lockstep_print_json(&run->output, document);
+        return LOCKSTEP_EXIT_DONE;
+    }
+    if (bytes == NULL || sodium_hex2bin(bytes, length + 1, text, length, NULL, &size, NULL) != 0) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the answer is not understood");
+    }
+    print_answer(run, bytes, size);
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_CALL};
+    struct lockstep_wire_tool_call *call = &wire.u.tool_call;
+    struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    LOCKSTEP_DECREF json_t *document = NULL;
+    size_t sent = 0;
+    enum lockstep_exit code = lockstep_run_nodes(run, nodes);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = lockstep_run_connect(run);
+    }
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    *call = (struct lockstep_wire_tool_call){.request = lockstep_session_number(run->session),
+                                             .node = nodes[0],
+                                             .tool = run->words[0],
+                                             .timeout_ms = run->flags.timeout.number};
+    do {
+        size_t piece = lockstep_wire_piece(input->size, sent, LOCKSTEP_CHUNK_MAX, &call->more);
+        call->input = (struct lockstep_blob){input->bytes + sent, piece};
+        sent += piece;
+        if (call->more && lockstep_session_send(run->session, &wire, &err) != LOCKSTEP_OK) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+        }
+    } while (call->more);
+    code = lockstep_run_ask(run, &wire, &document);
+    return code == LOCKSTEP_EXIT_DONE ? print_result(run, document) : code;
+}
+
+enum lockstep_exit lockstep_command_tool_call(struct lockstep_run *run)
+{
+    struct input input = {0};
+    enum lockstep_exit code;
+    if (run->flags.nodes.count > 1 || (run->flags.nodes.count == 1 && run->flags.socket != NULL)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "one --node, or one --socket of this machine");
+    }
+    code = read_input(run, &input);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = run->flags.nodes.count == 1 ? call_node(run, &input) : with_client(run, &input);
+    }
+    free(input.bytes);
+    return code;
+}
+
+enum lockstep_exit lockstep_command_tool_ls(struct lockstep_run *run)
+{
+    LOCKSTEP_DECREF json_t *document = NULL;
+    enum lockstep_exit code;
+    if (run->flags.nodes.count == 0) {
+        return with_client(run, NULL);
+    }
+    code = lockstep_run_show(run, LOCKSTEP_THING_TOOLS, NULL, 0, &document);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        lockstep_render(&run->output, document);
+    }
+    return code;
+}
