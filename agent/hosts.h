@@ -1,0 +1,175 @@
+/*
+ * The agent's dealings with the processes that run its modules.
+ *
+ * One object for all services of a node. It listens at RUN/agent.sock for hosts, starts those that
+ * are its own, hands tool sockets to them, passes requests on and tells who comes and goes. It
+ * decides nothing: the core does, and a driver translates.
+ *
+ * Everything runs on the loop's thread. Callbacks come from the loop, never from within a call of
+ * the functions here (but for `done` of what is open when a host dies, which comes before `lost`),
+ * and may call any of these functions but _free.
+ *
+ * A service may have several processes. A request goes to each of them and is answered once: yes if
+ * all said yes. `lost` is for the last of them.
+ *
+ * Hosts outlive the agent: _free closes connections and kills nobody. The next agent adopts them
+ * when they connect again, and gets the tool sockets back from them.
+ */
+#ifndef LOCKSTEP_AGENT_HOSTS_H
+#define LOCKSTEP_AGENT_HOSTS_H
+
+#include "agent/core/agent.h"
+#include "common/hostwire/boot.h"
+#include "common/io/loop.h"
+
+#define LOCKSTEP_HOSTS_PROCESSES_MAX 64 /* processes of all services */
+#define LOCKSTEP_HOSTS_LINKS_MAX     128
+#define LOCKSTEP_HOSTS_REQUESTS_MAX  128 /* that are open */
+#define LOCKSTEP_HOSTS_SHORT_PATH    107 /* bytes of a socket's path */
+
+struct lockstep_hosts;
+
+struct lockstep_hosts_service {
+    struct lockstep_name name;
+    /* What starts its host, NULL-terminated; NULL: lockstep-host. A command is not given options
+     * but the variables LOCKSTEP_SERVICE, LOCKSTEP_AGENT and LOCKSTEP_BOOT. */
+    const char *const *command;
+};
+
+/* Answer to a tool called for looking, valid during the callback. */
+struct lockstep_hosts_answer {
+    uint32_t ticket;
+    bool reached;    /* false: no host answered, and `text` says why */
+    uint32_t result; /* enum lockstep_call_result */
+    uint64_t generation;
+    const char *version;
+    const char *text;
+    const uint8_t *bytes;
+    size_t size;
+    bool cut; /* there is more than fits one frame */
+};
+
+struct lockstep_hosts_config {
+    const char *run_directory;  /* exists; agent.sock and tools/ come into being in it */
+    const char *data_directory; /* exists; hosts/SERVICE/{boot,log} come into being in it */
+    const char *host_path;      /* lockstep-host */
+    const struct lockstep_hosts_service *services;
+    size_t services_count; /* at most LOCKSTEP_AGENT_SERVICES; callbacks give the index */
+    struct lockstep_defaults settings;
+    /* A process has said hello, and what the boot file has is mapped: what the service's processes
+     * agree on. Again for every further process, and when one connects anew. */
+    void (*up)(void *context, uint8_t service, const struct lockstep_live *live, uint32_t count);
+    /* The last process of the service is gone, or has not come up in settings.host_start. */
+    void (*lost)(void *context, uint8_t service);
+    /* Answer to _map, _migrate, _publish and _drain. */
+    void (*done)(void *context, const struct lockstep_work_result *result);
+    /* Answer to _snapshot; FD (a sealed memfd, -1 when not ok) is the callee's. May be NULL. */
+    void (*snapshot)(void *context, const struct lockstep_work_result *result, int fd);
+    /* Answer to _call. May be NULL. */
+    void (*answered)(void *context, const struct lockstep_hosts_answer *answer);
+    void *context;
+};
+
+/* Listens. CONFLICT names an agent that lives at the same run directory; INVALID, LIMIT, IO, NOMEM.
+ * Strings are copied; LOOP outlives it. */
+enum lockstep_err lockstep_hosts_new(struct lockstep_loop *loop,
+                                     const struct lockstep_hosts_config *config,
+                                     struct lockstep_hosts **ret_hosts,
+                                     struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Closes; hosts go on. No callback comes any more. NULL is fine. Always NULL. */
+struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts);
+
+/* ---- processes ------------------------------------------------------------------------------ */
+
+/* Writes the service's boot file anew. What it has is also given to hosts that come with nothing,
+ * so call it at the start of the agent, and after each pointer row. LIMIT, INVALID, IO, NOMEM. */
+enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t service,
+                                      const struct lockstep_boot_entry *entries, size_t count,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The same, then starts a host in a session of its own. If it fails nothing was started, and `lost`
+ * does not come. CONFLICT if a process of the service lives. */
+enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
+                                       const struct lockstep_boot_entry *entries, size_t count,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* True if a process of the service lives, connected or not. */
+bool lockstep_hosts_lives(const struct lockstep_hosts *hosts, uint8_t service);
+/* Ends every host: for tests, and for an agent that is told to take them with it. `lost` comes for
+ * each service that had one. */
+void lockstep_hosts_shutdown_all(struct lockstep_hosts *hosts);
+
+/* ---- requests ------------------------------------------------------------------------------- */
+/* Each is answered exactly once: by the hosts, with CRASHED when one of them dies, or with NO_HOST
+ * when there is none or settings.host_answer is over. */
+
+struct lockstep_hosts_item {
+    uint8_t service;
+    struct lockstep_name module;
+    uint64_t generation;
+    struct lockstep_digest digest;
+    const char *path; /* of the private copy; to reload bytes that are live, name another copy */
+    uint64_t device;  /* of that file, as stat has it */
+    uint64_t inode;
+    int config_fd; /* -1: empty; borrowed */
+};
+
+struct lockstep_hosts_set {
+    struct lockstep_id operation;
+    const struct lockstep_hosts_item *items;
+    size_t items_count;
+    const void *extra; /* handed to `up` and `down` */
+    size_t extra_size;
+    bool no_smoke; /* leave the smoke tests out */
+};
+
+/* Maps a set without publishing it. */
+void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
+                        const struct lockstep_hosts_set *set);
+/* Shuts gates, waits for calls in flight, carries state over. DRAIN_MS 0: settings.drain. If it
+ * fails in one process the gates of the others are opened again. */
+void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
+                            const struct lockstep_id *operation, enum lockstep_drain drain,
+                            uint64_t drain_ms);
+void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
+                            const struct lockstep_id *operation);
+/* Shuts one module's gate and waits for its calls to end; _resume opens it, without an answer. */
+void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, uint64_t drain_ms);
+void lockstep_hosts_resume(struct lockstep_hosts *hosts, uint8_t service,
+                           const struct lockstep_name *module);
+/* The live state of a module in canonical form, of one of the processes. */
+void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                             const struct lockstep_name *module, uint64_t drain_ms);
+/* Calls a tool of one of the processes. At most LOCKSTEP_HOSTWIRE_BYTES_MAX of INPUT. */
+void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                         const char *tool, const void *input, size_t size);
+
+/* Forgets an operation: its open requests are not answered any more, hosts drop its set. */
+void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation);
+/* The windows of these versions (service, module, generation) are over. */
+void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *items,
+                           size_t count);
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+/* A module that is live, as a host last told; asked every settings.heartbeat. */
+struct lockstep_hosts_module {
+    uint8_t service;
+    struct lockstep_name module;
+    char version[LOCKSTEP_VERSION_MAX + 1];
+    uint64_t generation;
+    struct lockstep_digest digest;
+    uint64_t calls;     /* of all processes */
+    uint64_t failed;    /* of them */
+    uint64_t in_flight; /* of all processes and images */
+    uint64_t loaded_ms; /* since 1970: when this agent first saw it live */
+    bool closed;        /* its gate is shut */
+    bool differs;       /* processes of the service run different versions */
+};
+
+/* Fills in at most ROOM modules; how many they are. */
+size_t lockstep_hosts_status(const struct lockstep_hosts *hosts,
+                             struct lockstep_hosts_module *ret_modules, size_t room);
+/* Why a host's library has latched (it refuses reloads until it is started again), or NULL. */
+const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t service);
+
+#endif

@@ -1,0 +1,237 @@
+/* Answers to requests: one of several processes each, then the request's. */
+#include "agent/hosts_internal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the end of a request ------------------------------------------------------------------- */
+
+void lockstep_hosts_request_release(struct lockstep_hosts_request *request)
+{
+    lockstep_timer_disarm(request->hosts->loop, &request->timer);
+    if (request->fd >= 0) {
+        (void)close(request->fd);
+    }
+    request->fd = -1;
+    request->reply = lockstep_hostwire_free(request->reply);
+    request->kind = LOCKSTEP_HOSTS_REQUEST_FREE;
+}
+
+/* A set that is migrated in some processes only goes back in those. */
+static void reopen(const struct lockstep_hosts_request *request)
+{
+    struct lockstep_hosts *hosts = request->hosts;
+    for (size_t i = 0; i < request->asks_count; i++) {
+        const struct lockstep_hosts_ask *ask = &request->asks[i];
+        if (ask->process != NULL && ask->state == LOCKSTEP_HOSTS_ASK_YES) {
+            lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_REOPEN);
+            hosts->out->operation = request->operation;
+            (void)lockstep_hosts_send(ask->process, NULL);
+        }
+    }
+}
+
+static void look_again(const struct lockstep_hosts_request *request)
+{
+    for (size_t i = 0; i < request->asks_count; i++) {
+        struct lockstep_hosts_process *process = request->asks[i].process;
+        if (process != NULL && process->status_id == 0) {
+            lockstep_hosts_view_deinit(&process->coming);
+            lockstep_hostwire_reset(request->hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
+            process->status_id = lockstep_hosts_send(process, NULL);
+        }
+    }
+}
+
+void lockstep_hosts_request_finish(struct lockstep_hosts_request *request)
+{
+    struct lockstep_hosts_request **place = &request->hosts->finished;
+    request->finished = true;
+    request->ok = request->no == LOCKSTEP_NO_UNSPECIFIED;
+    lockstep_timer_disarm(request->hosts->loop, &request->timer);
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_MIGRATE && !request->ok) {
+        reopen(request);
+    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_PUBLISH) {
+        look_again(request);
+    }
+    while (*place != NULL) {
+        place = &(*place)->next;
+    }
+    request->next = NULL;
+    *place = request;
+    lockstep_loop_post(request->hosts->loop, &request->hosts->post);
+}
+
+void lockstep_hosts_request_no(struct lockstep_hosts_request *request, enum lockstep_no no,
+                               const char *text)
+{
+    if (request->no == LOCKSTEP_NO_UNSPECIFIED) {
+        request->no = no == LOCKSTEP_NO_UNSPECIFIED ? LOCKSTEP_NO_INTERNAL : no;
+        (void)snprintf(request->text, sizeof(request->text), "%s", text);
+    }
+}
+
+void lockstep_hosts_request_settle(struct lockstep_hosts_request *request)
+{
+    for (size_t i = 0; i < request->asks_count; i++) {
+        if (request->asks[i].state == LOCKSTEP_HOSTS_ASK_OPEN) {
+            return;
+        }
+    }
+    lockstep_hosts_request_finish(request);
+}
+
+static void call_back(struct lockstep_hosts_request *request)
+{
+    const struct lockstep_hosts_config *config = &request->hosts->config;
+    const struct lockstep_hostwire_message *reply = request->reply;
+    const struct lockstep_work_result result = {.ticket = request->ticket,
+                                                .ok = request->ok,
+                                                .stateful = request->stateful,
+                                                .no = request->no,
+                                                .text = request->ok ? NULL : request->text};
+    struct lockstep_hosts_answer answer = {
+        .ticket = request->ticket, .version = "", .text = request->text};
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_SNAPSHOT && config->snapshot != NULL) {
+        int fd = request->fd;
+        request->fd = -1;
+        config->snapshot(config->context, &result, fd);
+    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_CALL && config->answered != NULL) {
+        if (request->ok && reply != NULL) {
+            answer.reached = true;
+            answer.result = reply->result;
+            answer.generation = reply->generation;
+            answer.version = reply->version;
+            answer.bytes = reply->bytes;
+            answer.size = reply->bytes_size;
+            answer.cut = reply->more;
+        }
+        config->answered(config->context, &answer);
+    } else if (request->kind < LOCKSTEP_HOSTS_REQUEST_SNAPSHOT) {
+        config->done(config->context, &result);
+    }
+}
+
+/* The place is free before the callback, which may ask again or drop the operation. */
+void lockstep_hosts_request_flush(void *context)
+{
+    struct lockstep_hosts *hosts = context;
+    while (hosts->finished != NULL) {
+        struct lockstep_hosts_request request = *hosts->finished;
+        hosts->finished->fd = -1;
+        hosts->finished->reply = NULL;
+        lockstep_hosts_request_release(hosts->finished);
+        hosts->finished = request.next;
+        call_back(&request);
+        lockstep_hosts_request_release(&request);
+    }
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+bool lockstep_hosts_request_pending(const struct lockstep_hosts_process *process)
+{
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        const struct lockstep_hosts_request *request = &process->hosts->requests[i];
+        for (size_t j = 0; request->kind != LOCKSTEP_HOSTS_REQUEST_FREE && j < request->asks_count;
+             j++) {
+            if (request->asks[j].process == process &&
+                request->asks[j].state == LOCKSTEP_HOSTS_ASK_OPEN) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_open(const struct lockstep_hosts_request *request)
+{
+    return request->kind != LOCKSTEP_HOSTS_REQUEST_FREE && !request->finished;
+}
+
+void lockstep_hosts_request_fail(struct lockstep_hosts_process *process, enum lockstep_no no,
+                                 const char *text, bool forget)
+{
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        struct lockstep_hosts_request *request = &process->hosts->requests[i];
+        bool failed = false;
+        for (size_t j = 0; request->kind != LOCKSTEP_HOSTS_REQUEST_FREE && j < request->asks_count;
+             j++) {
+            struct lockstep_hosts_ask *ask = &request->asks[j];
+            if (ask->process == process && ask->state == LOCKSTEP_HOSTS_ASK_OPEN) {
+                ask->state = LOCKSTEP_HOSTS_ASK_NO;
+                failed = true;
+            }
+            if (ask->process == process && forget) {
+                ask->process = NULL;
+            }
+        }
+        if (failed && is_open(request)) {
+            lockstep_hosts_request_no(request, no, text);
+            lockstep_hosts_request_settle(request);
+        }
+    }
+}
+
+static enum lockstep_hostwire_type wanted_answer(enum lockstep_hosts_kind kind)
+{
+    static const enum lockstep_hostwire_type wanted[] = {
+        [LOCKSTEP_HOSTS_REQUEST_MAP] = LOCKSTEP_HOSTWIRE_PREPARED,
+        [LOCKSTEP_HOSTS_REQUEST_MIGRATE] = LOCKSTEP_HOSTWIRE_MIGRATED,
+        [LOCKSTEP_HOSTS_REQUEST_PUBLISH] = LOCKSTEP_HOSTWIRE_PUBLISHED,
+        [LOCKSTEP_HOSTS_REQUEST_DRAIN] = LOCKSTEP_HOSTWIRE_OK,
+        [LOCKSTEP_HOSTS_REQUEST_SNAPSHOT] = LOCKSTEP_HOSTWIRE_SNAPSHOT,
+        [LOCKSTEP_HOSTS_REQUEST_CALL] = LOCKSTEP_HOSTWIRE_ANSWER,
+    };
+    return wanted[kind];
+}
+
+/* Takes what the answer carries. */
+static void take_yes(struct lockstep_hosts_request *request)
+{
+    struct lockstep_hosts *hosts = request->hosts;
+    struct lockstep_hostwire_message *in = hosts->in;
+    request->stateful = request->stateful || in->stateful;
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_SNAPSHOT && in->fds_count > 0) {
+        request->fd = in->fds[0];
+        in->fds[0] = -1;
+    }
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_CALL) {
+        struct lockstep_hostwire_message *other = lockstep_hostwire_new(
+            LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+        if (other == NULL) {
+            lockstep_hosts_request_no(request, LOCKSTEP_NO_MEMORY, "no memory for the answer");
+            return;
+        }
+        request->reply = in;
+        hosts->in = other;
+    }
+}
+
+static void take_answer(struct lockstep_hosts_request *request, struct lockstep_hosts_ask *ask)
+{
+    const struct lockstep_hostwire_message *in = request->hosts->in;
+    if (in->type == wanted_answer(request->kind)) {
+        ask->state = LOCKSTEP_HOSTS_ASK_YES;
+        take_yes(request);
+    } else {
+        ask->state = LOCKSTEP_HOSTS_ASK_NO;
+        lockstep_hosts_request_no(request, lockstep_no_parse(in->code), in->text);
+    }
+    lockstep_hosts_request_settle(request);
+}
+
+void lockstep_hosts_request_answer(struct lockstep_hosts_process *process)
+{
+    uint64_t id = process->hosts->in->id;
+    for (size_t i = 0; id != 0 && i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        struct lockstep_hosts_request *request = &process->hosts->requests[i];
+        for (size_t j = 0; is_open(request) && j < request->asks_count; j++) {
+            struct lockstep_hosts_ask *ask = &request->asks[j];
+            if (ask->process == process && ask->id == id && ask->state == LOCKSTEP_HOSTS_ASK_OPEN) {
+                take_answer(request, ask);
+                return;
+            }
+        }
+    }
+}

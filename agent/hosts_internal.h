@@ -1,0 +1,242 @@
+/* What the files of agent/hosts share. */
+#ifndef LOCKSTEP_AGENT_HOSTS_INTERNAL_H
+#define LOCKSTEP_AGENT_HOSTS_INTERNAL_H
+
+#include "agent/hosts.h"
+
+#include "common/io/log.h"
+
+#define LOCKSTEP_HOSTS_IMAGES_MAX 1024 /* images of a process that are looked at */
+#define LOCKSTEP_HOSTS_SETS_MAX   64   /* operations whose services are remembered */
+
+/* An image as its host told. */
+struct lockstep_hosts_image {
+    struct lockstep_name module;
+    char version[LOCKSTEP_VERSION_MAX + 1];
+    uint64_t generation;
+    struct lockstep_digest digest;
+    enum lockstep_hostwire_state state;
+    uint64_t calls;
+    uint64_t failed;
+    uint64_t in_flight;
+    uint64_t loaded_ms;
+    bool closed;
+};
+
+struct lockstep_hosts_view {
+    struct lockstep_hosts_image *images; /* owned */
+    size_t count;
+    size_t room;
+};
+
+/* How far a process has come with its present connection. */
+enum lockstep_hosts_stage {
+    LOCKSTEP_HOSTS_AWAY,    /* not connected, or has not said READY */
+    LOCKSTEP_HOSTS_FITTING, /* is given what it lacks */
+    LOCKSTEP_HOSTS_UP,
+};
+
+/* What a process that is being fitted out has been asked. */
+enum lockstep_hosts_step {
+    LOCKSTEP_HOSTS_STEP_NONE,
+    LOCKSTEP_HOSTS_STEP_PREPARE,
+    LOCKSTEP_HOSTS_STEP_PUBLISH,
+    LOCKSTEP_HOSTS_STEP_GIVE_LISTENERS,
+    LOCKSTEP_HOSTS_STEP_LISTENERS,
+    LOCKSTEP_HOSTS_STEP_STATUS,
+};
+
+struct lockstep_hosts_process {
+    struct lockstep_hosts_process *next;
+    struct lockstep_hosts *hosts;
+    struct lockstep_hosts_link *link; /* NULL: not connected */
+    uint8_t service;
+    bool spawned;
+    bool was_up;
+    enum lockstep_hosts_stage stage;
+    pid_t pid; /* 0: of another namespace, so it lives as long as its connection */
+    struct lockstep_child child;
+    struct lockstep_timer timer; /* AWAY: of its start; FITTING: of the step */
+    enum lockstep_hosts_step step;
+    uint64_t step_id;
+    uint64_t status_id; /* 0: not asked */
+    size_t boot_index;  /* which entry of the boot file is being mapped */
+    bool boot_moved;    /* one was mapped in this turn */
+    struct lockstep_id boot_operation;
+    struct lockstep_hosts_image boot_image;
+    struct lockstep_hosts_view view;
+    struct lockstep_hosts_view coming; /* of an answer in several messages */
+    char latched[LOCKSTEP_TEXT_MAX + 1];
+};
+
+struct lockstep_hosts_link {
+    struct lockstep_hosts_link *next;
+    struct lockstep_hosts *hosts;
+    struct lockstep_hosts_process *process; /* NULL until HELLO */
+    int fd;
+    int64_t pid;
+    struct lockstep_watch watch;
+    struct lockstep_timer timer; /* of the handshake */
+};
+
+enum lockstep_hosts_kind {
+    LOCKSTEP_HOSTS_REQUEST_FREE = 0,
+    LOCKSTEP_HOSTS_REQUEST_MAP,
+    LOCKSTEP_HOSTS_REQUEST_MIGRATE,
+    LOCKSTEP_HOSTS_REQUEST_PUBLISH,
+    LOCKSTEP_HOSTS_REQUEST_DRAIN,
+    LOCKSTEP_HOSTS_REQUEST_SNAPSHOT,
+    LOCKSTEP_HOSTS_REQUEST_CALL,
+};
+
+enum lockstep_hosts_ask_state {
+    LOCKSTEP_HOSTS_ASK_OPEN,
+    LOCKSTEP_HOSTS_ASK_YES,
+    LOCKSTEP_HOSTS_ASK_NO,
+};
+
+/* A request's part for one process. */
+struct lockstep_hosts_ask {
+    struct lockstep_hosts_process *process; /* NULL once it is gone */
+    uint64_t id;
+    enum lockstep_hosts_ask_state state;
+};
+
+struct lockstep_hosts_request {
+    enum lockstep_hosts_kind kind;
+    struct lockstep_hosts *hosts;
+    struct lockstep_hosts_request *next; /* in the order of the answers, when finished */
+    uint32_t ticket;
+    struct lockstep_id operation;
+    struct lockstep_timer timer;
+    uint64_t limit_ms;
+    bool finished;
+    bool ok;
+    bool stateful;
+    enum lockstep_no no;
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    int fd;                                  /* SNAPSHOT */
+    struct lockstep_hostwire_message *reply; /* CALL; owned */
+    size_t asks_count;
+    struct lockstep_hosts_ask asks[LOCKSTEP_HOSTS_PROCESSES_MAX];
+};
+
+struct lockstep_hosts_room {
+    struct lockstep_name name;
+    char **command; /* owned; NULL: lockstep-host */
+    bool told;      /* a host was started or is up, and `lost` has not come since */
+    int listener;   /* of its tools; -1: a host of the last agent has it, or none */
+    char socket[LOCKSTEP_HOSTS_SHORT_PATH + 1];
+    struct lockstep_boot *boot; /* owned */
+};
+
+/* Which services an operation is about. */
+struct lockstep_hosts_known {
+    struct lockstep_id operation;
+    uint32_t services; /* bits */
+};
+
+struct lockstep_hosts {
+    struct lockstep_loop *loop;
+    struct lockstep_hosts_config config; /* strings and services are not its own: see below */
+    char *data_directory;
+    char *host_path;
+    char socket[LOCKSTEP_HOSTS_SHORT_PATH + 1];
+    int listener;
+    struct lockstep_watch watch;
+    struct lockstep_timer poll;
+    struct lockstep_post post;
+    uint64_t ids;
+    size_t rooms_count;
+    size_t known_next;
+    struct lockstep_hosts_process *processes;
+    struct lockstep_hosts_link *links;
+    struct lockstep_hosts_request *finished; /* first to be answered */
+    struct lockstep_hostwire_message *in;
+    struct lockstep_hostwire_message *out;
+    struct lockstep_hosts_room rooms[LOCKSTEP_AGENT_SERVICES];
+    struct lockstep_hosts_known known[LOCKSTEP_HOSTS_SETS_MAX];
+    struct lockstep_hosts_request requests[LOCKSTEP_HOSTS_REQUESTS_MAX];
+};
+
+/* ---- hosts_files.c: the boot file, directories, tool sockets -------------------------------- */
+
+enum lockstep_err lockstep_hosts_files_init(struct lockstep_hosts *hosts, const char *run_directory,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* "DATA/hosts/SERVICE/LEAF" in RET_PATH. */
+enum lockstep_err lockstep_hosts_files_path(const struct lockstep_hosts *hosts, uint8_t service,
+                                            const char *leaf,
+                                            char ret_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1],
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Makes sure that the service has a listener. */
+enum lockstep_err lockstep_hosts_files_listen(struct lockstep_hosts *hosts, uint8_t service,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- hosts_process.c ------------------------------------------------------------------------ */
+
+struct lockstep_hosts_process *lockstep_hosts_process_find(const struct lockstep_hosts *hosts,
+                                                           pid_t pid);
+/* A process that begins as AWAY, watched unless PID is 0; NULL if that is not possible. */
+struct lockstep_hosts_process *lockstep_hosts_process_new(struct lockstep_hosts *hosts,
+                                                          uint8_t service, pid_t pid,
+                                                          struct lockstep_error *err);
+/* Takes it out without telling anybody. */
+void lockstep_hosts_process_free(struct lockstep_hosts_process *process);
+/* Nothing is under way with it: a start that has not come up has a limit. */
+void lockstep_hosts_process_await(struct lockstep_hosts_process *process);
+/* It is dead: its requests are answered, and `lost` comes if it was the last. Frees it. */
+void lockstep_hosts_process_gone(struct lockstep_hosts_process *process);
+/* It has all it needs: tells. */
+void lockstep_hosts_process_up(struct lockstep_hosts_process *process);
+
+/* ---- hosts_link.c --------------------------------------------------------------------------- */
+
+void lockstep_hosts_link_accept(void *context, uint32_t events);
+/* Ends a connection. A process that lives on may connect again. */
+void lockstep_hosts_link_end(struct lockstep_hosts_link *link);
+void lockstep_hosts_link_free(struct lockstep_hosts_link *link);
+/* Sends hosts->out to PROCESS under a new id, which is returned; 0 if it cannot be sent. */
+uint64_t lockstep_hosts_send(struct lockstep_hosts_process *process, struct lockstep_error *err);
+
+/* ---- hosts_fit.c: what a host lacks --------------------------------------------------------- */
+
+void lockstep_hosts_fit_begin(struct lockstep_hosts_process *process);
+/* hosts->in answers the present step. */
+void lockstep_hosts_fit_answer(struct lockstep_hosts_process *process);
+void lockstep_hosts_fit_timeout(struct lockstep_hosts_process *process);
+
+/* ---- hosts_status.c ------------------------------------------------------------------------- */
+
+/* Adds the images of hosts->in to what is coming; true when that was the last message of several,
+ * and the process's view is the new one. */
+bool lockstep_hosts_view_take(struct lockstep_hosts_process *process);
+const struct lockstep_hosts_image *lockstep_hosts_view_live(const struct lockstep_hosts_view *view,
+                                                            const struct lockstep_name *module);
+void lockstep_hosts_view_add(struct lockstep_hosts_view *view,
+                             const struct lockstep_hosts_image *image);
+void lockstep_hosts_view_deinit(struct lockstep_hosts_view *view);
+/* As _status, for one service. */
+size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service,
+                             struct lockstep_hosts_module *ret_modules, size_t room);
+void lockstep_hosts_poll(void *context);
+
+/* ---- hosts_answer.c ------------------------------------------------------------------------- */
+
+/* hosts->in may answer a request. */
+void lockstep_hosts_request_answer(struct lockstep_hosts_process *process);
+/* What PROCESS was asked and has not answered is a NO. FORGET: it is about to be freed. */
+void lockstep_hosts_request_fail(struct lockstep_hosts_process *process, enum lockstep_no no,
+                                 const char *text, bool forget);
+bool lockstep_hosts_request_pending(const struct lockstep_hosts_process *process);
+/* The first NO is the request's. */
+void lockstep_hosts_request_no(struct lockstep_hosts_request *request, enum lockstep_no no,
+                               const char *text);
+/* Puts it behind those that are to be called back. */
+void lockstep_hosts_request_finish(struct lockstep_hosts_request *request);
+/* The same, if every process has answered. */
+void lockstep_hosts_request_settle(struct lockstep_hosts_request *request);
+/* Calls back for what is finished. */
+void lockstep_hosts_request_flush(void *context);
+void lockstep_hosts_request_release(struct lockstep_hosts_request *request);
+
+#endif

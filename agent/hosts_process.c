@@ -1,0 +1,326 @@
+/* Processes of hosts: started, watched, lost. */
+#include "agent/hosts_internal.h"
+
+#include "common/base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOG_MAX       (1024 * 1024) /* bytes of a host's log that a new start keeps */
+#define ARGUMENTS_MAX 8
+#define VARIABLES     3
+#define VARIABLE_ROOM (LOCKSTEP_HOSTWIRE_PATH_MAX + 32)
+
+extern char **environ;
+
+struct lockstep_hosts_process *lockstep_hosts_process_find(const struct lockstep_hosts *hosts,
+                                                           pid_t pid)
+{
+    struct lockstep_hosts_process *process = hosts->processes;
+    while (process != NULL && (pid == 0 || process->pid != pid)) {
+        process = process->next;
+    }
+    return process;
+}
+
+bool lockstep_hosts_lives(const struct lockstep_hosts *hosts, uint8_t service)
+{
+    const struct lockstep_hosts_process *process = hosts->processes;
+    while (process != NULL && process->service != service) {
+        process = process->next;
+    }
+    return process != NULL;
+}
+
+void lockstep_hosts_process_free(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    struct lockstep_hosts_process **place = &hosts->processes;
+    while (*place != process) {
+        place = &(*place)->next;
+    }
+    *place = process->next;
+    if (process->link != NULL) {
+        lockstep_hosts_link_free(process->link);
+    }
+    lockstep_timer_disarm(hosts->loop, &process->timer);
+    lockstep_child_forget(hosts->loop, &process->child);
+    lockstep_hosts_view_deinit(&process->view);
+    lockstep_hosts_view_deinit(&process->coming);
+    free(process);
+}
+
+void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    uint8_t service = process->service;
+    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host gone service=%s pid=%d",
+                 hosts->rooms[service].name.text, (int)process->pid);
+    lockstep_hosts_request_fail(process, LOCKSTEP_NO_CRASHED, "the host died", true);
+    lockstep_hosts_process_free(process);
+    lockstep_hosts_request_flush(hosts);
+    if (!lockstep_hosts_lives(hosts, service) && hosts->rooms[service].told) {
+        hosts->rooms[service].told = false;
+        hosts->config.lost(hosts->config.context, service);
+    }
+}
+
+static void process_exited(void *context, pid_t pid, int status)
+{
+    struct lockstep_hosts_process *process = context;
+    (void)pid;
+    if (process->spawned && status != 0) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "host ended service=%s %s=%d",
+                     process->hosts->rooms[process->service].name.text,
+                     WIFSIGNALED(status) ? "signal" : "status",
+                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    lockstep_hosts_process_gone(process);
+}
+
+void lockstep_hosts_process_await(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    process->step = LOCKSTEP_HOSTS_STEP_NONE;
+    process->status_id = 0;
+    lockstep_hosts_view_deinit(&process->coming);
+    lockstep_timer_disarm(hosts->loop, &process->timer);
+    if (process->spawned && !process->was_up) {
+        lockstep_timer_arm(
+            hosts->loop, &process->timer,
+            lockstep_time_after(lockstep_loop_now(hosts->loop), hosts->config.settings.host_start));
+    }
+}
+
+/* Only a host that we started and that never came up is ended: it cannot be serving. */
+static void timer_due(void *context)
+{
+    struct lockstep_hosts_process *process = context;
+    if (process->stage == LOCKSTEP_HOSTS_FITTING) {
+        lockstep_hosts_fit_timeout(process);
+    } else if (!process->was_up && process->spawned) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts",
+                     "host does not come up, ended service=%s pid=%d",
+                     process->hosts->rooms[process->service].name.text, (int)process->pid);
+        (void)kill(process->pid, SIGKILL);
+    }
+}
+
+struct lockstep_hosts_process *lockstep_hosts_process_new(struct lockstep_hosts *hosts,
+                                                          uint8_t service, pid_t pid,
+                                                          struct lockstep_error *err)
+{
+    struct lockstep_hosts_process *process = NULL;
+    size_t count = 0;
+    for (process = hosts->processes; process != NULL; process = process->next) {
+        count++;
+    }
+    process = count < LOCKSTEP_HOSTS_PROCESSES_MAX ? calloc(1, sizeof(*process)) : NULL;
+    if (process == NULL) {
+        (void)LOCKSTEP_FAIL(err, LIMIT, "a node has at most %d hosts",
+                            LOCKSTEP_HOSTS_PROCESSES_MAX);
+        return NULL;
+    }
+    process->hosts = hosts;
+    process->service = service;
+    process->pid = pid;
+    process->timer = (struct lockstep_timer){.due = timer_due, .context = process};
+    process->child.exited = process_exited;
+    process->child.context = process;
+    process->child.watch.fd = -1;
+    if (pid != 0 && lockstep_child_watch(hosts->loop, &process->child, pid, err) != LOCKSTEP_OK) {
+        free(process);
+        return NULL;
+    }
+    process->next = hosts->processes;
+    hosts->processes = process;
+    return process;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+/* What a host is started with; strings are borrowed. */
+struct start {
+    char boot[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    char log[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    union {
+        const char *in[ARGUMENTS_MAX];
+        char *out[ARGUMENTS_MAX];
+    } arguments;
+    char variables[VARIABLES][VARIABLE_ROOM];
+    char **environment; /* owned; the strings are not */
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+};
+
+static bool fill_environment(struct start *start, const struct lockstep_hosts *hosts,
+                             uint8_t service)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    start->environment = calloc(count + VARIABLES + 1, sizeof(char *));
+    if (start->environment == NULL) {
+        return false;
+    }
+    (void)snprintf(start->variables[0], VARIABLE_ROOM, "LOCKSTEP_SERVICE=%s",
+                   hosts->rooms[service].name.text);
+    (void)snprintf(start->variables[1], VARIABLE_ROOM, "LOCKSTEP_AGENT=%s", hosts->socket);
+    (void)snprintf(start->variables[2], VARIABLE_ROOM, "LOCKSTEP_BOOT=%s", start->boot);
+    for (size_t i = 0; i < VARIABLES; i++) {
+        start->environment[i] = start->variables[i];
+    }
+    memcpy(start->environment + VARIABLES, environ, count * sizeof(char *));
+    return true;
+}
+
+/* The host gets nothing of the agent's but its log: no descriptors, no blocked signals, and a
+ * session of its own, so that it outlives the agent and its terminal. */
+static int spawn(const struct lockstep_hosts *hosts, uint8_t service, struct start *start,
+                 pid_t *ret_pid)
+{
+    char **command = hosts->rooms[service].command;
+    sigset_t none;
+    int failed;
+    (void)sigemptyset(&none);
+    failed = posix_spawnattr_setflags(&start->attributes,
+                                      POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+    failed = failed != 0 ? failed : posix_spawnattr_setsigmask(&start->attributes, &none);
+    failed = failed != 0 ? failed
+                         : posix_spawn_file_actions_addopen(&start->actions, STDIN_FILENO,
+                                                            "/dev/null", O_RDONLY, 0);
+    failed = failed != 0
+                 ? failed
+                 : posix_spawn_file_actions_addopen(&start->actions, STDOUT_FILENO, start->log,
+                                                    O_WRONLY | O_APPEND | O_CREAT, 0640);
+    failed = failed != 0
+                 ? failed
+                 : posix_spawn_file_actions_adddup2(&start->actions, STDOUT_FILENO, STDERR_FILENO);
+    if (failed != 0) {
+        return failed;
+    }
+    if (command != NULL) {
+        return posix_spawnp(ret_pid, command[0], &start->actions, &start->attributes, command,
+                            start->environment);
+    }
+    return posix_spawn(ret_pid, hosts->host_path, &start->actions, &start->attributes,
+                       start->arguments.out, start->environment);
+}
+
+static void cut_log(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && info.st_size > LOG_MAX) {
+        (void)!truncate(path, 0);
+    }
+}
+
+static int prepare_and_spawn(const struct lockstep_hosts *hosts, uint8_t service,
+                             struct start *start, pid_t *ret_pid)
+{
+    int failed;
+    if (posix_spawn_file_actions_init(&start->actions) != 0) {
+        return ENOMEM;
+    }
+    failed = posix_spawnattr_init(&start->attributes);
+    if (failed == 0) {
+        failed = fill_environment(start, hosts, service) ? spawn(hosts, service, start, ret_pid)
+                                                         : ENOMEM;
+        (void)posix_spawnattr_destroy(&start->attributes);
+        free(start->environment);
+    }
+    (void)posix_spawn_file_actions_destroy(&start->actions);
+    return failed;
+}
+
+enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
+                                       const struct lockstep_boot_entry *entries, size_t count,
+                                       struct lockstep_error *err)
+{
+    struct start start = {0};
+    struct lockstep_hosts_process *process;
+    pid_t pid = 0;
+    int failed;
+    LOCKSTEP_TRY(lockstep_hosts_boot(hosts, service, entries, count, err));
+    if (lockstep_hosts_lives(hosts, service)) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "a host of service %s lives",
+                             hosts->rooms[service].name.text);
+    }
+    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot", start.boot, err));
+    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "log", start.log, err));
+    LOCKSTEP_TRY(lockstep_hosts_files_listen(hosts, service, err));
+    start.arguments.in[0] = hosts->host_path;
+    start.arguments.in[1] = "--service";
+    start.arguments.in[2] = hosts->rooms[service].name.text;
+    start.arguments.in[3] = "--agent";
+    start.arguments.in[4] = hosts->socket;
+    start.arguments.in[5] = "--boot";
+    start.arguments.in[6] = start.boot;
+    cut_log(start.log);
+    failed = prepare_and_spawn(hosts, service, &start, &pid);
+    if (failed != 0) {
+        errno = failed;
+        return LOCKSTEP_FAIL_ERRNO(err, "starting the host of %s", hosts->rooms[service].name.text);
+    }
+    process = lockstep_hosts_process_new(hosts, service, pid, err);
+    if (process == NULL) {
+        (void)kill(pid, SIGKILL);
+        return LOCKSTEP_IO;
+    }
+    process->spawned = true;
+    hosts->rooms[service].told = true;
+    lockstep_hosts_process_await(process);
+    return LOCKSTEP_OK;
+}
+
+/* ---- coming and going ----------------------------------------------------------------------- */
+
+void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    uint8_t service = process->service;
+    LOCKSTEP_FREE struct lockstep_hosts_module *modules = calloc(LOCKSTEP_NODE_MODULES_MAX,
+                                                                 sizeof(*modules));
+    LOCKSTEP_FREE struct lockstep_live *live = calloc(LOCKSTEP_NODE_MODULES_MAX, sizeof(*live));
+    size_t count;
+    process->stage = LOCKSTEP_HOSTS_UP;
+    process->was_up = true;
+    lockstep_timer_disarm(hosts->loop, &process->timer);
+    hosts->rooms[service].told = true;
+    if (modules == NULL || live == NULL) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "no memory to look at a host");
+        lockstep_hosts_link_end(process->link);
+        return;
+    }
+    count = lockstep_hosts_gather(hosts, service, modules, LOCKSTEP_NODE_MODULES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        live[i].module = modules[i].module;
+        if (!modules[i].differs) {
+            live[i].generation = modules[i].generation;
+            live[i].digest = modules[i].digest;
+        }
+    }
+    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host up service=%s pid=%d modules=%zu",
+                 hosts->rooms[service].name.text, (int)process->pid, count);
+    hosts->config.up(hosts->config.context, service, live, (uint32_t)count);
+}
+
+void lockstep_hosts_shutdown_all(struct lockstep_hosts *hosts)
+{
+    struct lockstep_hosts_process *next = NULL;
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = next) {
+        next = process->next;
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SHUTDOWN);
+        if (process->link != NULL && process->stage != LOCKSTEP_HOSTS_AWAY) {
+            (void)lockstep_hosts_send(process, NULL);
+        } else if (process->spawned && process->pid != 0) {
+            (void)kill(process->pid, SIGTERM);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+/* Requests: sent to every process of a service. */
+#include "agent/hosts_internal.h"
+
+#include <string.h>
+
+#define EVERY_SERVICE UINT32_MAX
+
+_Static_assert(LOCKSTEP_AGENT_SERVICES <= 32, "services are bits");
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static void request_late(void *context)
+{
+    struct lockstep_hosts_request *request = context;
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    (void)snprintf(text, sizeof(text), "the host did not answer in %llu ms",
+                   (unsigned long long)request->limit_ms);
+    for (size_t i = 0; i < request->asks_count; i++) {
+        if (request->asks[i].state == LOCKSTEP_HOSTS_ASK_OPEN) {
+            request->asks[i].state = LOCKSTEP_HOSTS_ASK_NO;
+        }
+    }
+    lockstep_hosts_request_no(request, LOCKSTEP_NO_NO_HOST, text);
+    lockstep_hosts_request_finish(request);
+}
+
+static struct lockstep_hosts_request *begin(struct lockstep_hosts *hosts,
+                                            enum lockstep_hosts_kind kind, uint32_t ticket,
+                                            uint64_t limit_ms)
+{
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        struct lockstep_hosts_request *request = &hosts->requests[i];
+        if (request->kind == LOCKSTEP_HOSTS_REQUEST_FREE) {
+            *request = (struct lockstep_hosts_request){
+                .kind = kind, .hosts = hosts, .ticket = ticket, .fd = -1, .limit_ms = limit_ms};
+            request->timer = (struct lockstep_timer){.due = request_late, .context = request};
+            lockstep_timer_arm(hosts->loop, &request->timer,
+                               lockstep_time_after(lockstep_loop_now(hosts->loop), limit_ms));
+            return request;
+        }
+    }
+    lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "too many requests ticket=%u", ticket);
+    return NULL;
+}
+
+/* Sends hosts->out, which is the request, to one process. */
+static void ask_process(struct lockstep_hosts_request *request,
+                        struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts_ask *ask = &request->asks[request->asks_count++];
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    *ask = (struct lockstep_hosts_ask){.process = process, .state = LOCKSTEP_HOSTS_ASK_NO};
+    if (process->stage != LOCKSTEP_HOSTS_UP) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_NO_HOST,
+                                  "a host of the service is not connected");
+        return;
+    }
+    ask->id = lockstep_hosts_send(process, &err);
+    if (ask->id == 0) {
+        lockstep_hosts_request_no(
+            request, err.code == LOCKSTEP_LIMIT ? LOCKSTEP_NO_INTERNAL : LOCKSTEP_NO_NO_HOST,
+            err.message);
+        return;
+    }
+    ask->state = LOCKSTEP_HOSTS_ASK_OPEN;
+}
+
+/* Sends hosts->out to all processes of a service, or to the first that is up. */
+static void ask_service(struct lockstep_hosts_request *request, uint8_t service, bool one)
+{
+    struct lockstep_hosts *hosts = request->hosts;
+    size_t before = request->asks_count;
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (process->service != service || (one && process->stage != LOCKSTEP_HOSTS_UP)) {
+            continue;
+        }
+        ask_process(request, process);
+        if (one) {
+            return;
+        }
+    }
+    if (request->asks_count == before) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_NO_HOST,
+                                  lockstep_no_text(LOCKSTEP_NO_NO_HOST));
+    }
+}
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+static struct lockstep_hosts_known *find_known(struct lockstep_hosts *hosts,
+                                               const struct lockstep_id *operation)
+{
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_SETS_MAX; i++) {
+        if (hosts->known[i].services != 0 &&
+            lockstep_id_equal(&hosts->known[i].operation, operation)) {
+            return &hosts->known[i];
+        }
+    }
+    return NULL;
+}
+
+static void remember(struct lockstep_hosts *hosts, const struct lockstep_id *operation,
+                     uint32_t services)
+{
+    struct lockstep_hosts_known *known = find_known(hosts, operation);
+    if (known == NULL) {
+        known = &hosts->known[hosts->known_next++ % LOCKSTEP_HOSTS_SETS_MAX];
+    }
+    *known = (struct lockstep_hosts_known){.operation = *operation, .services = services};
+}
+
+/* The part of a set that is for one service, in hosts->out; descriptors are borrowed. */
+static void fill_map(struct lockstep_hosts *hosts, const struct lockstep_hosts_set *set,
+                     uint8_t service)
+{
+    struct lockstep_hostwire_message *out = hosts->out;
+    lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_PREPARE);
+    out->operation = set->operation;
+    out->smoke = !set->no_smoke;
+    out->extra_size = set->extra_size < sizeof(out->extra) ? set->extra_size : sizeof(out->extra);
+    if (out->extra_size > 0) {
+        memcpy(out->extra, set->extra, out->extra_size);
+    }
+    for (size_t i = 0; i < set->items_count; i++) {
+        const struct lockstep_hosts_item *item = &set->items[i];
+        struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count];
+        if (item->service != service || out->entries_count == LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
+            continue;
+        }
+        out->entries_count++;
+        entry->module = item->module;
+        entry->generation = item->generation;
+        entry->digest = item->digest;
+        entry->device = item->device;
+        entry->inode = item->inode;
+        entry->config_fd = item->config_fd;
+        (void)snprintf(entry->path, sizeof(entry->path), "%s", item->path);
+    }
+}
+
+static void give_back_fds(struct lockstep_hostwire_message *out)
+{
+    for (size_t i = 0; i < out->entries_count; i++) {
+        out->entries[i].config_fd = -1;
+    }
+}
+
+static const char *map_mistake(const struct lockstep_hosts *hosts,
+                               const struct lockstep_hosts_set *set)
+{
+    if (set->items_count == 0 || set->items_count > LOCKSTEP_ITEMS_MAX) {
+        return "a set has 1 to 64 modules";
+    }
+    if (set->extra_size > LOCKSTEP_EXTRA_MAX) {
+        return "what is handed to up and down is too long";
+    }
+    for (size_t i = 0; i < set->items_count; i++) {
+        if (set->items[i].service >= hosts->rooms_count) {
+            return "the module's service is not one of this node";
+        }
+        if (strlen(set->items[i].path) > LOCKSTEP_HOSTWIRE_PATH_MAX) {
+            return "the path of the private copy is too long";
+        }
+    }
+    return NULL;
+}
+
+void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
+                        const struct lockstep_hosts_set *set)
+{
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MAP, ticket,
+                                                   hosts->config.settings.host_answer);
+    const char *mistake = map_mistake(hosts, set);
+    uint32_t services = 0;
+    if (request == NULL) {
+        return;
+    }
+    request->operation = set->operation;
+    if (mistake != NULL) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL, mistake);
+        lockstep_hosts_request_finish(request);
+        return;
+    }
+    for (size_t i = 0; i < set->items_count; i++) {
+        uint8_t service = set->items[i].service;
+        if ((services & (UINT32_C(1) << service)) == 0) {
+            services |= UINT32_C(1) << service;
+            fill_map(hosts, set, service);
+            ask_service(request, service, false);
+            give_back_fds(hosts->out);
+        }
+    }
+    remember(hosts, &set->operation, services);
+    lockstep_hosts_request_settle(request);
+}
+
+/* Sends hosts->out to all processes of the services that the operation is about. */
+static void ask_operation(struct lockstep_hosts_request *request,
+                          const struct lockstep_id *operation)
+{
+    const struct lockstep_hosts_known *known = find_known(request->hosts, operation);
+    request->operation = *operation;
+    if (known == NULL) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL,
+                                  "the hosts have not mapped this operation");
+    }
+    for (size_t i = 0; known != NULL && i < request->hosts->rooms_count; i++) {
+        if ((known->services & (UINT32_C(1) << i)) != 0) {
+            ask_service(request, (uint8_t)i, false);
+        }
+    }
+    lockstep_hosts_request_settle(request);
+}
+
+static uint32_t drain_of(const struct lockstep_hosts *hosts, uint64_t drain_ms)
+{
+    uint64_t ms = drain_ms == 0 ? hosts->config.settings.drain : drain_ms;
+    return ms < LOCKSTEP_HOUR ? (uint32_t)ms : (uint32_t)LOCKSTEP_HOUR;
+}
+
+void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
+                            const struct lockstep_id *operation, enum lockstep_drain drain,
+                            uint64_t drain_ms)
+{
+    uint32_t ms = drain_of(hosts, drain_ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MIGRATE, ticket,
+                                                   hosts->config.settings.host_answer + ms);
+    if (request == NULL) {
+        return;
+    }
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_CLOSE);
+    hosts->out->operation = *operation;
+    hosts->out->drain = drain == LOCKSTEP_DRAIN_ALWAYS;
+    hosts->out->drain_ms = ms;
+    ask_operation(request, operation);
+}
+
+void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
+                            const struct lockstep_id *operation)
+{
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_PUBLISH, ticket,
+                                                   hosts->config.settings.host_answer);
+    if (request == NULL) {
+        return;
+    }
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_PUBLISH);
+    hosts->out->operation = *operation;
+    ask_operation(request, operation);
+}
+
+/* A message about one module. */
+static void fill_module(struct lockstep_hosts *hosts, enum lockstep_hostwire_type type,
+                        const struct lockstep_name *module, uint32_t drain_ms)
+{
+    lockstep_hostwire_reset(hosts->out, type);
+    memcpy(hosts->out->text, module->text, sizeof(module->text));
+    hosts->out->drain_ms = drain_ms;
+}
+
+void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, uint64_t drain_ms)
+{
+    uint32_t ms = drain_of(hosts, drain_ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_DRAIN, ticket,
+                                                   hosts->config.settings.host_answer + ms);
+    if (request != NULL) {
+        fill_module(hosts, LOCKSTEP_HOSTWIRE_DRAIN, module, ms);
+        ask_service(request, service, false);
+        lockstep_hosts_request_settle(request);
+    }
+}
+
+void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                             const struct lockstep_name *module, uint64_t drain_ms)
+{
+    uint32_t ms = drain_of(hosts, drain_ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket,
+                                                   hosts->config.settings.host_answer + ms);
+    if (request != NULL) {
+        fill_module(hosts, LOCKSTEP_HOSTWIRE_SNAPSHOT, module, ms);
+        ask_service(request, service, true);
+        lockstep_hosts_request_settle(request);
+    }
+}
+
+void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                         const char *tool, const void *input, size_t size)
+{
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer);
+    struct lockstep_hostwire_message *out = hosts->out;
+    if (request == NULL) {
+        return;
+    }
+    lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_CALL);
+    if (size > sizeof(out->bytes) || strlen(tool) >= sizeof(out->text)) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL,
+                                  "the tool's name or its input is too long");
+        lockstep_hosts_request_finish(request);
+        return;
+    }
+    (void)snprintf(out->text, sizeof(out->text), "%s", tool);
+    out->bytes_size = size;
+    if (size > 0) {
+        memcpy(out->bytes, input, size);
+    }
+    ask_service(request, service, true);
+    lockstep_hosts_request_settle(request);
+}
+
+/* ---- without an answer ---------------------------------------------------------------------- */
+
+/* Sends hosts->out to the connected processes of the services. */
+static void tell(struct lockstep_hosts *hosts, uint32_t services)
+{
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (process->stage == LOCKSTEP_HOSTS_UP &&
+            (services & (UINT32_C(1) << process->service)) != 0) {
+            (void)lockstep_hosts_send(process, NULL);
+        }
+    }
+}
+
+void lockstep_hosts_resume(struct lockstep_hosts *hosts, uint8_t service,
+                           const struct lockstep_name *module)
+{
+    fill_module(hosts, LOCKSTEP_HOSTWIRE_RESUME, module, 0);
+    tell(hosts, UINT32_C(1) << service);
+}
+
+static void forget_finished(struct lockstep_hosts *hosts, struct lockstep_hosts_request *request)
+{
+    struct lockstep_hosts_request **place = &hosts->finished;
+    while (*place != NULL && *place != request) {
+        place = &(*place)->next;
+    }
+    if (*place == request) {
+        *place = request->next;
+    }
+}
+
+static bool forgettable(const struct lockstep_hosts_request *request,
+                        const struct lockstep_id *operation)
+{
+    return request->kind != LOCKSTEP_HOSTS_REQUEST_FREE &&
+           request->kind <= LOCKSTEP_HOSTS_REQUEST_PUBLISH &&
+           lockstep_id_equal(&request->operation, operation);
+}
+
+void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation)
+{
+    struct lockstep_hosts_known *known = find_known(hosts, operation);
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        if (forgettable(&hosts->requests[i], operation)) {
+            forget_finished(hosts, &hosts->requests[i]);
+            lockstep_hosts_request_release(&hosts->requests[i]);
+        }
+    }
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_DROP);
+    hosts->out->operation = *operation;
+    tell(hosts, known == NULL ? EVERY_SERVICE : known->services);
+    if (known != NULL) {
+        known->services = 0;
+    }
+}
+
+void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *items,
+                           size_t count)
+{
+    for (size_t service = 0; service < hosts->rooms_count; service++) {
+        struct lockstep_hostwire_message *out = hosts->out;
+        lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_RETIRE);
+        for (size_t i = 0; i < count; i++) {
+            struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count];
+            if (items[i].service == service && out->entries_count < LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
+                out->entries_count++;
+                entry->module = items[i].module;
+                entry->generation = items[i].generation;
+            }
+        }
+        if (out->entries_count > 0) {
+            tell(hosts, UINT32_C(1) << service);
+        }
+    }
+}
