@@ -1,0 +1,616 @@
+/* The whole command against a coordinator that is made of a listener and prepared answers. */
+#include "common/base/cleanup.h"
+#include "common/io/intent.h"
+#include "common/io/link.h"
+#include "coordinator/cli/command.h"
+#include "tests/support/cmocka.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ID "abcdefghijklmnopqrstuvwxya"
+#define D1 "9f3c1a2e00000000000000000000000000000000000000000000000000000000"
+#define D2 "e07ad91100000000000000000000000000000000000000000000000000000000"
+
+#define PLAN(admitted, version, cluster)                                                          \
+    "{\"schema\":\"lockstep/plan/v1\",\"operation\":\"" ID "\",\"kind\":\"reload\","              \
+    "\"strategy\":\"sync_all\",\"on_failure\":\"rollback\",\"admitted\":" admitted                \
+    ",\"arithmetic\":\"sync_all: 2 of 2 must vote yes\",\"index\":7,\"cluster\":\"" cluster "\"," \
+    "\"roster\":\"" D2 "\",\"roster_size\":2,\"items\":[{\"module\":\"auth\",\"generation\":19,"  \
+    "\"digest\":\"" D1 "\",\"version\":\"" version "\",\"leaving\":null}],\"parts\":[]}"
+#define OURS   "bcdefghijklmnopqrstuvwxyaa"
+#define THEIRS ID
+
+#define OPERATION(state, result, rest)                                                         \
+    "{\"schema\":\"lockstep/operation/v1\",\"id\":\"" ID "\",\"kind\":\"reload\","             \
+    "\"strategy\":\"sync_all\",\"state\":\"" state "\",\"result\":" result ",\"n\":2,"         \
+    "\"who\":\"ana\",\"items\":[{\"module\":\"auth\",\"generation\":19,\"digest\":\"" D1 "\"," \
+    "\"version\":\"2.4.2\",\"leaving\":null}]" rest "}"
+#define PREPARING OPERATION("preparing", "null", ",\"counts\":{\"preparing\":2}")
+#define SOAKING   OPERATION("soaking", "null", ",\"counts\":{\"soaking\":2,\"lost\":0}")
+#define SUCCEEDED OPERATION("succeeded", "\"succeeded\"", "")
+#define PARTIAL   OPERATION("succeeded-partial", "\"succeeded-partial\"", "")
+#define ABORTED                                                                                  \
+    OPERATION("aborted", "\"aborted\"",                                                          \
+              ",\"cause\":{\"node\":\"n2\",\"phase\":\"preparing\",\"code\":\"SYMBOL\","         \
+              "\"class\":\"node\",\"text\":\"ls_\\u001b[2Jtrace\"},\"parts\":[{\"node\":\"n1\"," \
+              "\"state\":\"prepared\"},{\"node\":\"n2\",\"state\":\"refused\",\"code\":"         \
+              "\"SYMBOL\",\"class\":\"node\",\"text\":\"ls_trace\"}],"                           \
+              "\"next\":[\"lockstep node show n2\"]")
+
+#define ANSWERS_MAX 5
+
+/* What the coordinator answers to one kind of request, in this order; NULL ends. */
+struct script {
+    unsigned type;
+    const char *answers[ANSWERS_MAX];
+    bool open; /* nothing is marked last */
+};
+
+struct coordinator {
+    struct lockstep_loop *loop;
+    struct lockstep_listener *listener;
+    struct lockstep_wire_codec *codec;
+    const struct script *scripts;
+    bool down;
+    bool intent_is_good;
+    struct lockstep_id submitted;
+};
+
+static bool on_accept(void *context, struct lockstep_link *link)
+{
+    (void)context;
+    (void)link;
+    return true;
+}
+
+static void reply(struct coordinator *coordinator, struct lockstep_link *link,
+                  const struct lockstep_wire *wire)
+{
+    uint8_t bytes[LOCKSTEP_FRAME_MAX];
+    size_t length = 0;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_wire_encode(coordinator->codec, wire, bytes, &length, &err) != LOCKSTEP_OK) {
+        (void)fprintf(stderr, "fake coordinator: %s\n", err.message);
+        _exit(99);
+    }
+    (void)lockstep_link_send(link, bytes, length);
+}
+
+static void on_up(void *context, struct lockstep_link *link)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_WELCOME};
+    wire.message.u.welcome.version = LOCKSTEP_PROTOCOL_MAX;
+    wire.message.u.welcome.epoch = 1;
+    memset(wire.message.u.welcome.journal.bytes, 1, LOCKSTEP_ID_BYTES);
+    wire.message.u.welcome.heartbeat_ms = 2000;
+    wire.message.u.welcome.unix_ms = 1763715600000;
+    wire.u.welcome.version_min = LOCKSTEP_PROTOCOL_MIN;
+    wire.u.welcome.version_max = LOCKSTEP_PROTOCOL_MAX;
+    wire.u.welcome.software = "0.1.0";
+    reply(context, link, &wire);
+}
+
+/* In pieces of 100 bytes, so that they have to be put together. */
+static void send_document(struct coordinator *coordinator, struct lockstep_link *link,
+                          uint64_t request, const char *text, bool last)
+{
+    size_t length = strlen(text);
+    size_t offset = 0;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DOCUMENT};
+    do {
+        size_t piece = lockstep_wire_piece(length, offset, 100, &wire.u.document.more);
+        wire.u.document.request = request;
+        wire.u.document.json = (struct lockstep_blob){(const uint8_t *)text + offset, piece};
+        wire.u.document.last = last && !wire.u.document.more;
+        reply(coordinator, link, &wire);
+        offset += piece;
+    } while (wire.u.document.more);
+}
+
+/* "!EXIT CODE TEXT" is a FAILURE. */
+static void send_failure(struct coordinator *coordinator, struct lockstep_link *link,
+                         uint64_t request, const char *text)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_FAILURE};
+    wire.u.failure.request = request;
+    wire.u.failure.exit = (uint32_t)atoi(text + 1);
+    wire.u.failure.code = "busy";
+    wire.u.failure.text = strchr(text, ' ') + 1;
+    wire.u.failure.next = "lockstep op ls";
+    reply(coordinator, link, &wire);
+}
+
+static void check_submit(struct coordinator *coordinator, const struct lockstep_wire *wire)
+{
+    struct lockstep_intent intent;
+    const struct lockstep_wire_submit *submit = &wire->u.submit;
+    coordinator->intent_is_good = lockstep_intent_parse((const char *)submit->intent.data,
+                                                        submit->intent.length, &intent,
+                                                        NULL) == LOCKSTEP_OK &&
+                                  lockstep_id_equal(&intent.operation, &submit->body.operation) &&
+                                  intent.plan_index == 7 && submit->index == 7 &&
+                                  intent.roster_size == 2 && intent.item_count == 1 &&
+                                  intent.items[0].generation == 19 &&
+                                  submit->signature.length == LOCKSTEP_KEY_SIGNATURE;
+}
+
+static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
+{
+    struct coordinator *coordinator = context;
+    struct lockstep_wire wire;
+    uint64_t request;
+    if (lockstep_wire_decode(coordinator->codec, LOCKSTEP_ROLES_PERSON, bytes, size, &wire, NULL) !=
+        LOCKSTEP_OK) {
+        _exit(98);
+    }
+    request = wire.u.show.request; /* the first member of every request */
+    if (wire.message.type == LOCKSTEP_MESSAGE_SUBMIT) {
+        check_submit(coordinator, &wire);
+        if (!coordinator->intent_is_good) {
+            send_failure(coordinator, link, request, "!8 the intent is not good");
+            return;
+        }
+    }
+    for (const struct script *script = coordinator->scripts; script->type != 0; script++) {
+        for (size_t i = 0; script->type == (unsigned)wire.message.type && i < ANSWERS_MAX &&
+                           script->answers[i] != NULL;
+             i++) {
+            bool last = !script->open && script->answers[i + 1] == NULL;
+            if (script->answers[i][0] == '!') {
+                send_failure(coordinator, link, request, script->answers[i]);
+            } else if (script->answers[i][0] == '.') {
+                lockstep_link_close(link, "so told");
+            } else {
+                send_document(coordinator, link, request, script->answers[i], last);
+            }
+        }
+    }
+}
+
+static void on_down(void *context, struct lockstep_link *link, const char *text)
+{
+    struct coordinator *coordinator = context;
+    (void)link;
+    (void)text;
+    coordinator->down = true;
+}
+
+/* ---- one run -------------------------------------------------------------------------------- */
+
+struct world {
+    char directory[64];
+    char config[128];
+    char key[128];
+    char out[128];
+    char err[128];
+    uint8_t secret[32];
+    uint8_t open[32];
+};
+
+static void write_file(const char *path, const char *text)
+{
+    LOCKSTEP_FCLOSE FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+}
+
+static char *read_back(const char *path)
+{
+    LOCKSTEP_FCLOSE FILE *file = fopen(path, "r");
+    char *text = calloc(1, 65536);
+    assert_non_null(file);
+    assert_non_null(text);
+    (void)fread(text, 1, 65535, file);
+    return text;
+}
+
+/* The coordinator lives in a child, because the command runs its own loop and blocks in it. */
+static pid_t start_coordinator(const struct world *world, const struct script *scripts,
+                               char ret_url[LOCKSTEP_URL_MAX + 1])
+{
+    int ends[2];
+    pid_t pid;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct coordinator coordinator = {.scripts = scripts};
+        struct lockstep_defaults settings;
+        struct lockstep_listener_config config = {.url = "tcp://127.0.0.1:0",
+                                                  .own = world->secret,
+                                                  .settings = &settings,
+                                                  .events = {.context = &coordinator,
+                                                             .accept = on_accept,
+                                                             .up = on_up,
+                                                             .message = on_message,
+                                                             .down = on_down}};
+        const char *url;
+        lockstep_defaults_init(&settings);
+        (void)lockstep_id_parse(OURS, &config.cluster);
+        (void)alarm(10);
+        coordinator.codec = lockstep_wire_codec_new();
+        if (lockstep_loop_new(&coordinator.loop, NULL) != LOCKSTEP_OK ||
+            lockstep_listener_new(coordinator.loop, &config, &coordinator.listener, NULL) !=
+                LOCKSTEP_OK) {
+            _exit(97);
+        }
+        url = lockstep_listener_url(coordinator.listener);
+        if (write(ends[1], url, strlen(url) + 1) < 0) {
+            _exit(96);
+        }
+        while (!coordinator.down &&
+               lockstep_loop_once(coordinator.loop, 1000, NULL) == LOCKSTEP_OK) {
+        }
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    assert_true(read(ends[0], ret_url, LOCKSTEP_URL_MAX) > 0);
+    (void)close(ends[0]);
+    return pid;
+}
+
+static int run_command(const struct world *world, char **argv, int argc)
+{
+    LOCKSTEP_FCLOSE FILE *out = fopen(world->out, "w");
+    LOCKSTEP_FCLOSE FILE *err = fopen(world->err, "w");
+    assert_non_null(out);
+    assert_non_null(err);
+    return lockstep_command_main(argc, argv, out, err);
+}
+
+struct row {
+    const char *name;
+    const char *arguments; /* separated by spaces */
+    struct script scripts[5];
+    int exit;
+    const char *out; /* must be in what is printed; NULL: nothing is */
+    const char *err; /* the same, of complaints */
+};
+
+#define SHOW   LOCKSTEP_MESSAGE_SHOW
+#define RELOAD "reload auth@2.4.2 --strategy sync_all --request-id " ID
+#define ASKED                                                       \
+    {SHOW, {"!2 there is no such operation"}, false},               \
+    {                                                               \
+        LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.2", OURS)}, false \
+    }
+#define OPENED                                      \
+    ASKED,                                          \
+    {                                               \
+        LOCKSTEP_MESSAGE_SUBMIT, {PREPARING}, false \
+    }
+#define WATCHED(...)                                     \
+    {                                                    \
+        OPENED,                                          \
+        {                                                \
+            LOCKSTEP_MESSAGE_WATCH, {__VA_ARGS__}, false \
+        }                                                \
+    }
+
+static const struct row rows[] = {
+    {"shows", "op show " ID, {{SHOW, {SUCCEEDED}, false}}, 0, "op-abcdefgh succeeded", NULL},
+    {"shows a failed one", "op show op-abcdefgh", {{SHOW, {ABORTED}, false}}, 0, "aborted", NULL},
+    {"shows as JSON",
+     "op show " ID " -o jsonl",
+     {{SHOW, {SUCCEEDED}, false}},
+     0,
+     "\"schema\":\"lockstep/operation/v1\"",
+     NULL},
+    {"plan",
+     "plan auth@2.4.2 --strategy sync_all --request-id " ID,
+     {{LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.2", OURS)}, false}},
+     0,
+     "2 of 2 must",
+     NULL},
+    {"plan that is not admitted",
+     "plan auth@2.4.2 --strategy sync_all --request-id " ID,
+     {{LOCKSTEP_MESSAGE_PLAN, {PLAN("false", "2.4.2", OURS)}, false}},
+     4,
+     "would be refused",
+     NULL},
+    {"dry run",
+     RELOAD " --dry-run",
+     {{LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.2", OURS)}, false}},
+     0,
+     "would be admitted",
+     NULL},
+    {"reload", RELOAD, WATCHED(PREPARING, SOAKING, SUCCEEDED), 0,
+     "op-abcdefgh preparing: preparing 2\nop-abcdefgh soaking: soaking 2\nop-abcdefgh succeeded: "
+     "reload, sync_all, 2 nodes, by ana\n  auth - -> 2.4.2 (generation 19, 9f3c1a2e)\n",
+     NULL},
+    {"reload, by digest", "reload auth@9f3c1a2e --strategy sync_all --request-id " ID,
+     WATCHED(SUCCEEDED), 0, "succeeded", NULL},
+    {"partial", RELOAD, WATCHED(PARTIAL), 0, "succeeded-partial", NULL},
+    {"partial, detailed", RELOAD " --detailed-exitcode", WATCHED(PARTIAL), 3, "partial", NULL},
+    {"aborted", RELOAD, WATCHED(PREPARING, ABORTED), 6,
+     "cause: n2, preparing: SYMBOL (node): ls_\\x1b[2Jtrace\n"
+     "NODE  STATE     CODE    CLASS  TEXT\n"
+     "n1    prepared  -       -      -\n"
+     "n2    refused   SYMBOL  node   ls_trace\n"
+     "next: lockstep node show n2\n",
+     NULL},
+    {"each change as JSON", RELOAD " -o jsonl", WATCHED(PREPARING, SUCCEEDED), 0, "preparing",
+     NULL},
+    {"quiet", RELOAD " -q", WATCHED(PREPARING, SUCCEEDED), 0, NULL, NULL},
+    {"detached at once", RELOAD " -d", {OPENED}, 0, "lockstep op watch op-abcdefgh", NULL},
+    {"open already",
+     RELOAD,
+     {{SHOW, {PREPARING}, false}, {LOCKSTEP_MESSAGE_WATCH, {SUCCEEDED}, false}},
+     0,
+     "succeeded",
+     NULL},
+    {"id of another operation",
+     "reload auth@2.5.0 --strategy sync_all --request-id " ID,
+     {{SHOW, {PREPARING}, false}},
+     5,
+     NULL,
+     "it brings auth 2.4.2, not 2.5.0"},
+    {"refused",
+     RELOAD,
+     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"!5 held by op-xyz"}, false}},
+     5,
+     NULL,
+     "lockstep: held by op-xyz (busy)\nnext: lockstep op ls\n"},
+    {"an exit that is none",
+     RELOAD,
+     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"!0 odd"}, false}},
+     1,
+     NULL,
+     "odd"},
+    {"a plan for another version",
+     RELOAD,
+     {{SHOW, {"!2 none"}, false}, {LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.0", OURS)}, false}},
+     1,
+     NULL,
+     "is not signed: it brings auth 2.4.0, not 2.4.2"},
+    {"a plan for another cluster",
+     RELOAD,
+     {{SHOW, {"!2 none"}, false}, {LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.2", THEIRS)}, false}},
+     1,
+     NULL,
+     "another cluster"},
+    {"time-out",
+     RELOAD " --timeout 300ms",
+     {OPENED, {LOCKSTEP_MESSAGE_WATCH, {PREPARING}, true}},
+     124,
+     "preparing",
+     "the operation goes on; follow it: lockstep op watch op-abcdefgh\n"},
+    {"lost", RELOAD, WATCHED(PREPARING, "."), 9, NULL, "op watch op-abcdefgh"},
+    {"lost while it submits",
+     RELOAD,
+     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"."}, false}},
+     9,
+     NULL,
+     "it may have been opened: lockstep op watch op-abcdefgh"},
+    {"a document that is none", "status", {{SHOW, {"[]"}, false}}, 1, NULL, "not understood"},
+    {"check",
+     "check",
+     {{SHOW, {"{\"schema\":\"lockstep/check/v1\",\"consistent\":false}"}, false}},
+     3,
+     "MODULE",
+     NULL},
+    {"forbidden",
+     "audit",
+     {{LOCKSTEP_MESSAGE_AUDIT, {"!8 auditors only"}, false}},
+     8,
+     NULL,
+     "auditors only"},
+    {"audit",
+     "audit verify",
+     {{LOCKSTEP_MESSAGE_AUDIT,
+       {"{\"schema\":\"lockstep/audit/v1\",\"verified\":false,\"last\":9,\"text\":\"row 4\"}"},
+       false}},
+     3,
+     "the coordinator says that its audit trail is BROKEN",
+     NULL},
+    {"token",
+     "token create --join n4 -l zone=a",
+     {{LOCKSTEP_MESSAGE_TOKEN_CREATE,
+       {"{\"schema\":\"lockstep/token/v1\",\"node\":\"n4\",\"token\":\"aaaa\",\"expires_unix_ms\":"
+        "1000}"},
+       false}},
+     0,
+     "\naaaa\n",
+     NULL},
+    {"tool of a node",
+     "tool call render x --node n1",
+     {{LOCKSTEP_MESSAGE_TOOL_CALL,
+       {"{\"schema\":\"lockstep/tool-result/v1\",\"output_hex\":\"3c703e\"}"},
+       false}},
+     0,
+     "<p>",
+     NULL},
+    /* Nothing is asked of a coordinator. */
+    {"no strategy", "reload auth@1", {{0}}, 2, NULL, "--strategy sync_all, quorum or local"},
+    {"local without a node", "reload auth@1 --strategy local", {{0}}, 2, NULL, "--node NAME"},
+    {"twice", "reload auth@1 auth@2 --strategy quorum", {{0}}, 2, NULL, "auth is named twice"},
+    {"no such option", "reload auth@1 --stategy quorum", {{0}}, 2, NULL, "--strategy"},
+    {"no such command", "reloda auth@1", {{0}}, 2, NULL, "did you mean reload?"},
+    {"no such word", "op shwo x", {{0}}, 2, NULL, "did you mean op show?"},
+    {"too few", "node show", {{0}}, 2, NULL, "node show wants NODE"},
+    {"too many", "node show a b", {{0}}, 2, NULL, "\"b\" is one word too many"},
+    {"selector", "status -l a=", {{0}}, 2, NULL, "goes wrong at character 3"},
+    {"offline", RELOAD " --offline wiat", {{0}}, 2, NULL, "fail, wait, wait:5m, skip"},
+    {"request id", "undo auth --request-id 5", {{0}}, 2, NULL, "26 characters"},
+    {"label", "token create --join n4 -l zone", {{0}}, 2, NULL, "env=prod"},
+    {"help", "op show --help", {{0}}, 0, "usage: lockstep op show OP", NULL},
+};
+
+static int split(char *text, char **ret_words, int max)
+{
+    int count = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(text, " ", &rest); word != NULL && count < max;
+         word = strtok_r(NULL, " ", &rest)) {
+        ret_words[count++] = word;
+    }
+    return count;
+}
+
+static void set_up(struct world *world, const char *url)
+{
+    struct lockstep_name name;
+    struct lockstep_key *key = NULL;
+    char hex[65];
+    char text[512];
+    assert_true(lockstep_name_parse("ana", &name));
+    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_key_write(key, world->key, NULL), LOCKSTEP_OK);
+    (void)lockstep_key_free(key);
+    lockstep_hex_format(world->open, 32, hex);
+    (void)snprintf(text, sizeof(text),
+                   "coordinator: %s\ncluster: " OURS "\ncoordinator_key: %s\nname: ana\n"
+                   "channel_key: key\nsign_key: key\n",
+                   url, hex);
+    write_file(world->config, text);
+}
+
+static void make_world(struct world *world)
+{
+    struct lockstep_name name;
+    struct lockstep_key *key = NULL;
+    *world = (struct world){.directory = "/tmp/lockstep-cli-XXXXXX"};
+    assert_non_null(mkdtemp(world->directory));
+    (void)snprintf(world->config, sizeof(world->config), "%s/config.yaml", world->directory);
+    (void)snprintf(world->key, sizeof(world->key), "%s/key", world->directory);
+    (void)snprintf(world->out, sizeof(world->out), "%s/out", world->directory);
+    (void)snprintf(world->err, sizeof(world->err), "%s/err", world->directory);
+    assert_true(lockstep_name_parse("c1", &name));
+    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
+    memcpy(world->secret, key->channel_secret, 32);
+    memcpy(world->open, key->open.channel, 32);
+    (void)lockstep_key_free(key);
+}
+
+static void drop_world(const struct world *world)
+{
+    (void)unlink(world->config);
+    (void)unlink(world->key);
+    (void)unlink(world->out);
+    (void)unlink(world->err);
+    assert_int_equal(rmdir(world->directory), 0);
+}
+
+static void expect(const char *what, const char *path, const char *part)
+{
+    LOCKSTEP_FREE char *text = read_back(path);
+    if (part == NULL ? text[0] != '\0' && strcmp(what, "err") == 0 : strstr(text, part) == NULL) {
+        fail_msg("%s is\n%s\nand not\n%s", what, text, part == NULL ? "" : part);
+    }
+}
+
+/* One process a row: the command blocks signals and makes threads, as it does in life. */
+static void check_row(void **state)
+{
+    const struct row *row = *state;
+    struct world world;
+    char url[LOCKSTEP_URL_MAX + 1] = "tcp://127.0.0.1:1";
+    char text[512];
+    char *argv[32] = {(char[]){"lockstep"}, (char[]){"-c"}, world.config};
+    int argc;
+    int status = 0;
+    pid_t coordinator = 0;
+    pid_t command;
+    make_world(&world);
+    if (row->scripts[0].type != 0) {
+        coordinator = start_coordinator(&world, row->scripts, url);
+    }
+    set_up(&world, url);
+    (void)snprintf(text, sizeof(text), "%s", row->arguments);
+    argc = 3 + split(text, argv + 3, 28);
+    command = fork();
+    assert_true(command >= 0);
+    if (command == 0) {
+        (void)alarm(10);
+        _exit(run_command(&world, argv, argc));
+    }
+    assert_int_equal(waitpid(command, &status, 0), command);
+    if (coordinator != 0) {
+        assert_int_equal(waitpid(coordinator, NULL, 0), coordinator);
+    }
+    expect("err", world.err, row->err);
+    expect("out", world.out, row->out);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), row->exit);
+    drop_world(&world);
+}
+
+/* Ctrl-C leaves the operation alone and says how to come back. */
+static void detaches(void **state)
+{
+    static const struct script scripts[] = {{LOCKSTEP_MESSAGE_WATCH, {PREPARING}, true}, {0}};
+    struct world world;
+    char url[LOCKSTEP_URL_MAX + 1] = "";
+    char *argv[] = {(char[]){"lockstep"}, (char[]){"-c"},          world.config, (char[]){"op"},
+                    (char[]){"watch"},    (char[]){"op-abcdefgh"}, NULL};
+    int ends[2];
+    int status = 0;
+    char byte;
+    pid_t coordinator;
+    pid_t command;
+    (void)state;
+    make_world(&world);
+    coordinator = start_coordinator(&world, scripts, url);
+    set_up(&world, url);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    command = fork();
+    assert_true(command >= 0);
+    if (command == 0) {
+        FILE *out = fdopen(ends[1], "w");
+        FILE *err = fopen(world.err, "w");
+        int code;
+        (void)alarm(10);
+        code = lockstep_command_main(6, argv, out, err);
+        (void)fclose(err);
+        _exit(code);
+    }
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1); /* it watches */
+    assert_int_equal(kill(command, SIGINT), 0);
+    assert_int_equal(waitpid(command, &status, 0), command);
+    assert_int_equal(waitpid(coordinator, NULL, 0), coordinator);
+    (void)close(ends[0]);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 130);
+    expect("err", world.err,
+           "lockstep: detached\nthe operation goes on; follow it: lockstep op "
+           "watch op-abcdefgh\n");
+    expect("err", world.err, "lockstep op abort op-abcdefgh\n");
+    write_file(world.out, "");
+    drop_world(&world);
+}
+
+static void is_unreachable(void **state)
+{
+    struct world world;
+    char *argv[] = {(char[]){"lockstep"}, (char[]){"-c"}, world.config, (char[]){"status"}, NULL};
+    int status = 0;
+    pid_t command;
+    (void)state;
+    make_world(&world);
+    set_up(&world, "tcp://127.0.0.1:1");
+    command = fork();
+    assert_true(command >= 0);
+    if (command == 0) {
+        (void)alarm(10);
+        _exit(run_command(&world, argv, 4));
+    }
+    assert_int_equal(waitpid(command, &status, 0), command);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 9);
+    expect("err", world.err, "cannot be reached");
+    drop_world(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(detaches),
+                                       cmocka_unit_test(is_unreachable)};
+    int failed = LOCKSTEP_RUN_TABLE("command", rows, check_row);
+    return failed + cmocka_run_group_tests_name("ends", tests, NULL, NULL);
+}
