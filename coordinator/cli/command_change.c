@@ -299,6 +299,20 @@ static enum lockstep_exit find_open(struct lockstep_run *run, const struct chang
     return code;
 }
 
+/* Nothing is signed that would not be admitted. The plan says why, and with which exit. */
+static enum lockstep_exit refuse_plan(struct lockstep_run *run, const json_t *plan)
+{
+    struct lockstep_output output = run->output;
+    uint64_t exit = lockstep_document_number(plan, "exit");
+    if (!lockstep_output_is_json(&output)) {
+        output.out = output.err;
+    }
+    lockstep_render(&output, plan);
+    return exit == LOCKSTEP_EXIT_CONFLICT ? LOCKSTEP_EXIT_CONFLICT
+           : exit == LOCKSTEP_EXIT_USAGE  ? LOCKSTEP_EXIT_USAGE
+                                          : LOCKSTEP_EXIT_REFUSED;
+}
+
 static enum lockstep_exit open_operation(struct lockstep_run *run, const struct change *change)
 {
     LOCKSTEP_DECREF json_t *plan = NULL;
@@ -314,6 +328,10 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
     code = ask_plan(run, change, &plan);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
+    }
+    if (!json_is_true(json_object_get(plan, "admitted")) && !run->flags.queue &&
+        !json_is_true(json_object_get(plan, "waits"))) {
+        return refuse_plan(run, plan);
     }
     if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
         lockstep_render(&run->output, plan);

@@ -126,21 +126,35 @@ static enum lockstep_exit with_client(struct lockstep_run *run, const struct inp
 
 /* ---- a node --------------------------------------------------------------------------------- */
 
+/* Output travels as base64 or as hexadecimal digits. */
+static bool decode(const json_t *document, uint8_t *ret_bytes, size_t room, size_t *ret_size)
+{
+    const char *text = lockstep_document_text(document, "output_base64");
+    const char *hex = lockstep_document_text(document, "output_hex");
+    return *text == '\0'
+               ? sodium_hex2bin(ret_bytes, room, hex, strlen(hex), NULL, ret_size, NULL) == 0
+               : sodium_base642bin(ret_bytes, room, text, strlen(text), NULL, ret_size, NULL,
+                                   sodium_base64_VARIANT_ORIGINAL) == 0;
+}
+
 static enum lockstep_exit print_result(struct lockstep_run *run, const json_t *document)
 {
-    const char *text = lockstep_document_text(document, "output_hex");
-    size_t length = strlen(text);
-    LOCKSTEP_FREE uint8_t *bytes = malloc(length + 1);
+    size_t room = strlen(lockstep_document_text(document, "output_base64")) +
+                  strlen(lockstep_document_text(document, "output_hex")) + 1;
+    LOCKSTEP_FREE uint8_t *bytes = malloc(room);
     size_t size = 0;
     if (lockstep_output_is_json(&run->output)) {
         lockstep_print_json(&run->output, document);
-        return LOCKSTEP_EXIT_DONE;
-    }
-    if (bytes == NULL || sodium_hex2bin(bytes, length + 1, text, length, NULL, &size, NULL) != 0) {
+    } else if (json_is_false(json_object_get(document, "ok"))) {
+        (void)lockstep_run_fail(run, LOCKSTEP_EXIT_FAILED, "the tool says no: %s",
+                                lockstep_document_text(document, "text"));
+    } else if (bytes == NULL || !decode(document, bytes, room, &size)) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the answer is not understood");
+    } else {
+        print_answer(run, bytes, size);
     }
-    print_answer(run, bytes, size);
-    return LOCKSTEP_EXIT_DONE;
+    return json_is_false(json_object_get(document, "ok")) ? LOCKSTEP_EXIT_FAILED
+                                                          : LOCKSTEP_EXIT_DONE;
 }
 
 static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)

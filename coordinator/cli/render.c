@@ -90,6 +90,8 @@ static const struct lockstep_column node_fields[] = {
     NUMBER("memory used %", "memory_used_percent"),
     NUMBER("host restarts", "host_restarts"),
     END};
+static const struct lockstep_column open_columns[] = {CELL("OPEN", "id", ID, false),
+                                                      TEXT("STATE", "state"), END};
 static const struct lockstep_column status_columns[] = {
     TEXT("MODULE", "module"),
     TEXT("NODE", "node"),
@@ -140,8 +142,7 @@ static const struct lockstep_column operations_columns[] = {CELL("OPERATION", "i
                                                             TIME("OPENED", "opened_unix_ms"),
                                                             END};
 static const struct lockstep_column artifacts_columns[] = {
-    TEXT("MODULE", "module"),
-    TEXT("VERSION", "version"),
+    CELL("ARTIFACT", "module", ARTIFACT, false),
     NUMBER("COUNTER", "counter"),
     DIGEST("DIGEST", "digest"),
     CELL("SIZE", "size", BYTES, false),
@@ -174,17 +175,19 @@ static const struct lockstep_column differences_columns[] = {
     TEXT("NODE", "node"),           TEXT("WANTED", "wanted_version"),
     TEXT("FOUND", "found_version"), TEXT("TEXT", "text"),
     TEXT("NEXT", "next"),           END};
-static const struct lockstep_column history_columns[] = {TEXT("MODULE", "module"),
-                                                         NUMBER("REVISION", "revision"),
-                                                         TEXT("VERSION", "version"),
-                                                         DIGEST("DIGEST", "digest"),
-                                                         CELL("OPERATION", "operation", ID, false),
-                                                         TEXT("KIND", "kind"),
-                                                         TEXT("RESULT", "result"),
-                                                         TEXT("ACTOR", "actor"),
-                                                         TIME("TIME", "unix_ms"),
-                                                         TEXT("MESSAGE", "message"),
-                                                         END};
+static const struct lockstep_column history_columns[] = {
+    CELL("OPERATION", "id", ID, false),
+    TEXT("KIND", "kind"),
+    TEXT("STRATEGY", "strategy"),
+    TEXT("STATE", "state"),
+    NUMBER("GENERATION", "generation"),
+    CELL("FROM", "old", LIST, false),
+    CELL("TO", "new", LIST, false),
+    TEXT("WHO", "who"),
+    TIME("OPENED", "times.opened_unix_ms"),
+    CELL("MS", "durations.total_ms", NUMBER, true),
+    TEXT("MESSAGE", "message"),
+    END};
 static const struct lockstep_column tokens_columns[] = {TEXT("TOKEN", "id"),
                                                         TEXT("NODE", "node"),
                                                         TEXT("STATE", "state"),
@@ -225,8 +228,9 @@ static const struct section {
     {"status", EXTRA, "operations", operations_columns},
     {"status", EXTRA, "alarms", alarms_columns},
     {"nodes", ROWS, "nodes", nodes_columns},
-    {"node", FIELDS, "status", node_fields},
-    {"node", ROWS, "rows", status_columns},
+    {"node", FIELDS, NULL, node_fields},
+    {"node", ROWS, "status", status_columns},
+    {"node", EXTRA, "operations", open_columns},
     {"modules", ROWS, "modules", modules_columns},
     {"module", FIELDS, NULL, module_fields},
     {"module", ROWS, "rows", module_columns},
@@ -236,7 +240,7 @@ static const struct section {
     {"artifact", FIELDS, NULL, artifact_fields},
     {"check", ROWS, "modules", check_columns},
     {"check", EXTRA, "differences", differences_columns},
-    {"history", ROWS, "revisions", history_columns},
+    {"history", ROWS, "operations", history_columns},
     {"tokens", ROWS, "tokens", tokens_columns},
     {"tools", ROWS, "tools", tools_columns},
     {"audit", ROWS, "rows", audit_columns},
@@ -300,7 +304,7 @@ static char *join(const json_t *member)
     json_array_foreach(member, index, value)
     {
         const char *word = json_string_value(value);
-        (void)fprintf(out, "%s%s", comma, word == NULL ? "?" : word);
+        (void)fprintf(out, "%s%s", comma, word == NULL ? "-" : word);
         comma = ",";
     }
     return fclose(out) == 0 ? text : NULL;
@@ -316,23 +320,35 @@ static char *format_number(const json_t *member)
     return strdup(text);
 }
 
+/* The last part of KEY, with *OBJECT the member that holds it. */
+static const char *step_into(const json_t **object, const char *key)
+{
+    const char *dot = strchr(key, '.');
+    if (dot == NULL) {
+        return key;
+    }
+    *object = json_object_getn(*object, key, (size_t)(dot - key));
+    return dot + 1;
+}
+
 char *lockstep_render_cell(const json_t *object, const struct lockstep_column *column, bool wide)
 {
-    const json_t *member = json_object_get(object, column->key);
-    const char *text = lockstep_document_text(object, column->key);
+    const char *key = step_into(&object, column->key);
+    const json_t *member = json_object_get(object, key);
+    const char *text = lockstep_document_text(object, key);
     char id[LOCKSTEP_OPERATION_SHORT];
+    char *name = NULL;
     switch (column->cell) {
     case LOCKSTEP_CELL_TEXT:
         break;
     case LOCKSTEP_CELL_NUMBER:
         return format_number(member);
     case LOCKSTEP_CELL_BYTES:
-        return wide ? format_number(member)
-                    : format_bytes(lockstep_document_number(object, column->key));
+        return wide ? format_number(member) : format_bytes(lockstep_document_number(object, key));
     case LOCKSTEP_CELL_BOOL:
         return strdup(json_is_true(member) ? "yes" : json_is_false(member) ? "no" : "");
     case LOCKSTEP_CELL_TIME:
-        return format_time(lockstep_document_number(object, column->key));
+        return format_time(lockstep_document_number(object, key));
     case LOCKSTEP_CELL_DIGEST:
         return wide ? strdup(text) : strndup(text, LOCKSTEP_SHORT_TEXT - 1);
     case LOCKSTEP_CELL_ID:
@@ -341,6 +357,9 @@ char *lockstep_render_cell(const json_t *object, const struct lockstep_column *c
     case LOCKSTEP_CELL_LABELS:
     case LOCKSTEP_CELL_LIST:
         return join(member);
+    case LOCKSTEP_CELL_ARTIFACT:
+        return asprintf(&name, "%s@%s", text, lockstep_document_text(object, "version")) < 0 ? NULL
+                                                                                             : name;
     }
     return strdup(text);
 }

@@ -15,16 +15,17 @@ enum lockstep_cell {
     LOCKSTEP_CELL_NUMBER,
     LOCKSTEP_CELL_BYTES,
     LOCKSTEP_CELL_BOOL,
-    LOCKSTEP_CELL_TIME,   /* unix_ms, shown in UTC */
-    LOCKSTEP_CELL_DIGEST, /* its first 8 digits; all of them when wide */
-    LOCKSTEP_CELL_ID,     /* op- and 8 characters; all of them when wide, and for scripts */
-    LOCKSTEP_CELL_LABELS, /* an object of texts */
-    LOCKSTEP_CELL_LIST,   /* an array of texts */
+    LOCKSTEP_CELL_TIME,     /* unix_ms, shown in UTC */
+    LOCKSTEP_CELL_DIGEST,   /* its first 8 digits; all of them when wide */
+    LOCKSTEP_CELL_ID,       /* op- and 8 characters; all of them when wide, and for scripts */
+    LOCKSTEP_CELL_LABELS,   /* an object of texts */
+    LOCKSTEP_CELL_LIST,     /* an array of texts */
+    LOCKSTEP_CELL_ARTIFACT, /* MODULE@VERSION, as commands take it */
 };
 
 struct lockstep_column {
     const char *heading;
-    const char *key;
+    const char *key; /* of a member, or "member.member" */
     enum lockstep_cell cell;
     bool wide; /* only with -o wide, tsv */
 };

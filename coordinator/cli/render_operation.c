@@ -36,8 +36,9 @@ static void print_items(const struct lockstep_output *output, const json_t *docu
         if (*leaving == '\0') {
             leaving = lockstep_document_text(item, "leaving");
         }
-        lockstep_print(output->out, "  %s %.63s -> %s (generation %" PRIu64 ", %.8s)\n",
-                       lockstep_document_text(item, "module"), or_dash(leaving),
+        lockstep_print(output->out, "  %s %.63s%s%s (generation %" PRIu64 ", %.8s)\n",
+                       lockstep_document_text(item, "module"), leaving,
+                       *leaving == '\0' ? "" : " -> ",
                        or_dash(lockstep_document_text(item, "version")),
                        lockstep_document_number(item, "generation"),
                        or_dash(lockstep_document_text(item, "digest")));
@@ -142,6 +143,7 @@ void lockstep_render_operation(const struct lockstep_output *output, const json_
 void lockstep_render_plan(const struct lockstep_output *output, const json_t *plan)
 {
     bool admitted = json_is_true(json_object_get(plan, "admitted"));
+    const char *holder = lockstep_document_text(plan, "holder");
     if (output->format == LOCKSTEP_FORMAT_NAME || output->format == LOCKSTEP_FORMAT_TSV) {
         (void)lockstep_render_rows(output, json_object_get(plan, "parts"), plan_columns, 0);
         return;
@@ -149,8 +151,15 @@ void lockstep_render_plan(const struct lockstep_output *output, const json_t *pl
     lockstep_print(output->out, "%s: %s, %s\n", admitted ? "would be admitted" : "would be refused",
                    or_dash(lockstep_document_text(plan, "kind")),
                    or_dash(lockstep_document_text(plan, "strategy")));
+    if (!admitted) {
+        lockstep_print(output->out, "because: %s%s%s\n",
+                       or_dash(lockstep_document_text(plan, "text")),
+                       *holder == '\0' ? "" : "; held by ", holder);
+    }
+    if (json_is_true(json_object_get(plan, "waits"))) {
+        lockstep_print(output->out, "it would wait for the absent nodes\n");
+    }
     print_items(output, plan);
     lockstep_print(output->out, "  %s\n", lockstep_document_text(plan, "arithmetic"));
     (void)lockstep_render_rows(output, json_object_get(plan, "parts"), plan_columns, 0);
-    print_next(output, plan);
 }
