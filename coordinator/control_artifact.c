@@ -89,16 +89,16 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
         .who = session->who, .what = "artifact.push", .subject = subject};
     fill_row(put, &row);
     (void)snprintf(subject, sizeof(subject), "%s@%s", row.module.text, row.version);
-    LOCKSTEP_TRY(lockstep_artifact_finish(put->writer, &sums, err));
-    if (memcmp(&sums.md5, &row.md5, sizeof(row.md5)) != 0) {
-        return LOCKSTEP_FAIL(err, REFUSED, "the manifest's md5 is not that of the file");
-    }
     LOCKSTEP_TRY(lockstep_artifact_put(coordinator->artifacts, &row.digest,
                                        LOCKSTEP_ARTIFACT_MANIFEST, put->text, put->text_length,
                                        err));
     LOCKSTEP_TRY(lockstep_artifact_put(coordinator->artifacts, &row.digest,
                                        LOCKSTEP_ARTIFACT_SIGNATURE, put->signature,
                                        put->signature_length, err));
+    LOCKSTEP_TRY(lockstep_artifact_finish(put->writer, &sums, err));
+    if (memcmp(&sums.md5, &row.md5, sizeof(row.md5)) != 0) {
+        return LOCKSTEP_FAIL(err, REFUSED, "the manifest's md5 is not that of the file");
+    }
     LOCKSTEP_TRY(lockstep_store_artifact_add(coordinator->store, &row, &audit, err));
     return lockstep_document_artifact(&view, &row, document, err);
 }

@@ -33,6 +33,9 @@ static enum lockstep_err add_release(struct lockstep_bundle *bundle, const char 
     FILE *file = fopen(path, "re");
     size_t length;
     memset(&row, 0, sizeof(row));
+    if (file == NULL && lockstep_minisign_public_parse(path, &row.key, NULL) == LOCKSTEP_OK) {
+        return lockstep_bundle_add_release(bundle, &row, err); /* the key itself was given */
+    }
     if (file == NULL) {
         return LOCKSTEP_FAIL_ERRNO(err, "read the release key %s", path);
     }

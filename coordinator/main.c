@@ -43,8 +43,8 @@ static const struct lockstep_option init_rows[] = {
     {"new-admin", '\0', LOCKSTEP_OPTION_TEXT, "FILE",
      "make an administrator: its configuration, and its key beside it", NULL,
      LOCKSTEP_OPTION_AT(struct flags, new_admin), 0, 0},
-    {"release", '\0', LOCKSTEP_OPTION_LIST, "FILE",
-     "public half of a release key (minisign); repeatable", NULL,
+    {"release", '\0', LOCKSTEP_OPTION_LIST, "PUBKEY",
+     "public half of a release key (minisign), or its file; repeatable", NULL,
      LOCKSTEP_OPTION_AT(struct flags, releases), 0, 0},
 };
 

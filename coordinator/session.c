@@ -41,8 +41,8 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
     bool found = false;
     memset(&token, 0, sizeof(token));
     audit.subject = token.node.text;
-    if (lockstep_store_token_find(coordinator->store, lockstep_link_token(link),
-                                  lockstep_unix_ms(), &found, psk, &token, &err) != LOCKSTEP_OK ||
+    if (lockstep_store_token_find(coordinator->store, lockstep_link_token(link), lockstep_unix_ms(),
+                                  &found, psk, &token, &err) != LOCKSTEP_OK ||
         lockstep_store_enrol(coordinator->store, lockstep_link_token(link),
                              lockstep_link_peer(link), lockstep_unix_ms(), &audit, &row,
                              &err) != LOCKSTEP_OK) {

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum lockstep_err no_memory(struct lockstep_error *err)
 {
@@ -20,6 +21,7 @@ enum lockstep_err lockstep_config_path(const struct lockstep_config_file *file, 
     const char *slash = strrchr(file->path, '/');
     size_t directory = slash == NULL ? 0 : (size_t)(slash - file->path) + 1;
     char *joined = NULL;
+    char *here = NULL;
     if (path == NULL) {
         *ret_path = NULL;
         return LOCKSTEP_OK;
@@ -29,11 +31,21 @@ enum lockstep_err lockstep_config_path(const struct lockstep_config_file *file, 
                                     path);
     }
     if (path[0] == '/') {
-        directory = 0;
+        *ret_path = strdup(path);
+        return *ret_path == NULL ? no_memory(err) : LOCKSTEP_OK;
     }
-    if (asprintf(&joined, "%.*s%s", (int)directory, file->path, path) < 0) {
+    if (file->path[0] != '/') { /* other processes are told of these paths: they are absolute */
+        here = getcwd(NULL, 0);
+        if (here == NULL) {
+            return LOCKSTEP_FAIL_ERRNO(err, "find the working directory");
+        }
+    }
+    if (asprintf(&joined, "%s%s%.*s%s", here == NULL ? "" : here, here == NULL ? "" : "/",
+                 (int)directory, file->path, path) < 0) {
+        free(here);
         return no_memory(err);
     }
+    free(here);
     *ret_path = joined;
     return LOCKSTEP_OK;
 }

@@ -8,6 +8,20 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The public half beside the key, as minisign has it: lockstepd init --release takes it. */
+static bool write_public(const char *path, const char *text)
+{
+    char name[4096];
+    FILE *file;
+    (void)snprintf(name, sizeof(name), "%s.pub", path);
+    file = fopen(name, "wxe");
+    if (file == NULL) {
+        return false;
+    }
+    (void)fprintf(file, "untrusted comment: minisign public key\n%s\n", text);
+    return fclose(file) == 0;
+}
+
 static enum lockstep_exit generate_release(struct lockstep_run *run, const char *path)
 {
     LOCKSTEP_CLEANUP(lockstep_minisign_cleanup) struct lockstep_minisign_key *key = NULL;
@@ -18,6 +32,9 @@ static enum lockstep_exit generate_release(struct lockstep_run *run, const char 
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
     lockstep_minisign_public_format(&key->open, text);
+    if (!write_public(path, text)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s.pub cannot be written", path);
+    }
     (void)fprintf(run->output.out, "%s\n", text);
     return LOCKSTEP_EXIT_DONE;
 }

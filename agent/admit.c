@@ -1,0 +1,505 @@
+/*
+ * ADMIT: may this node run what is ordered? The operator's intent, then for each new version the
+ * manifest's signature, and the bytes against it. What is missing is fetched from the coordinator,
+ * or taken from module_path; whoever it came from, the signature decides.
+ */
+#include "agent/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- what is known of versions --------------------------------------------------------------- */
+
+static void remember(struct lockstep_node_agent *agent, const struct lockstep_manifest *manifest)
+{
+    struct lockstep_known *known = NULL;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->known) && known == NULL; i++) {
+        if (lockstep_digest_equal(&agent->known[i].digest, &manifest->digest)) {
+            known = &agent->known[i];
+        }
+    }
+    if (known == NULL) {
+        known = &agent->known[agent->known_next++ % LOCKSTEP_COUNT(agent->known)];
+    }
+    known->digest = manifest->digest;
+    known->md5 = manifest->md5;
+    known->size = manifest->size;
+    known->floor = manifest->floor;
+    known->service = manifest->service;
+    known->state_schema = (uint32_t)manifest->state_schema;
+    (void)snprintf(known->version, sizeof(known->version), "%s", manifest->version);
+}
+
+/* The manifest of a version that is in the store; false if it is not, or not a good one. */
+static bool read_manifest(struct lockstep_node_agent *agent, const struct lockstep_digest *digest,
+                          struct lockstep_manifest *manifest, struct lockstep_refusal *refusal)
+{
+    char text[LOCKSTEP_MANIFEST_MAX];
+    char signature[LOCKSTEP_SIGNATURE_MAX];
+    struct lockstep_artifact_buffer texts = {.bytes = text, .size = sizeof(text)};
+    struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature)};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_manifest_files files;
+    if (lockstep_artifact_read(agent->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST, &texts,
+                               &err) != LOCKSTEP_OK ||
+        lockstep_artifact_read(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SIGNATURE, &proof,
+                               &err) != LOCKSTEP_OK) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_NOFILE, "%s", err.message);
+        return false;
+    }
+    files = (struct lockstep_manifest_files){text, texts.length, signature, proof.length};
+    return agent->bundle != NULL && lockstep_manifest_verify(&files, agent->bundle, manifest,
+                                                             refusal) == LOCKSTEP_NO_UNSPECIFIED;
+}
+
+const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *agent,
+                                                  const struct lockstep_digest *digest)
+{
+    struct lockstep_manifest *manifest;
+    bool found;
+    if (lockstep_digest_is_zero(digest)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->known); i++) {
+        if (lockstep_digest_equal(&agent->known[i].digest, digest)) {
+            return &agent->known[i];
+        }
+    }
+    manifest = calloc(1, sizeof(*manifest));
+    found = manifest != NULL && read_manifest(agent, digest, manifest, NULL);
+    if (found) {
+        remember(agent, manifest);
+    }
+    free(manifest);
+    return found ? lockstep_admit_known(agent, digest) : NULL;
+}
+
+/* ---- fetching -------------------------------------------------------------------------------- */
+
+static bool has_all(const struct lockstep_node_agent *agent, const struct lockstep_digest *digest)
+{
+    return lockstep_artifact_has(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SO) &&
+           lockstep_artifact_has(agent->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST) &&
+           lockstep_artifact_has(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SIGNATURE);
+}
+
+static void end_fetch(struct lockstep_node_agent *agent)
+{
+    agent->fetch.write = lockstep_artifact_end(agent->fetch.write);
+    agent->fetch.active = false;
+}
+
+static void ask_for(struct lockstep_node_agent *agent, enum lockstep_artifact_part part)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_FETCH};
+    agent->fetch.part = part;
+    agent->fetch.request = ++agent->fetches;
+    wire.u.fetch.request = agent->fetch.request;
+    wire.u.fetch.digest = agent->fetch.digest;
+    wire.u.fetch.part = part;
+    lockstep_driver_send(agent, &wire);
+}
+
+static void begin_fetch(struct lockstep_node_agent *agent, const struct lockstep_digest *digest)
+{
+    end_fetch(agent);
+    agent->fetch.active = true;
+    agent->fetch.digest = *digest;
+    agent->fetch.manifest_length = 0;
+    agent->fetch.signature_length = 0;
+    ask_for(agent, LOCKSTEP_ARTIFACT_PART_MANIFEST);
+}
+
+/* Every job that waits for this version cannot go on. */
+static void fail_fetch(struct lockstep_node_agent *agent, enum lockstep_no no, const char *text)
+{
+    struct lockstep_digest digest = agent->fetch.digest;
+    end_fetch(agent);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
+        struct lockstep_admission_job *job = &agent->jobs[i];
+        const struct lockstep_duty *duty = job->used
+                                               ? lockstep_agent_duty(agent->core, &job->operation)
+                                               : NULL;
+        bool wants = false;
+        for (uint32_t j = 0; duty != NULL && j < duty->order.item_count; j++) {
+            wants = wants || lockstep_digest_equal(&duty->order.items[j].digest, &digest);
+        }
+        if (wants) {
+            job->used = false;
+            lockstep_driver_cannot(agent, job->ticket, no, "%s", text);
+        }
+    }
+}
+
+/* The manifest is believed before a single byte of the artifact is asked for: it has the size. */
+static void begin_bytes(struct lockstep_node_agent *agent)
+{
+    struct lockstep_fetch_state *fetch = &agent->fetch;
+    struct lockstep_manifest_files files = {fetch->manifest, fetch->manifest_length,
+                                            fetch->signature, fetch->signature_length};
+    struct lockstep_manifest *manifest = calloc(1, sizeof(*manifest));
+    struct lockstep_refusal refusal = {.no = LOCKSTEP_NO_UNSPECIFIED};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    ASSERT(manifest != NULL);
+    if (lockstep_manifest_verify(&files, agent->bundle, manifest, &refusal) !=
+        LOCKSTEP_NO_UNSPECIFIED) {
+        fail_fetch(agent, refusal.no, refusal.text);
+    } else if (!lockstep_digest_equal(&manifest->digest, &fetch->digest)) {
+        fail_fetch(agent, LOCKSTEP_NO_BAD_DIGEST, "the manifest is another version's");
+    } else if (lockstep_artifact_begin(agent->artifacts, &fetch->digest, manifest->size,
+                                       &fetch->write, &err) != LOCKSTEP_OK) {
+        fail_fetch(agent, LOCKSTEP_NO_STORAGE, err.message);
+    } else {
+        ask_for(agent, LOCKSTEP_ARTIFACT_PART_BYTES);
+    }
+    free(manifest);
+}
+
+static void advance_all(struct lockstep_node_agent *agent);
+
+static void finish_bytes(struct lockstep_node_agent *agent)
+{
+    struct lockstep_fetch_state *fetch = &agent->fetch;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result = lockstep_artifact_put(agent->artifacts, &fetch->digest,
+                                                     LOCKSTEP_ARTIFACT_MANIFEST, fetch->manifest,
+                                                     fetch->manifest_length, &err);
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_artifact_put(agent->artifacts, &fetch->digest,
+                                       LOCKSTEP_ARTIFACT_SIGNATURE, fetch->signature,
+                                       fetch->signature_length, &err);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_artifact_finish(fetch->write, NULL, &err);
+    }
+    if (result != LOCKSTEP_OK) {
+        fail_fetch(agent, result == LOCKSTEP_REFUSED ? LOCKSTEP_NO_BAD_DIGEST : LOCKSTEP_NO_STORAGE,
+                   err.message);
+        return;
+    }
+    end_fetch(agent);
+    advance_all(agent);
+}
+
+/* Appends a piece of a text; false if it grows too long. */
+static bool append(char *text, size_t size, size_t *length, const struct lockstep_blob *data)
+{
+    if (data->length > size - *length) {
+        return false;
+    }
+    if (data->length > 0) {
+        memcpy(text + *length, data->data, data->length);
+    }
+    *length += data->length;
+    return true;
+}
+
+void lockstep_admit_chunk(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_chunk *chunk)
+{
+    struct lockstep_fetch_state *fetch = &agent->fetch;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool fits = true;
+    if (!fetch->active || chunk->request != fetch->request) {
+        return; /* of a fetch that was given up */
+    }
+    if (chunk->missing) {
+        fail_fetch(agent, LOCKSTEP_NO_NOFILE, "the coordinator does not have the artifact");
+        return;
+    }
+    if (fetch->part == LOCKSTEP_ARTIFACT_PART_MANIFEST) {
+        fits = append(fetch->manifest, LOCKSTEP_MANIFEST_MAX, &fetch->manifest_length,
+                      &chunk->data);
+    } else if (fetch->part == LOCKSTEP_ARTIFACT_PART_SIGNATURE) {
+        fits = append(fetch->signature, LOCKSTEP_SIGNATURE_MAX, &fetch->signature_length,
+                      &chunk->data);
+    } else if (lockstep_artifact_append(fetch->write, chunk->data.data, chunk->data.length, &err) !=
+               LOCKSTEP_OK) {
+        fail_fetch(agent, err.code == LOCKSTEP_REFUSED ? LOCKSTEP_NO_BAD_SIZE : LOCKSTEP_NO_STORAGE,
+                   err.message);
+        return;
+    }
+    if (!fits) {
+        fail_fetch(agent, LOCKSTEP_NO_BAD_SIZE, "the manifest or its signature is too long");
+    } else if (chunk->more) {
+        return;
+    } else if (fetch->part == LOCKSTEP_ARTIFACT_PART_MANIFEST) {
+        ask_for(agent, LOCKSTEP_ARTIFACT_PART_SIGNATURE);
+    } else if (fetch->part == LOCKSTEP_ARTIFACT_PART_SIGNATURE) {
+        begin_bytes(agent);
+    } else {
+        finish_bytes(agent);
+    }
+}
+
+/* ---- module_path ----------------------------------------------------------------------------- */
+
+static enum lockstep_err read_beside(const char *so, const char *suffix, char *text, size_t size,
+                                     size_t *ret_length, struct lockstep_error *err)
+{
+    char path[4096];
+    FILE *file;
+    (void)snprintf(path, sizeof(path), "%.*s%s", (int)(strlen(so) - 3), so, suffix);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return LOCKSTEP_FAIL_ERRNO(err, "read %s", path);
+    }
+    *ret_length = fread(text, 1, size, file);
+    (void)fclose(file);
+    return *ret_length > 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, INVALID, "%s is empty", path);
+}
+
+static enum lockstep_err copy_bytes(int fd, struct lockstep_artifact_write *write,
+                                    struct lockstep_error *err)
+{
+    static uint8_t bytes[64 * 1024];
+    ssize_t count;
+    while ((count = read(fd, bytes, sizeof(bytes))) > 0) {
+        LOCKSTEP_TRY(lockstep_artifact_append(write, bytes, (size_t)count, err));
+    }
+    return count == 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL_ERRNO(err, "read a module's file");
+}
+
+/* Takes a signed file of module_path into the store; nothing of it is believed for where it lay. */
+static enum lockstep_err import(struct lockstep_node_agent *agent, const char *path,
+                                const struct lockstep_digest *digest, struct lockstep_error *err)
+{
+    static char manifest[LOCKSTEP_MANIFEST_MAX];
+    char signature[LOCKSTEP_SIGNATURE_MAX];
+    struct lockstep_artifact_write *write = NULL;
+    size_t manifest_length = 0;
+    size_t signature_length = 0;
+    off_t size;
+    enum lockstep_err result;
+    int fd;
+    LOCKSTEP_TRY(read_beside(path, ".manifest", manifest, sizeof(manifest), &manifest_length, err));
+    LOCKSTEP_TRY(
+        read_beside(path, ".minisig", signature, sizeof(signature), &signature_length, err));
+    LOCKSTEP_TRY(lockstep_artifact_put(agent->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST,
+                                       manifest, manifest_length, err));
+    LOCKSTEP_TRY(lockstep_artifact_put(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SIGNATURE,
+                                       signature, signature_length, err));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return LOCKSTEP_FAIL_ERRNO(err, "read %s", path);
+    }
+    size = lseek(fd, 0, SEEK_END);
+    (void)lseek(fd, 0, SEEK_SET);
+    result = lockstep_artifact_begin(agent->artifacts, digest, size > 0 ? (uint64_t)size : 0,
+                                     &write, err);
+    if (result == LOCKSTEP_OK) {
+        result = copy_bytes(fd, write, err);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_artifact_finish(write, NULL, err);
+    }
+    (void)lockstep_artifact_end(write);
+    (void)close(fd);
+    return result;
+}
+
+static void import_if_there(struct lockstep_node_agent *agent, const struct lockstep_item *item)
+{
+    struct lockstep_digest digest;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char path[4096];
+    if (lockstep_disk_find(agent, &item->module, &digest, path, sizeof(path)) &&
+        lockstep_digest_equal(&digest, &item->digest) &&
+        import(agent, path, &digest, &err) != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "%s is not taken over: %s", path, err.message);
+    }
+}
+
+/* ---- judging --------------------------------------------------------------------------------- */
+
+static bool judge_intent(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
+                         struct lockstep_refusal *refusal)
+{
+    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
+    struct lockstep_intent_offer offer;
+    struct lockstep_intent *intent;
+    bool good;
+    if (papers == NULL || agent->bundle == NULL) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_INTENT,
+                              "there is no intent, or no trust bundle");
+        return false;
+    }
+    offer = (struct lockstep_intent_offer){.text = papers->intent,
+                                           .length = papers->intent_length,
+                                           .signature = papers->signature,
+                                           .signature_length = sizeof(papers->signature),
+                                           .signer = papers->signer.text};
+    intent = calloc(1, sizeof(*intent));
+    ASSERT(intent != NULL);
+    good = lockstep_intent_verify(&offer, agent->bundle, lockstep_driver_unix_ms(agent), intent,
+                                  refusal) == LOCKSTEP_NO_UNSPECIFIED &&
+           lockstep_intent_covers(intent, &duty->order, refusal) == LOCKSTEP_NO_UNSPECIFIED;
+    free(intent);
+    return good;
+}
+
+static bool judge_artifact(struct lockstep_node_agent *agent, const struct lockstep_item *item,
+                           struct lockstep_refusal *refusal)
+{
+    const struct lockstep_agent_meta *meta = lockstep_agent_store_meta(agent->config.store);
+    struct lockstep_agent_module_row row;
+    struct lockstep_manifest_context context = {.cluster = meta->cluster,
+                                                .module = item->module,
+                                                .digest = item->digest,
+                                                .counter_jump = true,
+                                                .now_unix_ms = lockstep_driver_unix_ms(agent)};
+    struct lockstep_manifest *manifest = calloc(1, sizeof(*manifest));
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_sums sums;
+    bool found = false;
+    bool same = false;
+    bool good;
+    ASSERT(manifest != NULL);
+    good = read_manifest(agent, &item->digest, manifest, refusal);
+    if (good && (lockstep_artifact_verify(agent->artifacts, &item->digest, &same, &sums, &err) !=
+                     LOCKSTEP_OK ||
+                 !same)) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_BAD_DIGEST, "the file in the store was changed");
+        good = false;
+    }
+    if (good && lockstep_agent_store_module(agent->config.store, &item->module, &found, &row,
+                                            &err) == LOCKSTEP_OK) {
+        context.counter_floor = found ? row.counter_floor : 0;
+        context.artifact = &sums;
+        good = lockstep_manifest_check(manifest, agent->bundle, &context, refusal) ==
+               LOCKSTEP_NO_UNSPECIFIED;
+    }
+    if (good) {
+        remember(agent, manifest);
+    }
+    free(manifest);
+    return good;
+}
+
+/* The module's service must be one of this node's. */
+static bool place(struct lockstep_node_agent *agent, const struct lockstep_item *item, bool again,
+                  struct lockstep_refusal *refusal)
+{
+    const struct lockstep_known *known = lockstep_admit_known(agent, &item->digest);
+    struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &item->module);
+    uint8_t service = known == NULL ? LOCKSTEP_SERVICE_NONE
+                                    : lockstep_agent_service(agent->core, &known->service);
+    const struct lockstep_copy *copy = NULL;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (module == NULL || known == NULL || service == LOCKSTEP_SERVICE_NONE) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_NO_HOST, "this node has no service '%s'",
+                              known == NULL ? "" : known->service.text);
+        return false;
+    }
+    if (module->service != service) {
+        module->service = service;
+        if (lockstep_agent_store_describe(agent->config.store, &item->module, &known->service, NULL,
+                                          &err) != LOCKSTEP_OK) {
+            (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);
+            return false;
+        }
+    }
+    if (again) { /* a host uses an image again by its file; new statics want a new file */
+        lockstep_copies_forget(agent, &item->module, &item->digest);
+    }
+    if (lockstep_copies_get(agent, &item->module, &item->digest, &copy, &err) != LOCKSTEP_OK) {
+        (void)lockstep_refuse(
+            refusal, err.code == LOCKSTEP_REFUSED ? LOCKSTEP_NO_BAD_DIGEST : LOCKSTEP_NO_STORAGE,
+            "%s", err.message);
+        return false;
+    }
+    return true;
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+static bool needs(const struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
+                  const struct lockstep_item *item)
+{
+    const struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &item->module);
+    bool has = module != NULL && lockstep_digest_equal(&module->current.digest, &item->digest);
+    return !lockstep_digest_is_zero(&item->digest) && (!has || duty->order.again);
+}
+
+/* Goes on with a job: waits for a fetch, or judges and reports. */
+static void advance(struct lockstep_node_agent *agent, struct lockstep_admission_job *job)
+{
+    const struct lockstep_duty *duty = lockstep_agent_duty(agent->core, &job->operation);
+    struct lockstep_refusal refusal = {.no = LOCKSTEP_NO_UNSPECIFIED};
+    bool good;
+    if (duty == NULL || duty->ticket != job->ticket) {
+        job->used = false;
+        return;
+    }
+    good = judge_intent(agent, duty, &refusal);
+    for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
+        const struct lockstep_item *item = &duty->order.items[i];
+        if (!needs(agent, duty, item)) {
+            continue;
+        }
+        if (!has_all(agent, &item->digest)) {
+            import_if_there(agent, item);
+        }
+        if (!has_all(agent, &item->digest)) {
+            if (!agent->fetch.active && agent->welcomed) {
+                begin_fetch(agent, &item->digest);
+            }
+            return;
+        }
+        good = judge_artifact(agent, item, &refusal) &&
+               place(agent, item, duty->order.again, &refusal);
+    }
+    job->used = false;
+    if (good) {
+        lockstep_driver_worked(agent,
+                               &(struct lockstep_work_result){.ticket = job->ticket, .ok = true});
+    } else {
+        lockstep_driver_cannot(agent, job->ticket, refusal.no, "%s", refusal.text);
+    }
+}
+
+static void advance_all(struct lockstep_node_agent *agent)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
+        if (agent->jobs[i].used) {
+            advance(agent, &agent->jobs[i]);
+        }
+    }
+}
+
+void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
+                          const struct lockstep_duty *duty)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
+        struct lockstep_admission_job *job = &agent->jobs[i];
+        if (!job->used) {
+            *job = (struct lockstep_admission_job){true, ticket, duty->order.operation};
+            advance(agent, job);
+            return;
+        }
+    }
+    lockstep_driver_cannot(agent, ticket, LOCKSTEP_NO_BUSY, "too many admissions at once");
+}
+
+void lockstep_admit_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
+        if (agent->jobs[i].used && lockstep_id_equal(&agent->jobs[i].operation, operation)) {
+            agent->jobs[i].used = false;
+        }
+    }
+}
+
+void lockstep_admit_link(struct lockstep_node_agent *agent, bool up)
+{
+    end_fetch(agent);
+    if (up) {
+        advance_all(agent);
+    }
+}

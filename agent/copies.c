@@ -1,0 +1,214 @@
+/* Private copies: what hosts map. The store itself is never mapped (DESIGN §6). */
+#include "agent/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct lockstep_copy *find(struct lockstep_node_agent *agent,
+                                  const struct lockstep_name *module,
+                                  const struct lockstep_digest *digest)
+{
+    for (size_t i = 0; i < agent->copy_count; i++) {
+        if (lockstep_name_equal(&agent->copies[i].module, module) &&
+            lockstep_digest_equal(&agent->copies[i].digest, digest)) {
+            return &agent->copies[i];
+        }
+    }
+    return NULL;
+}
+
+/* True if the file is still the one that was copied. */
+static bool is_there(const struct lockstep_copy *copy)
+{
+    struct stat info;
+    return stat(copy->path, &info) == 0 && (uint64_t)info.st_dev == copy->device &&
+           (uint64_t)info.st_ino == copy->inode;
+}
+
+/* What a host that outlived its agent has mapped is in its boot file. */
+static void adopt(struct lockstep_node_agent *agent, const char *service)
+{
+    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    char path[4096];
+    FILE *file;
+    ASSERT(boot != NULL);
+    (void)snprintf(path, sizeof(path), "%s/hosts/%s/boot", agent->config.config->data, service);
+    file = fopen(path, "re");
+    if (file != NULL && lockstep_boot_read(file, boot, NULL) == LOCKSTEP_OK) {
+        for (size_t i = 0; i < boot->count && agent->copy_count < LOCKSTEP_COPIES_MAX; i++) {
+            const struct lockstep_boot_entry *entry = &boot->entries[i];
+            struct lockstep_copy *copy = &agent->copies[agent->copy_count];
+            *copy = (struct lockstep_copy){.module = entry->module,
+                                           .digest = entry->digest,
+                                           .device = entry->device,
+                                           .inode = entry->inode};
+            (void)snprintf(copy->path, sizeof(copy->path), "%s", entry->path);
+            agent->copy_count += is_there(copy) ? 1 : 0;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    free(boot);
+}
+
+/* Numbers go on where the last agent left off, so that no name comes twice. */
+static void learn_numbers(struct lockstep_node_agent *agent)
+{
+    DIR *directory = opendir(agent->gen_path);
+    const struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        uint64_t number = strtoull(entry->d_name, NULL, 10);
+        agent->copies_made = number > agent->copies_made ? number : agent->copies_made;
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+}
+
+enum lockstep_err lockstep_copies_open(struct lockstep_node_agent *agent,
+                                       struct lockstep_error *err)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    int length = snprintf(agent->gen_path, sizeof(agent->gen_path), "%s/gen", config->data);
+    if (length < 0 || (size_t)length + LOCKSTEP_ARTIFACT_COPY_NAME >= sizeof(agent->gen_path)) {
+        return LOCKSTEP_FAIL(err, INVALID, "the data directory's name is too long");
+    }
+    if (mkdir(agent->gen_path, 0700) != 0 && errno != EEXIST) {
+        return LOCKSTEP_FAIL_ERRNO(err, "make the directory %s", agent->gen_path);
+    }
+    agent->gen_fd = open(agent->gen_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (agent->gen_fd < 0) {
+        return LOCKSTEP_FAIL_ERRNO(err, "open the directory %s", agent->gen_path);
+    }
+    learn_numbers(agent);
+    for (size_t i = 0; i < config->service_count; i++) {
+        adopt(agent, config->services[i].name.text);
+    }
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_copies_get(struct lockstep_node_agent *agent,
+                                      const struct lockstep_name *module,
+                                      const struct lockstep_digest *digest,
+                                      const struct lockstep_copy **ret_copy,
+                                      struct lockstep_error *err)
+{
+    struct lockstep_copy *copy = find(agent, module, digest);
+    struct lockstep_artifact_copy info;
+    char name[LOCKSTEP_ARTIFACT_COPY_NAME];
+    int length;
+    if (copy != NULL && is_there(copy)) {
+        *ret_copy = copy;
+        return LOCKSTEP_OK;
+    }
+    if (copy == NULL) {
+        lockstep_copies_collect(agent);
+        if (agent->copy_count == LOCKSTEP_COPIES_MAX) {
+            return LOCKSTEP_FAIL(err, LIMIT, "too many private copies");
+        }
+        copy = &agent->copies[agent->copy_count];
+    }
+    lockstep_artifact_copy_name(++agent->copies_made, module, digest, name);
+    LOCKSTEP_TRY(
+        lockstep_artifact_copy_out(agent->artifacts, digest, agent->gen_fd, name, &info, err));
+    agent->copy_count += copy == &agent->copies[agent->copy_count] ? 1 : 0;
+    *copy = (struct lockstep_copy){
+        .module = *module, .digest = *digest, .device = info.device, .inode = info.inode};
+    length = snprintf(copy->path, sizeof(copy->path), "%s/%s", agent->gen_path, name);
+    ASSERT(length > 0 && (size_t)length < sizeof(copy->path)); /* measured when it was opened */
+    *ret_copy = copy;
+    return LOCKSTEP_OK;
+}
+
+void lockstep_copies_forget(struct lockstep_node_agent *agent, const struct lockstep_name *module,
+                            const struct lockstep_digest *digest)
+{
+    struct lockstep_copy *copy = find(agent, module, digest);
+    if (copy != NULL) {
+        (void)unlink(copy->path); /* what is mapped stays mapped */
+        *copy = agent->copies[--agent->copy_count];
+    }
+}
+
+static bool is_needed(const struct lockstep_node_agent *agent, const struct lockstep_copy *copy)
+{
+    const struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &copy->module);
+    if (module != NULL && (lockstep_digest_equal(&module->current.digest, &copy->digest) ||
+                           lockstep_digest_equal(&module->previous.digest, &copy->digest) ||
+                           lockstep_digest_equal(&module->loaded.digest, &copy->digest))) {
+        return true;
+    }
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *duty = &agent->core->duties[i];
+        for (uint32_t j = 0; duty->state != LOCKSTEP_DUTY_FREE && j < duty->order.item_count; j++) {
+            if (lockstep_digest_equal(&duty->order.items[j].digest, &copy->digest)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void lockstep_copies_collect(struct lockstep_node_agent *agent)
+{
+    for (size_t i = 0; i < agent->copy_count;) {
+        if (is_needed(agent, &agent->copies[i])) {
+            i++;
+            continue;
+        }
+        (void)unlink(agent->copies[i].path); /* what is mapped stays mapped */
+        agent->copies[i] = agent->copies[--agent->copy_count];
+    }
+}
+
+int lockstep_copies_config(const struct lockstep_node_agent *agent,
+                           const struct lockstep_name *module)
+{
+    char path[4096];
+    if (agent->config.config->config_dir == NULL) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s.conf", agent->config.config->config_dir,
+                   module->text);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_t service,
+                                       struct lockstep_boot *ret_boot, struct lockstep_error *err)
+{
+    ret_boot->count = 0;
+    for (uint32_t i = 0; i < agent->core->module_count; i++) {
+        const struct lockstep_agent_module *module = &agent->core->modules[i];
+        struct lockstep_boot_entry *entry = &ret_boot->entries[ret_boot->count];
+        const struct lockstep_copy *copy = NULL;
+        if (module->service != service || lockstep_digest_is_zero(&module->current.digest)) {
+            continue;
+        }
+        LOCKSTEP_TRY(
+            lockstep_copies_get(agent, &module->name, &module->current.digest, &copy, err));
+        memset(entry, 0, sizeof(*entry));
+        entry->module = module->name;
+        entry->generation = module->current.generation;
+        entry->digest = module->current.digest;
+        entry->device = copy->device;
+        entry->inode = copy->inode;
+        (void)snprintf(entry->path, sizeof(entry->path), "%s", copy->path);
+        (void)snprintf(entry->config, sizeof(entry->config), "%s/%s.conf",
+                       agent->config.config->config_dir, module->name.text);
+        if (access(entry->config, R_OK) != 0) {
+            entry->config[0] = '\0';
+        }
+        ret_boot->count++;
+    }
+    return LOCKSTEP_OK;
+}

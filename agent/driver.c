@@ -1,0 +1,642 @@
+#include "agent/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/crash.h"
+#include "common/io/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A host that outlived its last agent is waited for so long before another is started. */
+#define ADOPTION_MS 3000
+
+/* ---- failing -------------------------------------------------------------------------------- */
+
+void lockstep_driver_fail(struct lockstep_node_agent *agent, const struct lockstep_error *why)
+{
+    if (agent->failed == LOCKSTEP_OK) {
+        agent->failed = why->code == LOCKSTEP_OK ? LOCKSTEP_IO : why->code;
+        agent->failure = *why;
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "stops: %s", why->message);
+    }
+    lockstep_loop_stop(agent->loop);
+}
+
+enum lockstep_err lockstep_node_agent_failure(const struct lockstep_node_agent *agent,
+                                              struct lockstep_error *err)
+{
+    if (agent->failed != LOCKSTEP_OK && err != NULL) {
+        *err = agent->failure;
+    }
+    return agent->failed;
+}
+
+uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent)
+{
+    uint64_t now = lockstep_unix_ms();
+    uint64_t floor = lockstep_agent_store_meta(agent->config.store)->clock_floor_unix_ms;
+    return now > floor ? now : floor;
+}
+
+/* ---- papers --------------------------------------------------------------------------------- */
+
+struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent,
+                                               const struct lockstep_id *operation)
+{
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        if (agent->papers[i].used && lockstep_id_equal(&agent->papers[i].operation, operation)) {
+            return &agent->papers[i];
+        }
+    }
+    return NULL;
+}
+
+bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
+                                 const struct lockstep_id *operation,
+                                 const struct lockstep_wire_prepare *from)
+{
+    struct lockstep_papers *papers = lockstep_driver_papers(agent, operation);
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES && papers == NULL; i++) {
+        papers = agent->papers[i].used ? NULL : &agent->papers[i];
+    }
+    if (papers == NULL || from->intent.length > LOCKSTEP_INTENT_MAX) {
+        return false;
+    }
+    papers->mapped = papers->used && papers->mapped;
+    papers->used = true;
+    papers->operation = *operation;
+    papers->intent_length = from->intent.length;
+    papers->signer = from->signer;
+    if (from->intent.length > 0) {
+        memcpy(papers->intent, from->intent.data, from->intent.length);
+    }
+    memset(papers->signature, 0, sizeof(papers->signature));
+    if (from->signature.length == sizeof(papers->signature)) {
+        memcpy(papers->signature, from->signature.data, sizeof(papers->signature));
+    }
+    (void)snprintf(papers->extra, sizeof(papers->extra), "%s",
+                   from->extra == NULL ? "" : from->extra);
+    return true;
+}
+
+/* Papers of duties that are over are no longer needed. */
+static void sweep_papers(struct lockstep_node_agent *agent)
+{
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        struct lockstep_papers *papers = &agent->papers[i];
+        if (papers->used && lockstep_agent_duty(agent->core, &papers->operation) == NULL) {
+            papers->used = false;
+            papers->mapped = false;
+        }
+    }
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
+                                   const struct lockstep_duty *duty, struct lockstep_error *err)
+{
+    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
+    struct lockstep_wire_prepare intent;
+    ASSERT(papers != NULL);
+    intent = (struct lockstep_wire_prepare){
+        .intent = {(const uint8_t *)papers->intent, papers->intent_length},
+        .signature = {papers->signature, sizeof(papers->signature)},
+        .signer = papers->signer,
+        .extra = papers->extra};
+    return lockstep_agent_store_vow(agent->config.store, &duty->order, &intent, lockstep_unix_ms(),
+                                    err);
+}
+
+/* What the pointer row is about to replace: to be retired when the window is over. */
+static void note_left(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
+{
+    struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
+    for (uint32_t i = 0; papers != NULL && i < duty->order.item_count; i++) {
+        const struct lockstep_agent_module *module = lockstep_agent_module(
+            agent->core, &duty->order.items[i].module);
+        bool same = lockstep_digest_equal(&module->current.digest, &duty->order.items[i].digest);
+        papers->left[i] = same && !duty->order.again ? 0 : module->current.generation;
+    }
+}
+
+/* The row is durable, or the agent stops; only a vow may be refused. */
+static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *duty,
+                    enum lockstep_duty_row row)
+{
+    struct lockstep_agent_store *store = agent->config.store;
+    struct lockstep_id operation = duty->order.operation;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
+    bool vow = row == LOCKSTEP_DUTY_ROW_PREPARED;
+    if (vow) {
+        LOCKSTEP_CRASH(AGENT_BEFORE_VOW);
+        result = write_vow(agent, duty, &err);
+    } else if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
+        note_left(agent, duty);
+        LOCKSTEP_CRASH(AGENT_BEFORE_POINTER);
+        result = lockstep_agent_store_point(store, &duty->order, lockstep_unix_ms(), &err);
+    } else {
+        ASSERT(row == LOCKSTEP_DUTY_ROW_FELL);
+        result = lockstep_agent_store_fell(store, &duty->order, lockstep_unix_ms(), &err);
+    }
+    if (result != LOCKSTEP_OK && (!vow || result != LOCKSTEP_LIMIT)) {
+        lockstep_driver_fail(agent, &err);
+        return;
+    }
+    if (result == LOCKSTEP_OK && vow) {
+        LOCKSTEP_CRASH(AGENT_AFTER_VOW);
+    } else if (result == LOCKSTEP_OK && row == LOCKSTEP_DUTY_ROW_COMMITTED) {
+        LOCKSTEP_CRASH(AGENT_AFTER_POINTER);
+    }
+    lockstep_agent_store_refused(store, agent->core);
+    lockstep_agent_persisted(agent->core, lockstep_loop_now(agent->loop), &operation,
+                             result == LOCKSTEP_OK, agent->actions);
+    if (!vow) {
+        lockstep_works_boot(agent, duty); /* pointers have moved: so must what a host boots with */
+    }
+}
+
+/* A version that has run raises the floor under the older ones (manifest: floor). */
+static enum lockstep_err raise_floors(struct lockstep_node_agent *agent,
+                                      const struct lockstep_duty *duty, struct lockstep_error *err)
+{
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        const struct lockstep_item *item = &duty->order.items[i];
+        const struct lockstep_known *known = lockstep_admit_known(agent, &item->digest);
+        if (known == NULL) {
+            continue;
+        }
+        LOCKSTEP_TRY(lockstep_agent_store_describe(agent->config.store, &item->module,
+                                                   &known->service, known->version, err));
+        if (known->floor > 0) {
+            LOCKSTEP_TRY(lockstep_agent_store_counter_floor(agent->config.store, &item->module,
+                                                            known->floor, err));
+        }
+    }
+    return LOCKSTEP_OK;
+}
+
+static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
+                 enum lockstep_duty_row row)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (row == LOCKSTEP_DUTY_ROW_APPLIED && raise_floors(agent, duty, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+        return;
+    }
+    if (lockstep_agent_store_note(agent->config.store, &duty->order, row, duty->text,
+                                  lockstep_unix_ms(), &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
+static void write_epoch(struct lockstep_node_agent *agent)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_agent_store_epoch(agent->config.store, agent->core->epoch,
+                                   agent->core->decision_sequence, &agent->core->coordinator,
+                                   &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
+/* ---- what the core asks for ----------------------------------------------------------------- */
+
+static void begin_work(struct lockstep_node_agent *agent,
+                       const struct lockstep_agent_action *action)
+{
+    switch (action->work) {
+    case LOCKSTEP_WORK_ADMIT:
+        lockstep_admit_begin(agent, action->ticket, action->duty);
+        break;
+    case LOCKSTEP_WORK_PROBE:
+        lockstep_works_probe(agent, action->ticket, action->duty);
+        break;
+    case LOCKSTEP_WORK_MAP:
+        lockstep_works_map(agent, action->ticket, action->duty);
+        break;
+    case LOCKSTEP_WORK_MIGRATE:
+        lockstep_works_migrate(agent, action->ticket, action->duty);
+        break;
+    case LOCKSTEP_WORK_PUBLISH:
+        lockstep_works_publish(agent, action->ticket, action->duty);
+        break;
+    case LOCKSTEP_WORK_NONE:
+        UNREACHABLE("the core asks for some work");
+    }
+}
+
+static void send_action(struct lockstep_node_agent *agent,
+                        const struct lockstep_agent_action *action)
+{
+    struct lockstep_wire *wire = calloc(1, sizeof(*wire));
+    ASSERT(wire != NULL);
+    lockstep_agent_message(agent->core, action, &wire->message);
+    if (action->message == LOCKSTEP_MESSAGE_ACK) {
+        LOCKSTEP_CRASH(AGENT_BEFORE_ACK);
+    }
+    lockstep_driver_send(agent, wire);
+    if (action->message == LOCKSTEP_MESSAGE_VOTE && action->yes) {
+        LOCKSTEP_CRASH(AGENT_AFTER_YES);
+    }
+    free(wire);
+}
+
+static void act_one(struct lockstep_node_agent *agent, const struct lockstep_agent_action *action)
+{
+    char id[LOCKSTEP_ID_TEXT] = "";
+    if (action->duty != NULL) {
+        lockstep_id_format(&action->duty->order.operation, id);
+    }
+    switch (action->type) {
+    case LOCKSTEP_AGENT_WORK:
+        begin_work(agent, action);
+        break;
+    case LOCKSTEP_AGENT_DROP:
+        lockstep_admit_drop(agent, &action->duty->order.operation);
+        lockstep_works_drop(agent, &action->duty->order.operation);
+        break;
+    case LOCKSTEP_AGENT_PERSIST:
+        UNREACHABLE("persisting ends a list; see act_list");
+    case LOCKSTEP_AGENT_NOTE:
+        lockstep_log(LOCKSTEP_LOG_INFO, "agent", "operation %.8s row=%d", id, (int)action->row);
+        note(agent, action->duty, action->row);
+        break;
+    case LOCKSTEP_AGENT_EPOCH:
+        write_epoch(agent);
+        break;
+    case LOCKSTEP_AGENT_SEND:
+        send_action(agent, action);
+        break;
+    case LOCKSTEP_AGENT_RETIRE:
+        lockstep_works_retire(agent, action->duty);
+        break;
+    case LOCKSTEP_AGENT_START:
+        lockstep_works_start(agent, action->service);
+        break;
+    case LOCKSTEP_AGENT_ALARM:
+        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+                     "operation %.8s is in doubt for long: the coordinator does not answer", id);
+        break;
+    case LOCKSTEP_AGENT_STRANGE:
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+                     "the coordinator contradicts itself about operation %.8s; nothing is done",
+                     id);
+        break;
+    case LOCKSTEP_AGENT_REPORT:
+        lockstep_session_report_soon(agent);
+        break;
+    }
+}
+
+/* Rows whose PERSISTED is due are written last, one after the other: each makes a new list. */
+struct due_row {
+    struct lockstep_duty *duty;
+    enum lockstep_duty_row row;
+};
+
+static size_t act_list(struct lockstep_node_agent *agent, struct due_row *rows, size_t count)
+{
+    const struct lockstep_agent_actions *actions = agent->actions;
+    for (uint32_t i = 0; i < actions->count && agent->failed == LOCKSTEP_OK; i++) {
+        const struct lockstep_agent_action *action = &actions->list[i];
+        if (action->type == LOCKSTEP_AGENT_PERSIST) {
+            ASSERT(count < LOCKSTEP_AGENT_DUTIES);
+            rows[count++] = (struct due_row){action->duty, action->row};
+        } else {
+            act_one(agent, action);
+        }
+    }
+    return count;
+}
+
+void lockstep_driver_act(struct lockstep_node_agent *agent)
+{
+    struct due_row rows[LOCKSTEP_AGENT_DUTIES];
+    size_t count = act_list(agent, rows, 0);
+    while (count > 0 && agent->failed == LOCKSTEP_OK) {
+        struct due_row row = rows[0];
+        memmove(rows, rows + 1, --count * sizeof(rows[0]));
+        persist(agent, row.duty, row.row);
+        if (agent->failed == LOCKSTEP_OK) {
+            count = act_list(agent, rows, count);
+        }
+    }
+    sweep_papers(agent);
+    lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
+}
+
+static void on_results(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    while (agent->result_count > 0 && agent->failed == LOCKSTEP_OK) {
+        struct lockstep_result_row row = agent->results[0];
+        row.result.text = row.text;
+        agent->result_count--;
+        memmove(agent->results, agent->results + 1, agent->result_count * sizeof(row));
+        lockstep_agent_worked(agent->core, lockstep_loop_now(agent->loop), &row.result,
+                              agent->actions);
+        lockstep_driver_act(agent);
+    }
+}
+
+void lockstep_driver_worked(struct lockstep_node_agent *agent,
+                            const struct lockstep_work_result *result)
+{
+    struct lockstep_result_row *row = &agent->results[agent->result_count];
+    ASSERT(agent->result_count < LOCKSTEP_RESULTS_MAX); /* a duty has one work at a time */
+    row->result = *result;
+    (void)snprintf(row->text, sizeof(row->text), "%s", result->text == NULL ? "" : result->text);
+    agent->result_count++;
+    lockstep_loop_post(agent->loop, &agent->results_post);
+}
+
+void lockstep_driver_cannot(struct lockstep_node_agent *agent, uint32_t ticket, enum lockstep_no no,
+                            const char *format, ...)
+{
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    struct lockstep_work_result result = {.ticket = ticket, .no = no, .text = text};
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    lockstep_driver_worked(agent, &result);
+}
+
+static void on_tick(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_agent_tick(agent->core, lockstep_loop_now(agent->loop), agent->actions);
+    lockstep_driver_act(agent);
+}
+
+/* ---- hosts ---------------------------------------------------------------------------------- */
+
+static void on_host_up(void *context, uint8_t service, const struct lockstep_live *live,
+                       uint32_t count)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "host of %s is up with %u modules",
+                 agent->core->services[service].name.text, count);
+    lockstep_agent_host_up(agent->core, lockstep_loop_now(agent->loop), service, live, count,
+                           agent->actions);
+    lockstep_driver_act(agent);
+}
+
+static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
+{
+    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "host of %s is gone",
+                 agent->core->services[service].name.text);
+    agent->host_restarts++;
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        agent->papers[i].mapped = false;
+    }
+    lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
+    lockstep_driver_act(agent);
+}
+
+static void on_host_lost(void *context, uint8_t service)
+{
+    host_lost(context, service);
+}
+
+static void on_failed_starts(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    uint32_t services = agent->failed_services;
+    agent->failed_services = 0;
+    for (uint8_t i = 0; i < agent->core->service_count; i++) {
+        if ((services & 1U << i) != 0) {
+            host_lost(agent, i);
+        }
+    }
+}
+
+/* MAP done: a PUBLISH that had to map first goes on; else it is the core's. */
+static void on_host_done(void *context, const struct lockstep_work_result *result)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_duty *duty = NULL;
+    struct lockstep_papers *papers;
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        if (agent->core->duties[i].state != LOCKSTEP_DUTY_FREE &&
+            agent->core->duties[i].ticket == result->ticket) {
+            duty = &agent->core->duties[i];
+        }
+    }
+    papers = duty == NULL ? NULL : lockstep_driver_papers(agent, &duty->order.operation);
+    if (papers != NULL && result->ok &&
+        (duty->state == LOCKSTEP_DUTY_MAPPING || duty->state == LOCKSTEP_DUTY_REMAPPING ||
+         agent->mapping_for_publish == result->ticket)) {
+        papers->mapped = true;
+    }
+    if (duty != NULL && agent->mapping_for_publish == result->ticket) {
+        agent->mapping_for_publish = 0;
+        if (result->ok) {
+            lockstep_hosts_publish(agent->hosts, result->ticket, &duty->order.operation);
+            return;
+        }
+    }
+    if (duty != NULL && result->ok && duty->state == LOCKSTEP_DUTY_PUBLISHING) {
+        LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
+    }
+    lockstep_driver_worked(agent, result);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* True if somebody holds the service's tool socket open: a host that outlived its agent. */
+static bool somebody_serves(const struct lockstep_node_agent *agent, const char *service)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/tools/%s.sock",
+                          agent->config.config->run, service);
+    bool answers = fd >= 0 && length > 0 && (size_t)length < sizeof(address.sun_path) &&
+                   (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+                    errno == EPROTOTYPE || errno == EAGAIN);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return answers;
+}
+
+static void add_services(struct lockstep_node_agent *agent, struct lockstep_time now)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct lockstep_config_service *service = &config->services[i];
+        uint8_t index = lockstep_agent_add_service(agent->core, &service->name, true, now);
+        if (index != LOCKSTEP_SERVICE_NONE && somebody_serves(agent, service->name.text)) {
+            agent->core->services[index].start = lockstep_time_after(now, ADOPTION_MS);
+        }
+    }
+}
+
+static enum lockstep_err open_hosts(struct lockstep_node_agent *agent, struct lockstep_error *err)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    struct lockstep_hosts_service services[LOCKSTEP_AGENT_SERVICES];
+    struct lockstep_hosts_config hosts = {.run_directory = config->run,
+                                          .data_directory = config->data,
+                                          .host_path = agent->config.host_path,
+                                          .services = services,
+                                          .services_count = config->service_count,
+                                          .settings = config->settings,
+                                          .up = on_host_up,
+                                          .lost = on_host_lost,
+                                          .done = on_host_done,
+                                          .answered = lockstep_session_answered,
+                                          .context = agent};
+    if (config->service_count > LOCKSTEP_AGENT_SERVICES) {
+        return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);
+    }
+    for (size_t i = 0; i < config->service_count; i++) {
+        services[i].name = config->services[i].name;
+        services[i].command = config->services[i].command.count == 0
+                                  ? NULL
+                                  : (const char *const *)config->services[i].command.items;
+    }
+    hosts.snapshot = lockstep_works_snapshot;
+    return lockstep_hosts_new(agent->loop, &hosts, &agent->hosts, err);
+}
+
+static enum lockstep_err make_directory(const char *path, mode_t mode, struct lockstep_error *err)
+{
+    return mkdir(path, mode) == 0 || errno == EEXIST
+               ? LOCKSTEP_OK
+               : LOCKSTEP_FAIL_ERRNO(err, "make the directory %s", path);
+}
+
+static enum lockstep_err load_bundle(struct lockstep_node_agent *agent, struct lockstep_error *err)
+{
+    struct lockstep_agent_bundle trust = lockstep_agent_store_trust(agent->config.store);
+    if (trust.version == 0) {
+        return LOCKSTEP_OK;
+    }
+    agent->bundle = calloc(1, sizeof(*agent->bundle));
+    if (agent->bundle == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the trust bundle");
+    }
+    return lockstep_bundle_parse((const char *)trust.text.data, trust.text.length, agent->bundle,
+                                 err);
+}
+
+static void restore_papers(struct lockstep_node_agent *agent)
+{
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *duty = &agent->core->duties[i];
+        struct lockstep_wire_prepare papers;
+        if (duty->state != LOCKSTEP_DUTY_FREE &&
+            lockstep_agent_store_intent(agent->config.store, &duty->order.operation, &papers,
+                                        NULL) == LOCKSTEP_OK) {
+            (void)lockstep_driver_keep_papers(agent, &duty->order.operation, &papers);
+        }
+    }
+}
+
+static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockstep_error *err)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    struct lockstep_time now = lockstep_loop_now(agent->loop);
+    char path[4096];
+    agent->core = calloc(1, sizeof(*agent->core));
+    agent->modules = calloc(LOCKSTEP_NODE_MODULES_MAX, sizeof(*agent->modules));
+    agent->actions = calloc(1, sizeof(*agent->actions));
+    agent->papers = calloc(LOCKSTEP_AGENT_DUTIES, sizeof(*agent->papers));
+    agent->copies = calloc(LOCKSTEP_COPIES_MAX, sizeof(*agent->copies));
+    agent->codec = lockstep_wire_codec_new();
+    if (agent->core == NULL || agent->modules == NULL || agent->actions == NULL ||
+        agent->papers == NULL || agent->copies == NULL || agent->codec == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
+    }
+    LOCKSTEP_TRY(make_directory(config->run, 0700, err));
+    (void)snprintf(path, sizeof(path), "%s/store", config->data);
+    LOCKSTEP_TRY(lockstep_artifacts_open(path, &agent->artifacts, err));
+    LOCKSTEP_TRY(load_bundle(agent, err));
+    lockstep_agent_init(agent->core, &config->settings, agent->modules, LOCKSTEP_NODE_MODULES_MAX);
+    add_services(agent, now);
+    LOCKSTEP_TRY(lockstep_agent_store_load(agent->config.store, agent->core, now, err));
+    restore_papers(agent);
+    LOCKSTEP_TRY(lockstep_copies_open(agent, err));
+    LOCKSTEP_TRY(lockstep_works_open(agent, err));
+    LOCKSTEP_TRY(open_hosts(agent, err));
+    LOCKSTEP_TRY(lockstep_session_dial(agent, err));
+    lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_node_agent_new(struct lockstep_loop *loop,
+                                          const struct lockstep_node_agent_config *config,
+                                          struct lockstep_node_agent **ret_agent,
+                                          struct lockstep_error *err)
+{
+    struct lockstep_node_agent *agent = calloc(1, sizeof(*agent));
+    enum lockstep_err result;
+    if (agent == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
+    }
+    agent->loop = loop;
+    agent->config = *config;
+    agent->gen_fd = -1;
+    agent->heartbeat_ms = config->config->settings.heartbeat;
+    agent->tick = (struct lockstep_timer){.due = on_tick, .context = agent};
+    agent->heartbeat = (struct lockstep_timer){.due = lockstep_session_heartbeat, .context = agent};
+    agent->report = (struct lockstep_timer){.due = lockstep_session_report, .context = agent};
+    agent->results_post = (struct lockstep_post){.arrived = on_results, .context = agent};
+    agent->failed_starts = (struct lockstep_post){.arrived = on_failed_starts, .context = agent};
+    result = start(agent, err);
+    if (result != LOCKSTEP_OK) {
+        (void)lockstep_node_agent_free(agent);
+        return result;
+    }
+    *ret_agent = agent;
+    return LOCKSTEP_OK;
+}
+
+void lockstep_node_agent_stop_hosts(struct lockstep_node_agent *agent)
+{
+    lockstep_hosts_shutdown_all(agent->hosts);
+}
+
+struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent *agent)
+{
+    if (agent == NULL) {
+        return NULL;
+    }
+    (void)lockstep_dialler_free(agent->dialler);
+    (void)lockstep_probes_free(agent->probes);
+    (void)lockstep_hosts_free(agent->hosts);
+    lockstep_loop_unpost(agent->loop, &agent->failed_starts);
+    lockstep_loop_unpost(agent->loop, &agent->redial);
+    lockstep_loop_unpost(agent->loop, &agent->results_post);
+    lockstep_timer_disarm(agent->loop, &agent->tick);
+    lockstep_timer_disarm(agent->loop, &agent->heartbeat);
+    lockstep_timer_disarm(agent->loop, &agent->report);
+    (void)lockstep_artifact_end(agent->fetch.write);
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        lockstep_works_end_trial(&agent->trials[i]);
+    }
+    (void)lockstep_artifacts_close(agent->artifacts);
+    (void)lockstep_wire_codec_free(agent->codec);
+    if (agent->gen_fd >= 0) {
+        (void)close(agent->gen_fd);
+    }
+    free(agent->quarantine);
+    free(agent->bundle);
+    free(agent->core);
+    free(agent->modules);
+    free(agent->actions);
+    free(agent->papers);
+    free(agent->copies);
+    free(agent);
+    return NULL;
+}

@@ -1,0 +1,239 @@
+/* What the files of the agent's driver share. */
+#ifndef LOCKSTEP_AGENT_DRIVER_INTERNAL_H
+#define LOCKSTEP_AGENT_DRIVER_INTERNAL_H
+
+#include "agent/driver.h"
+#include "agent/hosts.h"
+#include "agent/probes.h"
+#include "common/io/artifacts.h"
+#include "common/io/bundle.h"
+#include "common/io/intent.h"
+#include "common/io/link.h"
+#include "common/io/manifest.h"
+#include "common/io/wire.h"
+
+#define LOCKSTEP_COPIES_MAX 512
+
+/* What came with an order and is not the core's: kept until the duty is over. */
+struct lockstep_papers {
+    bool used;
+    struct lockstep_id operation;
+    bool mapped;                       /* a host has the set, prepared or live */
+    uint64_t left[LOCKSTEP_ITEMS_MAX]; /* generations that the pointer row replaced */
+    size_t intent_length;
+    uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    struct lockstep_name signer;
+    char intent[LOCKSTEP_INTENT_MAX + 1];
+    char extra[LOCKSTEP_EXTRA_MAX + 1];
+};
+
+/* A private copy of an artifact, for hosts to map. */
+struct lockstep_copy {
+    struct lockstep_name module;
+    struct lockstep_digest digest;
+    uint64_t device;
+    uint64_t inode;
+    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+};
+
+/* A manifest that has been verified, as far as it is needed again. */
+struct lockstep_known {
+    struct lockstep_digest digest;
+    struct lockstep_md5 md5;
+    struct lockstep_name service;
+    uint64_t size;
+    uint64_t floor; /* lowest counter that may still run once this one has */
+    uint32_t state_schema;
+    char version[LOCKSTEP_VERSION_MAX + 1];
+};
+
+/* ADMIT for one duty at a time: what is missing is fetched, part by part. */
+struct lockstep_admission_job {
+    bool used;
+    uint32_t ticket;
+    struct lockstep_id operation;
+};
+
+struct lockstep_fetch_state {
+    bool active;
+    uint32_t ticket; /* of the ADMIT it is for */
+    uint64_t request;
+    struct lockstep_digest digest;
+    enum lockstep_artifact_part part;
+    uint64_t received;
+    size_t manifest_length;
+    size_t signature_length;
+    char manifest[LOCKSTEP_MANIFEST_MAX + 1];
+    char signature[LOCKSTEP_SIGNATURE_MAX + 1];
+    struct lockstep_artifact_write *write;
+};
+
+/* A result that waits for the core: it never comes within the call that asked for the work. */
+struct lockstep_result_row {
+    struct lockstep_work_result result;
+    char text[LOCKSTEP_TEXT_MAX + 1];
+};
+
+#define LOCKSTEP_RESULTS_MAX 64
+
+/* PROBE for one duty: snapshots of live state first, then the trial. */
+struct lockstep_trial {
+    bool used;
+    uint32_t ticket;
+    struct lockstep_id operation;
+    uint32_t next; /* the subject whose snapshot is next */
+    struct lockstep_probe_request *request;
+};
+
+struct lockstep_node_agent {
+    struct lockstep_loop *loop;
+    struct lockstep_node_agent_config config;
+    struct lockstep_agent *core;
+    struct lockstep_agent_module *modules;
+    struct lockstep_agent_actions *actions;
+    struct lockstep_artifacts *artifacts;
+    struct lockstep_hosts *hosts;
+    struct lockstep_probes *probes;
+    struct lockstep_bundle *bundle; /* NULL until there is one */
+    struct lockstep_wire_codec *codec;
+    struct lockstep_dialler *dialler;
+    struct lockstep_link *link; /* NULL: no session */
+    bool welcomed;
+    bool was_ready;
+    bool enrolling;
+    struct lockstep_timer tick;
+    struct lockstep_timer heartbeat;
+    struct lockstep_timer report;
+    struct lockstep_post results_post;
+    size_t result_count;
+    struct lockstep_result_row results[LOCKSTEP_RESULTS_MAX];
+    struct lockstep_post redial;
+    struct lockstep_post failed_starts; /* hosts that could not be started */
+    uint32_t failed_services;           /* bits */
+    uint64_t heartbeat_ms;
+    uint64_t heartbeats;
+    uint64_t fetches;
+    uint64_t copies_made;
+    uint32_t host_restarts;
+    int gen_fd; /* directory of private copies */
+    char gen_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    size_t copy_count;
+    struct lockstep_copy *copies;
+    size_t known_next;
+    struct lockstep_known known[LOCKSTEP_NODE_MODULES_MAX];
+    struct lockstep_papers *papers; /* LOCKSTEP_AGENT_DUTIES of them */
+    struct lockstep_admission_job jobs[LOCKSTEP_AGENT_DUTIES];
+    struct lockstep_fetch_state fetch;
+    struct lockstep_trial trials[LOCKSTEP_AGENT_DUTIES];
+    uint32_t mapping_for_publish;       /* ticket of a PUBLISH whose set is being mapped first */
+    struct lockstep_digest *quarantine; /* being received */
+    size_t quarantine_count;
+    struct {
+        uint32_t ticket;
+        uint64_t request;
+    } calls[16];
+    uint32_t call_tickets;
+    enum lockstep_err failed;
+    struct lockstep_error failure;
+    uint8_t frame[LOCKSTEP_FRAME_MAX];
+};
+
+/* ---- driver.c ------------------------------------------------------------------------------- */
+
+void lockstep_driver_fail(struct lockstep_node_agent *agent, const struct lockstep_error *why);
+/* Does what agent->actions asks for, and everything that follows from it. */
+void lockstep_driver_act(struct lockstep_node_agent *agent);
+/* Reports a piece of work to the core, soon. */
+void lockstep_driver_worked(struct lockstep_node_agent *agent,
+                            const struct lockstep_work_result *result);
+void lockstep_driver_cannot(struct lockstep_node_agent *agent, uint32_t ticket, enum lockstep_no no,
+                            const char *format, ...) LOCKSTEP_PRINTF(4, 5);
+void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire);
+/* Later than this machine has ever seen, whatever its clock says now. */
+uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent);
+struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent,
+                                               const struct lockstep_id *operation);
+/* Remembers what came with an order; false if there is no room. */
+bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
+                                 const struct lockstep_id *operation,
+                                 const struct lockstep_wire_prepare *from);
+
+/* ---- session.c: what the coordinator says -----------------------------------------------------
+ */
+
+enum lockstep_err lockstep_session_dial(struct lockstep_node_agent *agent,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_session_report_soon(struct lockstep_node_agent *agent);
+void lockstep_session_heartbeat(void *context);
+void lockstep_session_report(void *context);
+void lockstep_session_answered(void *context, const struct lockstep_hosts_answer *answer);
+
+/* ---- admit.c: trust -------------------------------------------------------------------------- */
+
+void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
+                          const struct lockstep_duty *duty);
+void lockstep_admit_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
+void lockstep_admit_chunk(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_chunk *chunk);
+/* The link is gone or is back: fetching begins anew. */
+void lockstep_admit_link(struct lockstep_node_agent *agent, bool up);
+/* What is known of a version by its verified manifest; NULL if nothing is. */
+const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *agent,
+                                                  const struct lockstep_digest *digest);
+
+/* ---- disk.c: module_path -----------------------------------------------------------------------
+ */
+
+/* The module's file in module_path: its digest, and where it is. False: there is none. */
+bool lockstep_disk_find(const struct lockstep_node_agent *agent, const struct lockstep_name *module,
+                        struct lockstep_digest *ret_digest, char *ret_path, size_t size);
+/* Fills in how the file compares with what is mapped. */
+void lockstep_disk_compare(const struct lockstep_node_agent *agent,
+                           const struct lockstep_agent_module *module,
+                           struct lockstep_wire_module *row);
+
+/* ---- copies.c -------------------------------------------------------------------------------- */
+
+enum lockstep_err lockstep_copies_open(struct lockstep_node_agent *agent,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The private copy of a version, made if there is none. */
+enum lockstep_err lockstep_copies_get(struct lockstep_node_agent *agent,
+                                      const struct lockstep_name *module,
+                                      const struct lockstep_digest *digest,
+                                      const struct lockstep_copy **ret_copy,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The next one asked for will be a new file. */
+void lockstep_copies_forget(struct lockstep_node_agent *agent, const struct lockstep_name *module,
+                            const struct lockstep_digest *digest);
+/* Removes the files that nothing needs any more. */
+void lockstep_copies_collect(struct lockstep_node_agent *agent);
+/* What SERVICE boots with: every module's current version. */
+enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_t service,
+                                       struct lockstep_boot *ret_boot,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The module's configuration file, or -1: it has none. */
+int lockstep_copies_config(const struct lockstep_node_agent *agent,
+                           const struct lockstep_name *module);
+
+/* ---- works.c: probes and hosts -----------------------------------------------------------------
+ */
+
+void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
+                          const struct lockstep_duty *duty);
+void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
+                        const struct lockstep_duty *duty);
+void lockstep_works_migrate(struct lockstep_node_agent *agent, uint32_t ticket,
+                            const struct lockstep_duty *duty);
+void lockstep_works_publish(struct lockstep_node_agent *agent, uint32_t ticket,
+                            const struct lockstep_duty *duty);
+void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
+void lockstep_works_retire(struct lockstep_node_agent *agent, const struct lockstep_duty *duty);
+void lockstep_works_start(struct lockstep_node_agent *agent, uint8_t service);
+/* The boot files of the duty's services, after its row. */
+void lockstep_works_boot(struct lockstep_node_agent *agent, const struct lockstep_duty *duty);
+void lockstep_works_snapshot(void *context, const struct lockstep_work_result *result, int fd);
+void lockstep_works_end_trial(struct lockstep_trial *trial);
+enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,544 @@
+/* The link to the coordinator: what it says, and what this node says unasked. */
+#include "agent/driver_internal.h"
+
+#include "common/base/assert.h"
+#include "common/io/crash.h"
+#include "common/io/log.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define REPORT_SOON_MS 20
+#define REPORT_EVERY   3 /* heartbeats */
+
+void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    size_t length = 0;
+    if (agent->link == NULL) {
+        return;
+    }
+    if (lockstep_wire_encode(agent->codec, wire, agent->frame, &length, &err) != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "cannot write %s: %s",
+                     lockstep_message_name(wire->message.type), err.message);
+        lockstep_link_close(agent->link, "a message could not be written");
+        return;
+    }
+    (void)lockstep_link_send(agent->link, agent->frame, length);
+}
+
+/* ---- reports -------------------------------------------------------------------------------- */
+
+void lockstep_session_report_soon(struct lockstep_node_agent *agent)
+{
+    if (agent->report.place == 0) {
+        lockstep_timer_arm(agent->loop, &agent->report,
+                           lockstep_time_after(lockstep_loop_now(agent->loop), REPORT_SOON_MS));
+    }
+}
+
+static const struct lockstep_hosts_module *find_status(const struct lockstep_hosts_module *modules,
+                                                       size_t count,
+                                                       const struct lockstep_name *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (lockstep_name_equal(&modules[i].module, name)) {
+            return &modules[i];
+        }
+    }
+    return NULL;
+}
+
+static void fill_module(struct lockstep_node_agent *agent,
+                        const struct lockstep_agent_module *module,
+                        const struct lockstep_hosts_module *status,
+                        struct lockstep_wire_module *row)
+{
+    const struct lockstep_known *known = lockstep_admit_known(agent, &module->current.digest);
+    memset(row, 0, sizeof(*row));
+    row->module = module->name;
+    row->service = module->service == LOCKSTEP_SERVICE_NONE
+                       ? (struct lockstep_name){"default"}
+                       : agent->core->services[module->service].name;
+    row->generation = module->loaded.generation;
+    row->digest = module->loaded.digest;
+    row->previous = module->previous.digest;
+    if (known != NULL) {
+        row->md5 = known->md5;
+        row->state_schema = known->state_schema;
+        memcpy(row->version, known->version, sizeof(row->version));
+    }
+    if (status != NULL) {
+        row->in_flight = status->in_flight;
+        row->calls = status->calls;
+        row->loaded_unix_ms = status->loaded_ms;
+        row->hosts = 1;
+    }
+    if (lockstep_digest_is_zero(&module->loaded.digest)) {
+        row->disk = LOCKSTEP_DISK_NOT_LOADED;
+    } else {
+        row->disk = lockstep_artifact_has(agent->artifacts, &module->loaded.digest,
+                                          LOCKSTEP_ARTIFACT_SO)
+                        ? LOCKSTEP_DISK_LOADED
+                        : LOCKSTEP_DISK_REMOVED;
+    }
+    lockstep_disk_compare(agent, module, row);
+}
+
+/* Percent of the machine's memory that is in use, as /proc/meminfo has it. */
+static uint32_t memory_used_percent(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long total = 0;
+    unsigned long long available = 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "MemTotal:", 9) == 0) {
+            total = strtoull(line + 9, NULL, 10);
+        } else if (strncmp(line, "MemAvailable:", 13) == 0) {
+            available = strtoull(line + 13, NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return total == 0 ? 0 : (uint32_t)((total - available) * 100 / total);
+}
+
+void lockstep_session_report(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    static struct lockstep_hosts_module status[LOCKSTEP_NODE_MODULES_MAX];
+    static struct lockstep_wire_module modules[LOCKSTEP_REPORTS_MAX];
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_REPORT};
+    size_t known = lockstep_hosts_status(agent->hosts, status, LOCKSTEP_NODE_MODULES_MAX);
+    size_t total = agent->core->module_count;
+    size_t offset = 0;
+    bool more = false;
+    if (!agent->welcomed) {
+        return;
+    }
+    known = known > LOCKSTEP_NODE_MODULES_MAX ? LOCKSTEP_NODE_MODULES_MAX : known;
+    wire.u.report.modules = modules;
+    wire.u.report.memory_used_percent = memory_used_percent();
+    wire.u.report.host_restarts = agent->host_restarts;
+    if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
+        LOCKSTEP_OK) {
+        wire.u.report.disk_free_bytes = 0;
+    }
+    do {
+        size_t piece = lockstep_wire_piece(total, offset, LOCKSTEP_REPORTS_MAX, &more);
+        for (size_t i = 0; i < piece; i++) {
+            const struct lockstep_agent_module *module = &agent->core->modules[offset + i];
+            fill_module(agent, module, find_status(status, known, &module->name), &modules[i]);
+        }
+        wire.u.report.module_count = (uint32_t)piece;
+        wire.u.report.more = more;
+        lockstep_driver_send(agent, &wire);
+        offset += piece;
+    } while (more);
+}
+
+void lockstep_session_heartbeat(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_HEARTBEAT};
+    if (agent->link == NULL) {
+        return;
+    }
+    wire.message.u.heartbeat.sequence = ++agent->heartbeats;
+    lockstep_driver_send(agent, &wire);
+    if (agent->heartbeats % REPORT_EVERY == 0) {
+        lockstep_session_report_soon(agent);
+    }
+    lockstep_timer_arm(agent->loop, &agent->heartbeat,
+                       lockstep_time_after(lockstep_loop_now(agent->loop), agent->heartbeat_ms));
+}
+
+/* ---- trust ---------------------------------------------------------------------------------- */
+
+static enum lockstep_err take_first_bundle(struct lockstep_node_agent *agent,
+                                           const struct lockstep_wire_bundle *message,
+                                           struct lockstep_bundle *bundle,
+                                           struct lockstep_error *err)
+{
+    const struct lockstep_token *token = agent->config.token;
+    struct lockstep_bundle_offer offer = {.text = (const char *)message->text.data,
+                                          .length = message->text.length};
+    struct lockstep_agent_meta meta;
+    struct lockstep_agent_bundle row = {.version = 1, .text = message->text};
+    if (token == NULL) {
+        return LOCKSTEP_FAIL(err, REFUSED, "this node has no trust bundle and no join token");
+    }
+    LOCKSTEP_TRY(
+        lockstep_bundle_accept_first(&offer, &token->cluster, &token->bundle, bundle, err));
+    row.version = bundle->version;
+    memset(&meta, 0, sizeof(meta));
+    meta.name = agent->config.config->name;
+    meta.cluster = token->cluster;
+    memcpy(meta.coordinator_key, token->coordinator, sizeof(meta.coordinator_key));
+    LOCKSTEP_TRY(lockstep_agent_store_enrol(agent->config.store, &meta, &row, err));
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "enrolled as %s", meta.name.text);
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err take_next_bundle(struct lockstep_node_agent *agent,
+                                          const struct lockstep_wire_bundle *message,
+                                          struct lockstep_bundle *bundle,
+                                          struct lockstep_error *err)
+{
+    struct lockstep_agent_bundle trust = lockstep_agent_store_trust(agent->config.store);
+    struct lockstep_agent_bundle row = {.text = message->text};
+    struct lockstep_bundle_offer offer = {.text = (const char *)message->text.data,
+                                          .length = message->text.length};
+    struct lockstep_digest digest;
+    lockstep_bundle_digest((const char *)trust.text.data, trust.text.length, &digest);
+    for (uint32_t i = 0; i < message->signature_count && i < LOCKSTEP_BUNDLE_SIGNATURES_MAX; i++) {
+        memcpy(offer.signatures[offer.signature_count++], message->signatures[i].data,
+               LOCKSTEP_KEY_SIGNATURE);
+    }
+    LOCKSTEP_TRY(lockstep_bundle_accept_next(agent->bundle, &digest, &offer, bundle, err));
+    row.version = bundle->version;
+    return lockstep_agent_store_bundle(agent->config.store, &row, err);
+}
+
+static void on_bundle(struct lockstep_node_agent *agent, const struct lockstep_wire_bundle *message)
+{
+    struct lockstep_agent_bundle trust = lockstep_agent_store_trust(agent->config.store);
+    struct lockstep_bundle *bundle;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
+    if (trust.version != 0 && trust.text.length == message->text.length &&
+        memcmp(trust.text.data, message->text.data, trust.text.length) == 0) {
+        return; /* the one there is */
+    }
+    bundle = calloc(1, sizeof(*bundle));
+    ASSERT(bundle != NULL);
+    result = trust.version == 0 ? take_first_bundle(agent, message, bundle, &err)
+                                : take_next_bundle(agent, message, bundle, &err);
+    if (result != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the trust bundle is refused: %s", err.message);
+        lockstep_link_close(agent->link, "the trust bundle is refused");
+        free(bundle);
+        return;
+    }
+    free(agent->bundle);
+    agent->bundle = bundle;
+}
+
+/* ---- quarantine ----------------------------------------------------------------------------- */
+
+static void on_quarantine(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_quarantine *message)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    size_t count = message->first ? 0 : agent->quarantine_count;
+    struct lockstep_digest *list;
+    if (count + message->digest_count > LOCKSTEP_AGENT_REFUSED_MAX) {
+        lockstep_link_close(agent->link, "more quarantined versions than a node can hold");
+        return;
+    }
+    list = realloc(agent->quarantine, (count + message->digest_count + 1) * sizeof(*list));
+    ASSERT(list != NULL);
+    if (message->digest_count > 0) {
+        memcpy(list + count, message->digests, message->digest_count * sizeof(*list));
+    }
+    agent->quarantine = list;
+    agent->quarantine_count = count + message->digest_count;
+    if (message->more) {
+        return;
+    }
+    if (lockstep_agent_store_quarantine(agent->config.store, list, agent->quarantine_count, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+        return;
+    }
+    lockstep_agent_store_refused(agent->config.store, agent->core);
+}
+
+/* ---- tool calls ----------------------------------------------------------------------------- */
+
+static void tool_failed(struct lockstep_node_agent *agent, uint64_t request, const char *text)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RESULT};
+    wire.u.tool_result.request = request;
+    wire.u.tool_result.text = text;
+    lockstep_driver_send(agent, &wire);
+}
+
+static void on_tool_run(struct lockstep_node_agent *agent,
+                        const struct lockstep_wire_tool_run *message)
+{
+    char module[LOCKSTEP_NAME_MAX + 1];
+    size_t length = strcspn(message->tool, ".");
+    struct lockstep_name name;
+    const struct lockstep_agent_module *row = NULL;
+    size_t slot = 0;
+    if (length < sizeof(module)) {
+        memcpy(module, message->tool, length);
+        module[length] = '\0';
+        row = lockstep_name_parse(module, &name) ? lockstep_agent_module(agent->core, &name) : NULL;
+    }
+    while (slot < LOCKSTEP_COUNT(agent->calls) && agent->calls[slot].ticket != 0) {
+        slot++;
+    }
+    if (row == NULL || row->service == LOCKSTEP_SERVICE_NONE) {
+        tool_failed(agent, message->request, "this node runs no module with that tool");
+    } else if (message->more || slot == LOCKSTEP_COUNT(agent->calls)) {
+        tool_failed(agent, message->request, "too long, or too many calls at once");
+    } else {
+        agent->calls[slot].ticket = ++agent->call_tickets;
+        agent->calls[slot].request = message->request;
+        lockstep_hosts_call(agent->hosts, agent->calls[slot].ticket, row->service, message->tool,
+                            message->input.data, message->input.length);
+    }
+}
+
+void lockstep_session_answered(void *context, const struct lockstep_hosts_answer *answer)
+{
+    struct lockstep_node_agent *agent = context;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->calls); i++) {
+        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RESULT};
+        if (agent->calls[i].ticket == 0 || agent->calls[i].ticket != answer->ticket) {
+            continue;
+        }
+        agent->calls[i].ticket = 0;
+        wire.u.tool_result.request = agent->calls[i].request;
+        wire.u.tool_result.ok = answer->reached && answer->result == 0 && !answer->cut;
+        wire.u.tool_result.text = answer->cut ? "the output is too long" : answer->text;
+        if (wire.u.tool_result.ok) {
+            wire.u.tool_result.output = (struct lockstep_blob){answer->bytes, answer->size};
+        }
+        lockstep_driver_send(agent, &wire);
+        return;
+    }
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_welcome *welcome)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    agent->welcomed = true;
+    agent->heartbeat_ms = welcome->heartbeat_ms != 0 ? welcome->heartbeat_ms : agent->heartbeat_ms;
+    if (lockstep_agent_store_clock_floor(agent->config.store, lockstep_unix_ms(), &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+        return;
+    }
+    lockstep_agent_welcome(agent->core, lockstep_loop_now(agent->loop), welcome, agent->actions);
+    lockstep_driver_act(agent);
+    lockstep_admit_link(agent, true);
+    lockstep_session_heartbeat(agent);
+}
+
+static void on_ready(struct lockstep_node_agent *agent)
+{
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "ready: the coordinator counts this node");
+    if (!agent->was_ready && agent->config.ready != NULL) {
+        agent->config.ready(agent->config.context);
+    }
+    agent->was_ready = true;
+    lockstep_session_report_soon(agent);
+}
+
+/* A new module's service is not known to the core before its artifact has told. */
+static void on_order(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
+{
+    const struct lockstep_message *message = &wire->message;
+    if (message->type == LOCKSTEP_MESSAGE_PREPARE) {
+        LOCKSTEP_CRASH(AGENT_PREPARE_RECEIVED);
+        if (!lockstep_driver_keep_papers(agent, &message->u.prepare.operation, &wire->u.prepare)) {
+            lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "no room for another operation's papers");
+            return;
+        }
+    } else if (message->u.decision.outcome == LOCKSTEP_OUTCOME_COMMIT) {
+        LOCKSTEP_CRASH(AGENT_COMMIT_RECEIVED);
+    }
+    lockstep_agent_receive(agent->core, lockstep_loop_now(agent->loop), message, agent->actions);
+    lockstep_driver_act(agent);
+}
+
+static void on_checkpoint(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_checkpoint *checkpoint)
+{
+    const struct lockstep_agent_meta *meta = lockstep_agent_store_meta(agent->config.store);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
+    if (meta->checkpoint_sequence == checkpoint->audit_sequence &&
+        lockstep_digest_equal(&meta->checkpoint_head, &checkpoint->audit_head)) {
+        return;
+    }
+    result = lockstep_agent_store_checkpoint(agent->config.store, checkpoint->audit_sequence,
+                                             &checkpoint->audit_head, &err);
+    if (result == LOCKSTEP_CONFLICT) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+                     "the coordinator's audit trail is not what it was: %s", err.message);
+    } else if (result != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
+static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
+{
+    switch ((unsigned)wire->message.type) {
+    case LOCKSTEP_MESSAGE_WELCOME:
+        on_welcome(agent, &wire->message.u.welcome);
+        break;
+    case LOCKSTEP_MESSAGE_REFUSED:
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
+                     wire->u.refused.reason, wire->u.refused.version_min,
+                     wire->u.refused.version_max);
+        break;
+    case LOCKSTEP_MESSAGE_READY:
+        on_ready(agent);
+        break;
+    case LOCKSTEP_MESSAGE_PREPARE:
+    case LOCKSTEP_MESSAGE_DECISION:
+    case LOCKSTEP_MESSAGE_OUTCOME:
+    case LOCKSTEP_MESSAGE_FINAL:
+        on_order(agent, wire);
+        break;
+    case LOCKSTEP_MESSAGE_CHUNK:
+        lockstep_admit_chunk(agent, &wire->u.chunk);
+        break;
+    case LOCKSTEP_MESSAGE_CHECKPOINT:
+        on_checkpoint(agent, &wire->u.checkpoint);
+        break;
+    case LOCKSTEP_MESSAGE_QUARANTINE:
+        on_quarantine(agent, &wire->u.quarantine);
+        break;
+    case LOCKSTEP_MESSAGE_BUNDLE:
+        on_bundle(agent, &wire->u.bundle);
+        break;
+    case LOCKSTEP_MESSAGE_TOOL_RUN:
+        on_tool_run(agent, &wire->u.tool_run);
+        break;
+    default:
+        lockstep_link_close(agent->link, "a message that is not for agents");
+        break;
+    }
+}
+
+static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_wire *wire;
+    if (agent->failed != LOCKSTEP_OK) {
+        return;
+    }
+    wire = malloc(sizeof(*wire));
+    ASSERT(wire != NULL);
+    if (lockstep_wire_decode(agent->codec, (unsigned)LOCKSTEP_ROLE_COORDINATOR, bytes, size, wire,
+                             &err) != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the coordinator sent what is refused: %s",
+                     err.message);
+        lockstep_link_close(link, "a message was refused");
+    } else {
+        dispatch(agent, wire);
+    }
+    free(wire);
+}
+
+/* ---- the link ------------------------------------------------------------------------------- */
+
+static void on_up(void *context, struct lockstep_link *link)
+{
+    struct lockstep_node_agent *agent = context;
+    agent->link = link;
+    agent->welcomed = false;
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "connected to %s", lockstep_link_address(link));
+}
+
+/* The enrolment's channel was made with the token; from now on the key alone opens it. */
+static void dial_enrolled(struct lockstep_node_agent *agent)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    agent->enrolling = false;
+    agent->dialler = lockstep_dialler_free(agent->dialler);
+    if (lockstep_session_dial(agent, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
+static void redial(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    if (agent->enrolling && lockstep_agent_store_meta(agent->config.store)->enrolled) {
+        dial_enrolled(agent);
+    }
+}
+
+static void on_down(void *context, struct lockstep_link *link, const char *text)
+{
+    struct lockstep_node_agent *agent = context;
+    (void)link;
+    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "the coordinator is away: %s", text);
+    agent->link = NULL;
+    agent->welcomed = false;
+    lockstep_timer_disarm(agent->loop, &agent->heartbeat);
+    lockstep_agent_link_down(agent->core);
+    lockstep_admit_link(agent, false);
+    agent->redial = (struct lockstep_post){.arrived = redial, .context = agent};
+    lockstep_loop_post(agent->loop, &agent->redial);
+}
+
+static void on_failed(void *context, const char *address, const char *text)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "no session with %s: %s", address, text);
+    if (agent->enrolling) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+                     "not enrolled yet; if this goes on, the token may be used, expired or for "
+                     "another node");
+    }
+}
+
+enum lockstep_err lockstep_session_dial(struct lockstep_node_agent *agent,
+                                        struct lockstep_error *err)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    const struct lockstep_agent_meta *meta = lockstep_agent_store_meta(agent->config.store);
+    const struct lockstep_token *token = agent->config.token;
+    struct lockstep_dialler_config dial = {
+        .urls = (const char *const *)config->coordinators.items,
+        .url_count = config->coordinators.count,
+        .own = agent->config.key->channel_secret,
+        .remote = meta->coordinator_key,
+        .cluster = meta->cluster,
+        .kind = LOCKSTEP_CHANNEL_XK,
+        .hello = {.version_min = LOCKSTEP_PROTOCOL_MIN, .version_max = LOCKSTEP_PROTOCOL_MAX},
+        .settings = &config->settings,
+        .events = {.context = agent,
+                   .up = on_up,
+                   .message = on_message,
+                   .down = on_down,
+                   .failed = on_failed},
+    };
+    enum lockstep_err result;
+    (void)snprintf(dial.hello.software, sizeof(dial.hello.software), "%s", LOCKSTEP_VERSION);
+    dial.hello.journal = agent->core->journal;
+    randombytes_buf(dial.hello.boot.bytes, sizeof(dial.hello.boot.bytes));
+    randombytes_buf(&dial.seed, sizeof(dial.seed));
+    if (!meta->enrolled) {
+        if (token == NULL) {
+            return LOCKSTEP_FAIL(err, INVALID,
+                                 "this node is not enrolled; make a token with lockstep token "
+                                 "create --join %s and start with --join FILE",
+                                 config->name.text);
+        }
+        agent->enrolling = true;
+        dial.kind = LOCKSTEP_CHANNEL_XKPSK3;
+        dial.remote = token->coordinator;
+        dial.cluster = token->cluster;
+        memcpy(dial.token, token->id, sizeof(dial.token));
+        lockstep_token_psk(token, dial.psk);
+    }
+    result = lockstep_dialler_new(agent->loop, &dial, &agent->dialler, err);
+    sodium_memzero(dial.psk, sizeof(dial.psk));
+    return result;
+}
