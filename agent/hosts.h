@@ -129,6 +129,7 @@ void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
 void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation, enum lockstep_drain drain,
                             uint64_t drain_ms);
+/* When it is answered, _status tells what is live since. */
 void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation);
 /* Shuts one module's gate and waits for its calls to end; _resume opens it, without an answer. */

@@ -31,18 +31,6 @@ static void reopen(const struct lockstep_hosts_request *request)
     }
 }
 
-static void look_again(const struct lockstep_hosts_request *request)
-{
-    for (size_t i = 0; i < request->asks_count; i++) {
-        struct lockstep_hosts_process *process = request->asks[i].process;
-        if (process != NULL && process->status_id == 0) {
-            lockstep_hosts_view_deinit(&process->coming);
-            lockstep_hostwire_reset(request->hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
-            process->status_id = lockstep_hosts_send(process, NULL);
-        }
-    }
-}
-
 void lockstep_hosts_request_finish(struct lockstep_hosts_request *request)
 {
     struct lockstep_hosts_request **place = &request->hosts->finished;
@@ -51,8 +39,6 @@ void lockstep_hosts_request_finish(struct lockstep_hosts_request *request)
     lockstep_timer_disarm(request->hosts->loop, &request->timer);
     if (request->kind == LOCKSTEP_HOSTS_REQUEST_MIGRATE && !request->ok) {
         reopen(request);
-    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_PUBLISH) {
-        look_again(request);
     }
     while (*place != NULL) {
         place = &(*place)->next;
@@ -208,10 +194,35 @@ static void take_yes(struct lockstep_hosts_request *request)
     }
 }
 
+/* What is live now is looked at before the answer, so that who is told it can report it. */
+static bool look_first(struct lockstep_hosts_request *request, struct lockstep_hosts_ask *ask)
+{
+    struct lockstep_hosts_process *process = ask->process;
+    uint64_t id;
+    if (request->kind != LOCKSTEP_HOSTS_REQUEST_PUBLISH) {
+        return false;
+    }
+    lockstep_hostwire_reset(request->hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
+    id = lockstep_hosts_send(process, NULL);
+    if (id == 0) {
+        return false;
+    }
+    lockstep_hosts_view_deinit(&process->coming);
+    process->status_id = id;
+    ask->id = id;
+    ask->published = true;
+    return true;
+}
+
 static void take_answer(struct lockstep_hosts_request *request, struct lockstep_hosts_ask *ask)
 {
     const struct lockstep_hostwire_message *in = request->hosts->in;
-    if (in->type == wanted_answer(request->kind)) {
+    if (ask->published && in->type == LOCKSTEP_HOSTWIRE_STATUS) {
+        ask->state = in->more ? LOCKSTEP_HOSTS_ASK_OPEN : LOCKSTEP_HOSTS_ASK_YES;
+    } else if (in->type == wanted_answer(request->kind)) {
+        if (look_first(request, ask)) {
+            return;
+        }
         ask->state = LOCKSTEP_HOSTS_ASK_YES;
         take_yes(request);
     } else {

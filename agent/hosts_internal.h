@@ -99,6 +99,7 @@ enum lockstep_hosts_ask_state {
 struct lockstep_hosts_ask {
     struct lockstep_hosts_process *process; /* NULL once it is gone */
     uint64_t id;
+    bool published; /* and is looked at: ID is that of STATUS */
     enum lockstep_hosts_ask_state state;
 };
 

@@ -191,6 +191,7 @@ static void take_message(struct lockstep_hosts_link *link)
         lockstep_hosts_fit_answer(process);
     } else if (process->status_id != 0 && in->id == process->status_id) {
         process->status_id = lockstep_hosts_view_take(process) ? 0 : process->status_id;
+        lockstep_hosts_request_answer(process);
     } else {
         lockstep_hosts_request_answer(process);
     }

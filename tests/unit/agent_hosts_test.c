@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -305,11 +306,7 @@ static void loads_and_serves(void **state)
     assert_int_not_equal(node->answer.result, LOCKSTEP_CALL_OK);
     reload(node, 2, GOOD "echo-2.so", "echo");
     expect_tool(node, "echo.say", "hello", "2.0.0 hello");
-    for (int i = 0; i < TURNS && (lockstep_hosts_status(node->hosts, modules, 4) != 1 ||
-                                  modules[0].generation != 2);
-         i++) {
-        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
-    }
+    assert_int_equal(lockstep_hosts_status(node->hosts, modules, 4), 1);
     assert_string_equal(modules[0].version, "2.0.0");
     assert_int_equal(modules[0].generation, 2);
     assert_true(modules[0].loaded_ms > 0);
@@ -439,6 +436,49 @@ static void the_next_agent_adopts(void **state)
     start_host(node, NULL, 0);
     reload(node, 2, GOOD "echo-2.so", "echo");
     expect_tool(node, "echo.say", "new", "2.0.0 new");
+}
+
+/* A second process of the service, which comes by itself. */
+static pid_t spawn_second(const struct node *node)
+{
+    char program[] = HOST;
+    char agent[] = "--agent";
+    char path[128];
+    char *arguments[] = {program, agent, path, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid = 0;
+    (void)snprintf(path, sizeof(path), "%s", node->socket);
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    assert_int_equal(
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0), 0);
+    assert_int_equal(
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0), 0);
+    assert_int_equal(posix_spawn(&pid, HOST, &actions, NULL, arguments, environ), 0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
+static void asks_every_process(void **state)
+{
+    struct node *node = *state;
+    const struct lockstep_boot_entry boot = boot_of(GOOD "echo-1.so", "echo", 1);
+    struct lockstep_hosts_module module;
+    pid_t second;
+    start_host(node, NULL, 0);
+    reload(node, 1, GOOD "echo-1.so", "echo");
+    second = spawn_second(node);
+    turn_until(node, &node->ups, 2);
+    assert_int_equal(node->live_count, 1);
+    assert_true(lockstep_digest_is_zero(&node->live[0].digest)); /* the second lacks it */
+    reload(node, 2, GOOD "echo-2.so", "echo");
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.generation, 2);
+    assert_false(module.differs);
+    (void)kill(second, SIGKILL);
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &boot, 1, NULL), LOCKSTEP_OK);
+    (void)spawn_second(node);
+    turn_until(node, &node->ups, 3);
+    assert_int_equal(node->losses, 0);
 }
 
 static void one_agent_at_a_time(void **state)
@@ -579,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_without_an_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_death_answers_and_the_next_boots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_agent_adopts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(asks_every_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_agent_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_never_comes_up_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_strange_hosts, set_up, tear_down),
