@@ -278,6 +278,16 @@ static bool same_item(const struct lockstep_item *signed_item, const struct lock
            lockstep_digest_equal(&item->leaving, &signed_item->leaving);
 }
 
+/* An undo may name no version: each node goes back to what it recorded as its previous one, and
+ * that is checked there. */
+static bool undoes(const struct lockstep_item *signed_item, const struct lockstep_item *item)
+{
+    return item->generation == signed_item->generation &&
+           lockstep_digest_equal(&item->leaving, &signed_item->leaving) &&
+           (lockstep_digest_is_zero(&signed_item->digest) ||
+            lockstep_digest_equal(&item->digest, &signed_item->digest));
+}
+
 /* Every item of PREPARE is one of the intent's, each once, and none is left out: sets are atomic.
  */
 static enum lockstep_no
@@ -350,7 +360,8 @@ enum lockstep_no lockstep_intent_covers(const struct lockstep_intent *intent,
         !lockstep_digest_equal(&prepare->roster, &intent->roster)) {
         return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT, "the roster is not the one signed");
     }
-    return check_items(intent, prepare, same_item, ret_refusal);
+    return check_items(intent, prepare, prepare->kind == LOCKSTEP_KIND_UNDO ? undoes : same_item,
+                       ret_refusal);
 }
 
 enum lockstep_err lockstep_roster_digest(const struct lockstep_name *names, size_t count,
