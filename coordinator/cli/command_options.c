@@ -75,6 +75,7 @@ const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD] = 
     ROW("install", '\0', FLAG, NULL, "also where the module is not yet", install),
     ROW("again", '\0', FLAG, NULL, "reload bytes that are live", again),
     ROW("no-smoke", '\0', FLAG, NULL, "leave smoke tests out", no_smoke),
+    ROW("sign", '\0', TEXT, "KEY", "file of the release key, for MODULE@./file.so", sign),
     CHANGE_ROWS,
 };
 

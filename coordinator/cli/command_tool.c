@@ -69,14 +69,18 @@ static void print_answer(const struct lockstep_run *run, const uint8_t *bytes, s
 
 /* ---- this machine --------------------------------------------------------------------------- */
 
+static const char *path_of(const struct lockstep_run *run)
+{
+    return run->flags.socket == NULL ? SOCKET_HERE : run->flags.socket;
+}
+
 static struct lockstep_client *open_client(const struct lockstep_run *run)
 {
     struct lockstep_client_options options = {.size = sizeof(options)};
     options.timeout_ms = (uint32_t)(run->flags.timeout.number > UINT32_MAX
                                         ? UINT32_MAX
                                         : run->flags.timeout.number);
-    return lockstep_client_new(run->flags.socket == NULL ? SOCKET_HERE : run->flags.socket,
-                               &options);
+    return lockstep_client_new(path_of(run), &options);
 }
 
 static const struct {
@@ -100,8 +104,9 @@ static enum lockstep_exit finish(struct lockstep_run *run, enum lockstep_call_re
     if (result == LOCKSTEP_CALL_OK) {
         print_answer(run, answer->bytes, answer->size);
     } else {
-        code = lockstep_run_fail(run, results[result].code, "%s: %s", results[result].text,
-                                 answer->bytes == NULL ? "-" : (const char *)answer->bytes);
+        code = lockstep_run_fail(run, results[result].code, "%s (%s)%s%s", results[result].text,
+                                 path_of(run), answer->size == 0 ? "" : ": ",
+                                 answer->size == 0 ? "" : (const char *)answer->bytes);
     }
     lockstep_answer_deinit(answer);
     return code;

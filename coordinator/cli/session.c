@@ -31,6 +31,7 @@ struct lockstep_session {
     struct node **last;
     size_t count;
     uint64_t request;
+    bool connected; /* the channel stood once */
     bool welcome;
     bool refused;
     bool over; /* no link, and none will come */
@@ -159,6 +160,7 @@ static void on_up(void *context, struct lockstep_link *link)
 {
     struct lockstep_session *session = context;
     session->link = link;
+    session->connected = true;
 }
 
 static void on_down(void *context, struct lockstep_link *link, const char *text)
@@ -264,6 +266,11 @@ static enum lockstep_err explain(const struct lockstep_session *session, const c
         return LOCKSTEP_FAIL(err, REFUSED, "the coordinator refuses the session: %s", session->why);
     }
     *ret_exit = LOCKSTEP_EXIT_UNREACHABLE;
+    if (session->connected && session->broken.code == LOCKSTEP_OK) {
+        return LOCKSTEP_FAIL(err, CLOSED,
+                             "the coordinator ended the session before it began; its trust bundle "
+                             "may not hold this key (lockstep key show)");
+    }
     return LOCKSTEP_FAIL(err, CLOSED, "the coordinator at %.80s cannot be reached: %s", url,
                          session->broken.code != LOCKSTEP_OK ? session->broken.message
                                                              : session->why);

@@ -2,6 +2,7 @@
 #include "common/base/cleanup.h"
 #include "common/io/intent.h"
 #include "common/io/link.h"
+#include "common/io/manifest.h"
 #include "coordinator/cli/command.h"
 #include "tests/support/cmocka.h"
 
@@ -58,7 +59,8 @@ struct coordinator {
     const struct script *scripts;
     bool down;
     bool intent_is_good;
-    struct lockstep_id submitted;
+    struct lockstep_manifest manifest; /* of an ARTIFACT_PUT */
+    struct lockstep_hash hash;         /* of its bytes */
 };
 
 static bool on_accept(void *context, struct lockstep_link *link)
@@ -139,6 +141,33 @@ static void check_submit(struct coordinator *coordinator, const struct lockstep_
                                   submit->signature.length == LOCKSTEP_KEY_SIGNATURE;
 }
 
+/* True if this was the last piece and all of it is what the manifest names. */
+static bool take_piece(struct coordinator *coordinator, const struct lockstep_wire *wire,
+                       bool *ret_good)
+{
+    const struct lockstep_wire_artifact_put *put = &wire->u.artifact_put;
+    struct lockstep_sums sums;
+    struct lockstep_hash hash;
+    if (put->manifest.length > 0) {
+        struct lockstep_minisign_signature signature;
+        lockstep_hash_init(&coordinator->hash);
+        *ret_good = lockstep_manifest_parse((const char *)put->manifest.data, put->manifest.length,
+                                            &coordinator->manifest, NULL) == LOCKSTEP_OK &&
+                    lockstep_minisign_parse((const char *)put->signature.data,
+                                            put->signature.length, &signature, NULL) == LOCKSTEP_OK;
+        return !*ret_good;
+    }
+    *ret_good = put->offset == coordinator->hash.size;
+    lockstep_hash_update(&coordinator->hash, put->data.data, put->data.length);
+    hash = coordinator->hash;
+    lockstep_hash_final(&hash, &sums);
+    if (!put->more) {
+        *ret_good = lockstep_digest_equal(&sums.digest, &coordinator->manifest.digest) &&
+                    coordinator->manifest.counter == 53;
+    }
+    return !put->more || !*ret_good;
+}
+
 static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
 {
     struct coordinator *coordinator = context;
@@ -153,6 +182,16 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
         check_submit(coordinator, &wire);
         if (!coordinator->intent_is_good) {
             send_failure(coordinator, link, request, "!8 the intent is not good");
+            return;
+        }
+    }
+    if (wire.message.type == LOCKSTEP_MESSAGE_ARTIFACT_PUT) {
+        bool good = false;
+        if (!take_piece(coordinator, &wire, &good)) {
+            return;
+        }
+        if (!good) {
+            send_failure(coordinator, link, request, "!4 not what the manifest names");
             return;
         }
     }
@@ -186,6 +225,7 @@ struct world {
     char directory[64];
     char config[128];
     char key[128];
+    char release[128];
     char out[128];
     char err[128];
     uint8_t secret[32];
@@ -272,6 +312,13 @@ struct row {
     const char *err; /* the same, of complaints */
 };
 
+#define MODULE   LOCKSTEP_BINARY_DIR "/modules/markdown-2.0.0.so"
+#define RELEASE  "RELEASE-KEY" /* replaced by the path of one */
+#define ARTIFACT "{\"schema\":\"lockstep/artifact/v1\",\"module\":\"auth\"}"
+#define ARTIFACTS                                                                    \
+    "{\"schema\":\"lockstep/artifacts/v1\",\"artifacts\":[{\"module\":\"markdown\"," \
+    "\"counter\":52},{\"module\":\"auth\",\"counter\":99},{\"module\":\"markdown\"," \
+    "\"counter\":51}]}"
 #define SHOW   LOCKSTEP_MESSAGE_SHOW
 #define RELOAD "reload auth@2.4.2 --strategy sync_all --request-id " ID
 #define ASKED                                                       \
@@ -441,6 +488,36 @@ static const struct row rows[] = {
      6,
      NULL,
      "the tool says no: no ink"},
+    {"push",
+     "artifact push " MODULE " --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}, {LOCKSTEP_MESSAGE_ARTIFACT_PUT, {ARTIFACT}, false}},
+     0,
+     "  auth\n",
+     NULL},
+    {"push with another counter",
+     "artifact push " MODULE " --counter 9 --sign " RELEASE,
+     {{LOCKSTEP_MESSAGE_ARTIFACT_PUT, {ARTIFACT}, false}},
+     4,
+     NULL,
+     "not what the manifest names"},
+    {"push of what is no module",
+     "artifact push /etc/passwd --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}},
+     4,
+     NULL,
+     "the probe refuses it: BADFILE"},
+    {"push unsigned",
+     "artifact push " MODULE,
+     {{SHOW, {ARTIFACTS}, false}},
+     2,
+     NULL,
+     "say --sign KEY"},
+    {"reload of a file of another module",
+     "reload auth@" MODULE " --strategy quorum --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}},
+     2,
+     NULL,
+     "holds the module markdown, not auth"},
     /* Nothing is asked of a coordinator. */
     {"no strategy", "reload auth@1", {{0}}, 2, NULL, "--strategy sync_all, quorum or local"},
     {"local without a node", "reload auth@1 --strategy local", {{0}}, 2, NULL, "--node NAME"},
@@ -472,12 +549,16 @@ static void set_up(struct world *world, const char *url)
 {
     struct lockstep_name name;
     struct lockstep_key *key = NULL;
+    struct lockstep_minisign_key *release = NULL;
     char hex[65];
     char text[512];
     assert_true(lockstep_name_parse("ana", &name));
     assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_key_write(key, world->key, NULL), LOCKSTEP_OK);
     (void)lockstep_key_free(key);
+    assert_int_equal(lockstep_minisign_new(&release, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_minisign_write(release, world->release, NULL), LOCKSTEP_OK);
+    (void)lockstep_minisign_free(release);
     lockstep_hex_format(world->open, 32, hex);
     (void)snprintf(text, sizeof(text),
                    "coordinator: %s\ncluster: " OURS "\ncoordinator_key: %s\nname: ana\n"
@@ -494,6 +575,7 @@ static void make_world(struct world *world)
     assert_non_null(mkdtemp(world->directory));
     (void)snprintf(world->config, sizeof(world->config), "%s/config.yaml", world->directory);
     (void)snprintf(world->key, sizeof(world->key), "%s/key", world->directory);
+    (void)snprintf(world->release, sizeof(world->release), "%s/release", world->directory);
     (void)snprintf(world->out, sizeof(world->out), "%s/out", world->directory);
     (void)snprintf(world->err, sizeof(world->err), "%s/err", world->directory);
     assert_true(lockstep_name_parse("c1", &name));
@@ -507,6 +589,7 @@ static void drop_world(const struct world *world)
 {
     (void)unlink(world->config);
     (void)unlink(world->key);
+    (void)unlink(world->release);
     (void)unlink(world->out);
     (void)unlink(world->err);
     assert_int_equal(rmdir(world->directory), 0);
@@ -539,10 +622,14 @@ static void check_row(void **state)
     set_up(&world, url);
     (void)snprintf(text, sizeof(text), "%s", row->arguments);
     argc = 3 + split(text, argv + 3, 28);
+    for (int i = 3; i < argc; i++) {
+        argv[i] = strcmp(argv[i], RELEASE) == 0 ? world.release : argv[i];
+    }
     command = fork();
     assert_true(command >= 0);
     if (command == 0) {
         (void)alarm(10);
+        (void)setenv("LOCKSTEP_PROBE", LOCKSTEP_BINARY_DIR "/bin/lockstep-probe", 1);
         _exit(run_command(&world, argv, argc));
     }
     assert_int_equal(waitpid(command, &status, 0), command);
