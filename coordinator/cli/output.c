@@ -42,7 +42,8 @@ char *lockstep_escape(const char *text)
             *at++ = '\\';
             *at++ = '\\';
         } else {
-            at += sprintf(at, "\\x%02x", (unsigned char)*text);
+            (void)snprintf(at, 5, "\\x%02x", (unsigned char)*text);
+            at += 4;
         }
     }
     *at = '\0';

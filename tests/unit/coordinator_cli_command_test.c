@@ -1,10 +1,10 @@
 /* The whole command against a coordinator that is made of a listener and prepared answers. */
 #include "common/base/cleanup.h"
-#include "common/io/intent.h"
 #include "common/io/link.h"
-#include "common/io/manifest.h"
+#include "common/io/minisign.h"
 #include "coordinator/cli/command.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/fake_coordinator.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -43,182 +43,6 @@
               "\"SYMBOL\",\"class\":\"node\",\"text\":\"ls_trace\"}],"                           \
               "\"next\":[\"lockstep node show n2\"]")
 
-#define ANSWERS_MAX 5
-
-/* What the coordinator answers to one kind of request, in this order; NULL ends. */
-struct script {
-    unsigned type;
-    const char *answers[ANSWERS_MAX];
-    bool open; /* nothing is marked last */
-};
-
-struct coordinator {
-    struct lockstep_loop *loop;
-    struct lockstep_listener *listener;
-    struct lockstep_wire_codec *codec;
-    const struct script *scripts;
-    bool down;
-    bool intent_is_good;
-    struct lockstep_manifest manifest; /* of an ARTIFACT_PUT */
-    struct lockstep_hash hash;         /* of its bytes */
-};
-
-static bool on_accept(void *context, struct lockstep_link *link)
-{
-    (void)context;
-    (void)link;
-    return true;
-}
-
-static void reply(struct coordinator *coordinator, struct lockstep_link *link,
-                  const struct lockstep_wire *wire)
-{
-    uint8_t bytes[LOCKSTEP_FRAME_MAX];
-    size_t length = 0;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_wire_encode(coordinator->codec, wire, bytes, &length, &err) != LOCKSTEP_OK) {
-        (void)fprintf(stderr, "fake coordinator: %s\n", err.message);
-        _exit(99);
-    }
-    (void)lockstep_link_send(link, bytes, length);
-}
-
-static void on_up(void *context, struct lockstep_link *link)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_WELCOME};
-    wire.message.u.welcome.version = LOCKSTEP_PROTOCOL_MAX;
-    wire.message.u.welcome.epoch = 1;
-    memset(wire.message.u.welcome.journal.bytes, 1, LOCKSTEP_ID_BYTES);
-    wire.message.u.welcome.heartbeat_ms = 2000;
-    wire.message.u.welcome.unix_ms = 1763715600000;
-    wire.u.welcome.version_min = LOCKSTEP_PROTOCOL_MIN;
-    wire.u.welcome.version_max = LOCKSTEP_PROTOCOL_MAX;
-    wire.u.welcome.software = "0.1.0";
-    reply(context, link, &wire);
-}
-
-/* In pieces of 100 bytes, so that they have to be put together. */
-static void send_document(struct coordinator *coordinator, struct lockstep_link *link,
-                          uint64_t request, const char *text, bool last)
-{
-    size_t length = strlen(text);
-    size_t offset = 0;
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DOCUMENT};
-    do {
-        size_t piece = lockstep_wire_piece(length, offset, 100, &wire.u.document.more);
-        wire.u.document.request = request;
-        wire.u.document.json = (struct lockstep_blob){(const uint8_t *)text + offset, piece};
-        wire.u.document.last = last && !wire.u.document.more;
-        reply(coordinator, link, &wire);
-        offset += piece;
-    } while (wire.u.document.more);
-}
-
-/* "!EXIT CODE TEXT" is a FAILURE. */
-static void send_failure(struct coordinator *coordinator, struct lockstep_link *link,
-                         uint64_t request, const char *text)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_FAILURE};
-    wire.u.failure.request = request;
-    wire.u.failure.exit = (uint32_t)atoi(text + 1);
-    wire.u.failure.code = "busy";
-    wire.u.failure.text = strchr(text, ' ') + 1;
-    wire.u.failure.next = "lockstep op ls";
-    reply(coordinator, link, &wire);
-}
-
-static void check_submit(struct coordinator *coordinator, const struct lockstep_wire *wire)
-{
-    struct lockstep_intent intent;
-    const struct lockstep_wire_submit *submit = &wire->u.submit;
-    coordinator->intent_is_good = lockstep_intent_parse((const char *)submit->intent.data,
-                                                        submit->intent.length, &intent,
-                                                        NULL) == LOCKSTEP_OK &&
-                                  lockstep_id_equal(&intent.operation, &submit->body.operation) &&
-                                  intent.plan_index == 7 && submit->index == 7 &&
-                                  intent.roster_size == 2 && intent.item_count == 1 &&
-                                  intent.items[0].generation == 19 &&
-                                  submit->signature.length == LOCKSTEP_KEY_SIGNATURE;
-}
-
-/* True if this was the last piece and all of it is what the manifest names. */
-static bool take_piece(struct coordinator *coordinator, const struct lockstep_wire *wire,
-                       bool *ret_good)
-{
-    const struct lockstep_wire_artifact_put *put = &wire->u.artifact_put;
-    struct lockstep_sums sums;
-    struct lockstep_hash hash;
-    if (put->manifest.length > 0) {
-        struct lockstep_minisign_signature signature;
-        lockstep_hash_init(&coordinator->hash);
-        *ret_good = lockstep_manifest_parse((const char *)put->manifest.data, put->manifest.length,
-                                            &coordinator->manifest, NULL) == LOCKSTEP_OK &&
-                    lockstep_minisign_parse((const char *)put->signature.data,
-                                            put->signature.length, &signature, NULL) == LOCKSTEP_OK;
-        return !*ret_good;
-    }
-    *ret_good = put->offset == coordinator->hash.size;
-    lockstep_hash_update(&coordinator->hash, put->data.data, put->data.length);
-    hash = coordinator->hash;
-    lockstep_hash_final(&hash, &sums);
-    if (!put->more) {
-        *ret_good = lockstep_digest_equal(&sums.digest, &coordinator->manifest.digest) &&
-                    coordinator->manifest.counter == 53;
-    }
-    return !put->more || !*ret_good;
-}
-
-static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
-{
-    struct coordinator *coordinator = context;
-    struct lockstep_wire wire;
-    uint64_t request;
-    if (lockstep_wire_decode(coordinator->codec, LOCKSTEP_ROLES_PERSON, bytes, size, &wire, NULL) !=
-        LOCKSTEP_OK) {
-        _exit(98);
-    }
-    request = wire.u.show.request; /* the first member of every request */
-    if (wire.message.type == LOCKSTEP_MESSAGE_SUBMIT) {
-        check_submit(coordinator, &wire);
-        if (!coordinator->intent_is_good) {
-            send_failure(coordinator, link, request, "!8 the intent is not good");
-            return;
-        }
-    }
-    if (wire.message.type == LOCKSTEP_MESSAGE_ARTIFACT_PUT) {
-        bool good = false;
-        if (!take_piece(coordinator, &wire, &good)) {
-            return;
-        }
-        if (!good) {
-            send_failure(coordinator, link, request, "!4 not what the manifest names");
-            return;
-        }
-    }
-    for (const struct script *script = coordinator->scripts; script->type != 0; script++) {
-        for (size_t i = 0; script->type == (unsigned)wire.message.type && i < ANSWERS_MAX &&
-                           script->answers[i] != NULL;
-             i++) {
-            bool last = !script->open && script->answers[i + 1] == NULL;
-            if (script->answers[i][0] == '!') {
-                send_failure(coordinator, link, request, script->answers[i]);
-            } else if (script->answers[i][0] == '.') {
-                lockstep_link_close(link, "so told");
-            } else {
-                send_document(coordinator, link, request, script->answers[i], last);
-            }
-        }
-    }
-}
-
-static void on_down(void *context, struct lockstep_link *link, const char *text)
-{
-    struct coordinator *coordinator = context;
-    (void)link;
-    (void)text;
-    coordinator->down = true;
-}
-
 /* ---- one run -------------------------------------------------------------------------------- */
 
 struct world {
@@ -249,51 +73,6 @@ static char *read_back(const char *path)
     return text;
 }
 
-/* The coordinator lives in a child, because the command runs its own loop and blocks in it. */
-static pid_t start_coordinator(const struct world *world, const struct script *scripts,
-                               char ret_url[LOCKSTEP_URL_MAX + 1])
-{
-    int ends[2];
-    pid_t pid;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct coordinator coordinator = {.scripts = scripts};
-        struct lockstep_defaults settings;
-        struct lockstep_listener_config config = {.url = "tcp://127.0.0.1:0",
-                                                  .own = world->secret,
-                                                  .settings = &settings,
-                                                  .events = {.context = &coordinator,
-                                                             .accept = on_accept,
-                                                             .up = on_up,
-                                                             .message = on_message,
-                                                             .down = on_down}};
-        const char *url;
-        lockstep_defaults_init(&settings);
-        (void)lockstep_id_parse(OURS, &config.cluster);
-        (void)alarm(10);
-        coordinator.codec = lockstep_wire_codec_new();
-        if (lockstep_loop_new(&coordinator.loop, NULL) != LOCKSTEP_OK ||
-            lockstep_listener_new(coordinator.loop, &config, &coordinator.listener, NULL) !=
-                LOCKSTEP_OK) {
-            _exit(97);
-        }
-        url = lockstep_listener_url(coordinator.listener);
-        if (write(ends[1], url, strlen(url) + 1) < 0) {
-            _exit(96);
-        }
-        while (!coordinator.down &&
-               lockstep_loop_once(coordinator.loop, 1000, NULL) == LOCKSTEP_OK) {
-        }
-        _exit(0);
-    }
-    (void)close(ends[1]);
-    assert_true(read(ends[0], ret_url, LOCKSTEP_URL_MAX) > 0);
-    (void)close(ends[0]);
-    return pid;
-}
-
 static int run_command(const struct world *world, char **argv, int argc)
 {
     LOCKSTEP_FCLOSE FILE *out = fopen(world->out, "w");
@@ -306,7 +85,7 @@ static int run_command(const struct world *world, char **argv, int argc)
 struct row {
     const char *name;
     const char *arguments; /* separated by spaces */
-    struct script scripts[5];
+    struct fake_script scripts[5];
     int exit;
     const char *out; /* must be in what is printed; NULL: nothing is */
     const char *err; /* the same, of complaints */
@@ -617,7 +396,7 @@ static void check_row(void **state)
     pid_t command;
     make_world(&world);
     if (row->scripts[0].type != 0) {
-        coordinator = start_coordinator(&world, row->scripts, url);
+        coordinator = fake_coordinator_start(world.secret, OURS, row->scripts, url);
     }
     set_up(&world, url);
     (void)snprintf(text, sizeof(text), "%s", row->arguments);
@@ -646,7 +425,7 @@ static void check_row(void **state)
 /* Ctrl-C leaves the operation alone and says how to come back. */
 static void detaches(void **state)
 {
-    static const struct script scripts[] = {{LOCKSTEP_MESSAGE_WATCH, {PREPARING}, true}, {0}};
+    static const struct fake_script scripts[] = {{LOCKSTEP_MESSAGE_WATCH, {PREPARING}, true}, {0}};
     struct world world;
     char url[LOCKSTEP_URL_MAX + 1] = "";
     char *argv[] = {(char[]){"lockstep"}, (char[]){"-c"},          world.config, (char[]){"op"},
@@ -658,7 +437,7 @@ static void detaches(void **state)
     pid_t command;
     (void)state;
     make_world(&world);
-    coordinator = start_coordinator(&world, scripts, url);
+    coordinator = fake_coordinator_start(world.secret, OURS, scripts, url);
     set_up(&world, url);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     command = fork();
