@@ -12,8 +12,10 @@
  * A service may have several processes. A request goes to each of them and is answered once: yes if
  * all said yes. `lost` is for the last of them.
  *
- * Hosts outlive the agent: _free closes connections and kills nobody. The next agent adopts them
- * when they connect again, and gets the tool sockets back from them.
+ * Hosts outlive the agent: _free closes connections and kills nobody. The next agent knows from
+ * RUN/tools/SERVICE.pid whom to wait for, adopts them when they connect again, and gets the tool
+ * sockets back from them. Until then they count as living: _start is a CONFLICT, and `up` or `lost`
+ * comes.
  */
 #ifndef LOCKSTEP_AGENT_HOSTS_H
 #define LOCKSTEP_AGENT_HOSTS_H

@@ -107,9 +107,12 @@ static enum lockstep_err init_room(struct lockstep_hosts *hosts, uint8_t service
                              run_directory, room->name.text, LOCKSTEP_HOSTS_SHORT_PATH);
     }
     memcpy(room->socket, path, (size_t)length + 1);
+    memcpy(room->note, path, (size_t)length + 1);
+    memcpy(room->note + length - strlen("sock"), "pid", sizeof("pid"));
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "", path, err));
     LOCKSTEP_TRY(make_directory(path, err));
     LOCKSTEP_TRY(read_boot(hosts, service, err));
+    lockstep_hosts_adopt(hosts, service);
     return is_held(room->socket) ? LOCKSTEP_OK : lockstep_hosts_files_listen(hosts, service, err);
 }
 

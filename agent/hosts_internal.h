@@ -128,7 +128,8 @@ struct lockstep_hosts_room {
     bool told;      /* a host was started or is up, and `lost` has not come since */
     int listener;   /* of its tools; -1: a host of the last agent has it, or none */
     char socket[LOCKSTEP_HOSTS_SHORT_PATH + 1];
-    struct lockstep_boot *boot; /* owned */
+    char note[LOCKSTEP_HOSTS_SHORT_PATH + 1]; /* the file that says who was started */
+    struct lockstep_boot *boot;               /* owned */
 };
 
 /* Which services an operation is about. */
@@ -189,6 +190,13 @@ void lockstep_hosts_process_await(struct lockstep_hosts_process *process);
 void lockstep_hosts_process_gone(struct lockstep_hosts_process *process);
 /* It has all it needs: tells. */
 void lockstep_hosts_process_up(struct lockstep_hosts_process *process);
+
+/* ---- hosts_adopt.c -------------------------------------------------------------------------- */
+
+/* Notes the process that was started for the service. */
+void lockstep_hosts_adopt_note(const struct lockstep_hosts *hosts, uint8_t service, pid_t pid);
+/* Watches the process that the last agent noted, if it lives. */
+void lockstep_hosts_adopt(struct lockstep_hosts *hosts, uint8_t service);
 
 /* ---- hosts_link.c --------------------------------------------------------------------------- */
 

@@ -273,6 +273,7 @@ enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t ser
         return LOCKSTEP_IO;
     }
     process->spawned = true;
+    lockstep_hosts_adopt_note(hosts, service, pid);
     hosts->rooms[service].told = true;
     lockstep_hosts_process_await(process);
     return LOCKSTEP_OK;

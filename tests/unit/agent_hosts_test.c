@@ -424,6 +424,8 @@ static void the_next_agent_adopts(void **state)
         node->hosts = lockstep_hosts_free(node->hosts);
         expect_tool(node, "echo.say", "alone", "1.0.0 alone");
         begin_agent(node);
+        assert_true(lockstep_hosts_lives(node->hosts, 0)); /* though it has not connected yet */
+        assert_int_equal(lockstep_hosts_start(node->hosts, 0, NULL, 0, NULL), LOCKSTEP_CONFLICT);
         turn_until(node, &node->ups, i);
         assert_int_equal(node->live_count, 1);
         assert_int_equal(node->live[0].generation, 1);
@@ -479,6 +481,21 @@ static void asks_every_process(void **state)
     (void)spawn_second(node);
     turn_until(node, &node->ups, 3);
     assert_int_equal(node->losses, 0);
+}
+
+static void a_host_that_died_alone_is_lost(void **state)
+{
+    struct node *node = *state;
+    pid_t pid;
+    start_host(node, NULL, 0);
+    pid = host_pid(node);
+    node->hosts = lockstep_hosts_free(node->hosts);
+    begin_agent(node);
+    (void)kill(pid, SIGKILL);
+    turn_until(node, &node->losses, 1);
+    node->hosts = lockstep_hosts_free(node->hosts);
+    begin_agent(node);
+    assert_false(lockstep_hosts_lives(node->hosts, 0));
 }
 
 static void one_agent_at_a_time(void **state)
@@ -620,6 +637,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_death_answers_and_the_next_boots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_agent_adopts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(asks_every_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_host_that_died_alone_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_agent_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_never_comes_up_is_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_strange_hosts, set_up, tear_down),
