@@ -196,6 +196,9 @@ static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *
                                   lockstep_unix_ms(), &err) != LOCKSTEP_OK) {
         lockstep_driver_fail(agent, &err);
     }
+    if (row == LOCKSTEP_DUTY_ROW_APPLIED) {
+        lockstep_copies_collect(agent);
+    }
 }
 
 static void write_epoch(struct lockstep_node_agent *agent)

@@ -53,11 +53,13 @@ static void go_on(struct lockstep_node_agent *agent, struct lockstep_trial *tria
     while (trial->next < trial->request->subjects_count) {
         const struct lockstep_probe_expectation *expect =
             &trial->request->subjects[trial->next].expect;
+        const struct lockstep_known *live;
         const struct lockstep_agent_module *module = lockstep_agent_module(agent->core,
                                                                            &expect->module);
+        live = module == NULL ? NULL : lockstep_admit_known(agent, &module->loaded.digest);
         trial->next++;
-        if (expect->state_schema > 0 && module != NULL &&
-            !lockstep_digest_is_zero(&module->loaded.digest)) {
+        /* An older schema gets its state by `down` of the live version, which only a host has. */
+        if (live != NULL && live->state_schema > 0 && expect->state_schema >= live->state_schema) {
             lockstep_hosts_snapshot(agent->hosts, ticket, module->service, &module->name,
                                     duty->order.drain_timeout_ms);
             return;
@@ -290,8 +292,12 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
     struct lockstep_hosts_item items[LOCKSTEP_ITEMS_MAX];
     size_t count = 0;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
-        const struct lockstep_agent_module *module = lockstep_agent_module(
-            agent->core, &duty->order.items[i].module);
+        const struct lockstep_item *item = &duty->order.items[i];
+        const struct lockstep_agent_module *module =
+            lockstep_agent_module(agent->core, &item->module);
+        const struct lockstep_digest *left = duty->order.kind == LOCKSTEP_KIND_RELOAD
+                                                 ? &module->previous.digest
+                                                 : &item->leaving;
         uint64_t generation = papers != NULL && papers->left[i] != 0 ? papers->left[i]
                                                                      : module->previous.generation;
         if (generation != 0 && generation != module->current.generation) {
@@ -299,6 +305,8 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
                                                           .module = module->name,
                                                           .generation = generation,
                                                           .config_fd = -1};
+            /* A host does not map a retired file again: the next time it will be a new one. */
+            lockstep_copies_forget(agent, &item->module, left);
         }
     }
     if (count > 0) {
