@@ -57,9 +57,12 @@ static void show_change(struct lockstep_run *run, struct view *view, const json_
         return;
     }
     draw_over(output, view);
-    (void)fprintf(output->out, "%s\n", line);
-    if (is_drawn(output)) {
+    if (is_drawn(output)) { /* no line may wrap, or the lines drawn could not be counted */
+        (void)fprintf(output->out, "\033[?7l%s\n", line);
         view->lines = 1 + lockstep_render_parts(output, operation, rows_of_terminal(output));
+        (void)fputs("\033[?7h", output->out);
+    } else {
+        (void)fprintf(output->out, "%s\n", line);
     }
     (void)fflush(output->out);
     free(view->before);

@@ -467,6 +467,48 @@ static void detaches(void **state)
     drop_world(&world);
 }
 
+/* On a terminal each change is drawn over the one before, and the end over the last. */
+static void draws(void **state)
+{
+    static const struct fake_script scripts[] = {
+        {LOCKSTEP_MESSAGE_WATCH, {PREPARING, SOAKING, SUCCEEDED}, false}, {0}};
+    struct world world;
+    char url[LOCKSTEP_URL_MAX + 1] = "";
+    char *argv[] = {(char[]){"lockstep"}, (char[]){"-c"},    world.config,
+                    (char[]){"op"},       (char[]){"watch"}, (char[]){"op-abcdefgh"}};
+    char text[4096] = "";
+    size_t length = 0;
+    ssize_t got;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    pid_t coordinator;
+    pid_t command;
+    (void)state;
+    make_world(&world);
+    coordinator = fake_coordinator_start(world.secret, OURS, scripts, url);
+    set_up(&world, url);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    command = fork();
+    assert_true(command >= 0);
+    if (command == 0) {
+        FILE *out = fopen(ptsname(master), "w");
+        (void)alarm(10);
+        (void)setenv("TERM", "xterm", 1);
+        _exit(lockstep_command_main(6, argv, out, out));
+    }
+    assert_int_equal(waitpid(command, NULL, 0), command);
+    assert_int_equal(waitpid(coordinator, NULL, 0), coordinator);
+    assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+    while ((got = read(master, text + length, sizeof(text) - 1 - length)) > 0) {
+        length += (size_t)got;
+    }
+    (void)close(master);
+    assert_non_null(strstr(text, "\033[?7lop-abcdefgh preparing: preparing 2"));
+    assert_non_null(strstr(text, "\033[2A\033[J\033[?7lop-abcdefgh soaking"));
+    assert_non_null(strstr(text, "\033[2A\033[Jop-abcdefgh \033[32msucceeded"));
+    write_file(world.out, "");
+    drop_world(&world);
+}
+
 static void is_unreachable(void **state)
 {
     struct world world;
@@ -491,7 +533,7 @@ static void is_unreachable(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(detaches),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(detaches), cmocka_unit_test(draws),
                                        cmocka_unit_test(is_unreachable)};
     int failed = LOCKSTEP_RUN_TABLE("command", rows, check_row);
     return failed + cmocka_run_group_tests_name("ends", tests, NULL, NULL);
