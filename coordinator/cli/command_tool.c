@@ -104,9 +104,9 @@ static enum lockstep_exit finish(struct lockstep_run *run, enum lockstep_call_re
     if (result == LOCKSTEP_CALL_OK) {
         print_answer(run, answer->bytes, answer->size);
     } else {
-        code = lockstep_run_fail(run, results[result].code, "%s (%s)%s%s", results[result].text,
-                                 path_of(run), answer->size == 0 ? "" : ": ",
-                                 answer->size == 0 ? "" : (const char *)answer->bytes);
+        code = lockstep_run_fail(run, results[result].code, "%s: %s", path_of(run),
+                                 answer->size == 0 ? results[result].text
+                                                   : (const char *)answer->bytes);
     }
     lockstep_answer_deinit(answer);
     return code;
