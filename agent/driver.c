@@ -45,59 +45,6 @@ uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent)
     return now > floor ? now : floor;
 }
 
-/* ---- papers --------------------------------------------------------------------------------- */
-
-struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent,
-                                               const struct lockstep_id *operation)
-{
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        if (agent->papers[i].used && lockstep_id_equal(&agent->papers[i].operation, operation)) {
-            return &agent->papers[i];
-        }
-    }
-    return NULL;
-}
-
-bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
-                                 const struct lockstep_id *operation,
-                                 const struct lockstep_wire_prepare *from)
-{
-    struct lockstep_papers *papers = lockstep_driver_papers(agent, operation);
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES && papers == NULL; i++) {
-        papers = agent->papers[i].used ? NULL : &agent->papers[i];
-    }
-    if (papers == NULL || from->intent.length > LOCKSTEP_INTENT_MAX) {
-        return false;
-    }
-    papers->mapped = papers->used && papers->mapped;
-    papers->used = true;
-    papers->operation = *operation;
-    papers->intent_length = from->intent.length;
-    papers->signer = from->signer;
-    if (from->intent.length > 0) {
-        memcpy(papers->intent, from->intent.data, from->intent.length);
-    }
-    memset(papers->signature, 0, sizeof(papers->signature));
-    if (from->signature.length == sizeof(papers->signature)) {
-        memcpy(papers->signature, from->signature.data, sizeof(papers->signature));
-    }
-    (void)snprintf(papers->extra, sizeof(papers->extra), "%s",
-                   from->extra == NULL ? "" : from->extra);
-    return true;
-}
-
-/* Papers of duties that are over are no longer needed. */
-static void sweep_papers(struct lockstep_node_agent *agent)
-{
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        struct lockstep_papers *papers = &agent->papers[i];
-        if (papers->used && lockstep_agent_duty(agent->core, &papers->operation) == NULL) {
-            papers->used = false;
-            papers->mapped = false;
-        }
-    }
-}
-
 /* ---- rows ----------------------------------------------------------------------------------- */
 
 static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
@@ -333,7 +280,7 @@ void lockstep_driver_act(struct lockstep_node_agent *agent)
             count = act_list(agent, rows, count);
         }
     }
-    sweep_papers(agent);
+    lockstep_papers_sweep(agent);
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
 }
 
@@ -533,19 +480,6 @@ static enum lockstep_err load_bundle(struct lockstep_node_agent *agent, struct l
                                  err);
 }
 
-static void restore_papers(struct lockstep_node_agent *agent)
-{
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        const struct lockstep_duty *duty = &agent->core->duties[i];
-        struct lockstep_wire_prepare papers;
-        if (duty->state != LOCKSTEP_DUTY_FREE &&
-            lockstep_agent_store_intent(agent->config.store, &duty->order.operation, &papers,
-                                        NULL) == LOCKSTEP_OK) {
-            (void)lockstep_driver_keep_papers(agent, &duty->order.operation, &papers);
-        }
-    }
-}
-
 static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockstep_error *err)
 {
     const struct lockstep_config_agent *config = agent->config.config;
@@ -568,7 +502,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     lockstep_agent_init(agent->core, &config->settings, agent->modules, LOCKSTEP_NODE_MODULES_MAX);
     add_services(agent, now);
     LOCKSTEP_TRY(lockstep_agent_store_load(agent->config.store, agent->core, now, err));
-    restore_papers(agent);
+    lockstep_papers_restore(agent);
     LOCKSTEP_TRY(lockstep_copies_open(agent, err));
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
     LOCKSTEP_TRY(open_hosts(agent, err));

@@ -158,6 +158,10 @@ bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
                                  const struct lockstep_id *operation,
                                  const struct lockstep_wire_prepare *from);
 
+/* Papers of duties that are over are no longer needed; those of restored duties are read back. */
+void lockstep_papers_sweep(struct lockstep_node_agent *agent);
+void lockstep_papers_restore(struct lockstep_node_agent *agent);
+
 /* ---- session.c: what the coordinator says -----------------------------------------------------
  */
 

@@ -3,7 +3,6 @@
 #define LOCKSTEP_AGENT_HOSTS_INTERNAL_H
 
 #include "agent/hosts.h"
-
 #include "common/io/log.h"
 
 #define LOCKSTEP_HOSTS_IMAGES_MAX 1024 /* images of a process that are looked at */

@@ -293,8 +293,8 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
     size_t count = 0;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        const struct lockstep_agent_module *module =
-            lockstep_agent_module(agent->core, &item->module);
+        const struct lockstep_agent_module *module = lockstep_agent_module(agent->core,
+                                                                           &item->module);
         const struct lockstep_digest *left = duty->order.kind == LOCKSTEP_KIND_RELOAD
                                                  ? &module->previous.digest
                                                  : &item->leaving;

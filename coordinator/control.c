@@ -183,160 +183,6 @@ unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, con
                : 0;
 }
 
-/* ---- SHOW ----------------------------------------------------------------------------------- */
-
-static const char *first_name(const struct lockstep_wire_show *show)
-{
-    return show->name_count == 0 ? "" : show->names[0];
-}
-
-static enum lockstep_err show_node(struct lockstep_session *session,
-                                   const struct lockstep_view *view, const char *name,
-                                   json_t **document, struct lockstep_error *err)
-{
-    int64_t node = lockstep_driver_node(session->coordinator, name);
-    return node < 0 ? LOCKSTEP_FAIL(err, INVALID,
-                                    "there is no node '%.63s'; lockstep node ls shows them", name)
-                    : lockstep_document_node(view, (uint32_t)node, document, err);
-}
-
-static enum lockstep_err show_artifact(struct lockstep_session *session,
-                                       const struct lockstep_view *view, const char *word,
-                                       json_t **document, struct lockstep_error *err)
-{
-    struct lockstep_artifact_row row;
-    unsigned found = lockstep_control_artifact(session->coordinator, NULL, word, &row);
-    if (found != 1) {
-        return LOCKSTEP_FAIL(err, INVALID,
-                             found == 0 ? "there is no artifact '%.100s'; lockstep artifact ls "
-                                          "shows them"
-                                        : "'%.100s' names more than one artifact; write "
-                                          "MODULE@VERSION or more of the digest",
-                             word);
-    }
-    return lockstep_document_artifact(view, &row, document, err);
-}
-
-/* The signed text and its signature, so that it can be verified elsewhere. */
-static enum lockstep_err show_manifest(struct lockstep_session *session, const char *word,
-                                       json_t **document, struct lockstep_error *err)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    struct lockstep_artifact_row row;
-    char manifest[LOCKSTEP_MANIFEST_MAX + 1];
-    char signature[LOCKSTEP_SIGNATURE_MAX + 1];
-    struct lockstep_artifact_buffer text = {.bytes = manifest, .size = sizeof(manifest) - 1};
-    struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature) - 1};
-    if (lockstep_control_artifact(coordinator, NULL, word, &row) != 1) {
-        return LOCKSTEP_FAIL(err, INVALID, "there is no one artifact '%.100s'", word);
-    }
-    LOCKSTEP_TRY(lockstep_artifact_read(coordinator->artifacts, &row.digest,
-                                        LOCKSTEP_ARTIFACT_MANIFEST, &text, err));
-    LOCKSTEP_TRY(lockstep_artifact_read(coordinator->artifacts, &row.digest,
-                                        LOCKSTEP_ARTIFACT_SIGNATURE, &proof, err));
-    manifest[text.length] = '\0';
-    signature[proof.length] = '\0';
-    *document = json_pack("{s:s, s:s, s:s}", "schema", "lockstep/artifact-manifest/v1", "manifest",
-                          manifest, "signature", signature);
-    return LOCKSTEP_OK;
-}
-
-static enum lockstep_err show_bundle(struct lockstep_session *session, json_t **document,
-                                     struct lockstep_error *err)
-{
-    size_t length = 0;
-    const char *text = lockstep_store_bundle(session->coordinator->store, &length);
-    *document = json_pack("{s:s, s:s%}", "schema", "lockstep/bundle/v1", "text", text, length);
-    return *document == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for an answer") : LOCKSTEP_OK;
-}
-
-static enum lockstep_err show_operation(struct lockstep_session *session, const char *text,
-                                        json_t **document, struct lockstep_error *err)
-{
-    struct lockstep_id id;
-    unsigned found = 0;
-    const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
-    LOCKSTEP_TRY(
-        lockstep_store_operation_prefix(session->coordinator->store, prefix, &id, &found, err));
-    if (found != 1 || strlen(prefix) < 6) {
-        return LOCKSTEP_FAIL(err, INVALID,
-                             "there is no one operation '%.60s'; lockstep op ls shows them", text);
-    }
-    *document = lockstep_control_operation(session->coordinator, &id, err);
-    return *document != NULL ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, IO, "the operation is not there");
-}
-
-static enum lockstep_err make_document(struct lockstep_session *session,
-                                       const struct lockstep_wire_show *show, const bool *selected,
-                                       json_t **document, struct lockstep_error *err)
-{
-    struct lockstep_view view = lockstep_driver_view(session->coordinator);
-    struct lockstep_document_query query = {.names = show->names,
-                                            .name_count = show->name_count,
-                                            .selected = selected,
-                                            .limit = show->limit};
-    switch (show->thing) {
-    case LOCKSTEP_THING_STATUS:
-        return lockstep_document_status(&view, &query, document, err);
-    case LOCKSTEP_THING_NODES:
-        return lockstep_document_nodes(&view, &query, document, err);
-    case LOCKSTEP_THING_NODE:
-        return show_node(session, &view, first_name(show), document, err);
-    case LOCKSTEP_THING_MODULES:
-        return lockstep_document_modules(&view, &query, document, err);
-    case LOCKSTEP_THING_MODULE:
-        return lockstep_document_module(&view, first_name(show), document, err);
-    case LOCKSTEP_THING_MODULE_STATUS:
-        return lockstep_document_module_status(&view, &query, document, err);
-    case LOCKSTEP_THING_OPERATIONS:
-        return lockstep_document_operations(&view, &query, document, err);
-    case LOCKSTEP_THING_OPERATION:
-        return show_operation(session, first_name(show), document, err);
-    case LOCKSTEP_THING_ARTIFACTS:
-        return lockstep_document_artifacts(&view, &query, document, err);
-    case LOCKSTEP_THING_ARTIFACT:
-        return show_artifact(session, &view, first_name(show), document, err);
-    case LOCKSTEP_THING_CHECK:
-        return lockstep_document_check(&view, &query, document, err);
-    case LOCKSTEP_THING_HISTORY:
-        return lockstep_document_history(&view, first_name(show), show->limit, document, err);
-    case LOCKSTEP_THING_TOKENS:
-        return lockstep_document_tokens(&view, document, err);
-    case LOCKSTEP_THING_ARTIFACT_MANIFEST:
-        return show_manifest(session, first_name(show), document, err);
-    case LOCKSTEP_THING_BUNDLE:
-        return show_bundle(session, document, err);
-    case LOCKSTEP_THING_TOOLS:
-    case LOCKSTEP_THING_UNSPECIFIED:
-        break;
-    }
-    return LOCKSTEP_FAIL(err, INVALID, "this coordinator cannot show that");
-}
-
-static void on_show(struct lockstep_session *session, const struct lockstep_wire_show *show)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    json_t *document = NULL;
-    bool *selected = calloc(LOCKSTEP_NODES_MAX, sizeof(*selected));
-    enum lockstep_err result = selected == NULL
-                                   ? LOCKSTEP_FAIL(&err, NOMEM, "no memory for an answer")
-                                   : LOCKSTEP_OK;
-    if (result == LOCKSTEP_OK) {
-        result = lockstep_control_select(coordinator, show->selector, show->nodes, show->node_count,
-                                         selected, &err);
-    }
-    if (result == LOCKSTEP_OK) {
-        result = make_document(session, show, selected, &document, &err);
-    }
-    if (result == LOCKSTEP_OK) {
-        lockstep_control_answer(session, show->request, document, true);
-    } else {
-        lockstep_control_refuse_error(session, show->request, &err);
-    }
-    free(selected);
-}
-
 /* ---- WATCH, ABORT --------------------------------------------------------------------------- */
 
 static bool is_last(const struct lockstep_coordinator *coordinator, const struct lockstep_id *id)
@@ -391,6 +237,18 @@ static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_s
     }
 }
 
+/* Tells SESSION's watchers of an operation that has changed. */
+static void tell_session(struct lockstep_coordinator *coordinator, struct lockstep_session *session,
+                         const struct lockstep_id *operation)
+{
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+        struct lockstep_watching *watching = &session->watches[i];
+        if (watching->used && lockstep_id_equal(&watching->operation, operation)) {
+            tell_one(coordinator, session, watching);
+        }
+    }
+}
+
 void lockstep_control_tell(struct lockstep_coordinator *coordinator)
 {
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
@@ -403,13 +261,7 @@ void lockstep_control_tell(struct lockstep_coordinator *coordinator)
         for (struct lockstep_session *session = coordinator->sessions; session != NULL;
              session = next) {
             next = session->next;
-            for (size_t j = 0; j < LOCKSTEP_SESSION_WATCHES; j++) {
-                struct lockstep_watching *watching = &session->watches[j];
-                if (watching->used &&
-                    lockstep_id_equal(&watching->operation, &running->operation->id)) {
-                    tell_one(coordinator, session, watching);
-                }
-            }
+            tell_session(coordinator, session, &running->operation->id);
         }
     }
 }
@@ -588,7 +440,7 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
 {
     switch ((unsigned)wire->message.type) {
     case LOCKSTEP_MESSAGE_SHOW:
-        on_show(session, &wire->u.show);
+        lockstep_control_show(session, &wire->u.show);
         break;
     case LOCKSTEP_MESSAGE_PLAN:
         lockstep_control_plan(session, &wire->u.plan);

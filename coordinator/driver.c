@@ -85,138 +85,6 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
     }
 }
 
-static void load_node(void *context, const struct lockstep_node_row *row)
-{
-    lockstep_driver_add_node(context, row);
-}
-
-static void load_live(void *context, uint32_t number, const struct lockstep_live *live)
-{
-    struct lockstep_coordinator *coordinator = context;
-    if (number < coordinator->fleet.node_count) {
-        (void)lockstep_view_add_live(&coordinator->views[number], live);
-        coordinator->nodes[number].live = coordinator->views[number].live;
-        coordinator->nodes[number].live_count = coordinator->views[number].live_count;
-    }
-}
-
-static void load_module(void *context, const struct lockstep_name *module, uint64_t generation)
-{
-    struct lockstep_coordinator *coordinator = context;
-    struct lockstep_fleet *fleet = &coordinator->fleet;
-    if (fleet->module_count < fleet->module_max) {
-        fleet->modules[fleet->module_count].name = *module;
-        fleet->modules[fleet->module_count].generation = generation;
-        fleet->module_count++;
-    }
-}
-
-/* ---- quarantine ----------------------------------------------------------------------------- */
-
-struct digests {
-    struct lockstep_digest *list;
-    size_t count;
-    size_t max;
-};
-
-static void collect_digest(void *context, const struct lockstep_digest *digest, const char *why)
-{
-    struct digests *digests = context;
-    (void)why;
-    if (digests->count == digests->max) {
-        size_t max = digests->max == 0 ? 64 : digests->max * 2;
-        struct lockstep_digest *list = realloc(digests->list, max * sizeof(*list));
-        if (list == NULL) {
-            return;
-        }
-        digests->list = list;
-        digests->max = max;
-    }
-    digests->list[digests->count++] = *digest;
-}
-
-static void send_digests(struct lockstep_session *session, const struct digests *digests)
-{
-    size_t offset = 0;
-    bool more = false;
-    do {
-        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_QUARANTINE};
-        size_t piece = lockstep_wire_piece(digests->count, offset, LOCKSTEP_DIGESTS_MAX, &more);
-        wire.u.quarantine.digests = digests->list + offset;
-        wire.u.quarantine.digest_count = (uint32_t)piece;
-        wire.u.quarantine.first = offset == 0;
-        wire.u.quarantine.more = more;
-        lockstep_driver_send(session, &wire);
-        offset += piece;
-    } while (more);
-}
-
-void lockstep_driver_send_quarantine(struct lockstep_coordinator *coordinator,
-                                     struct lockstep_session *session)
-{
-    struct digests digests = {NULL, 0, 0};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_store_quarantined(coordinator->store, collect_digest, &digests, &err) !=
-        LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
-    } else if (session != NULL) {
-        send_digests(session, &digests);
-    } else {
-        for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-            if (coordinator->agents[i] != NULL) {
-                send_digests(coordinator->agents[i], &digests);
-            }
-        }
-    }
-    free(digests.list);
-}
-
-bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
-                                 const struct lockstep_digest *digest)
-{
-    struct digests digests = {NULL, 0, 0};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    bool found = false;
-    if (lockstep_store_quarantined(coordinator->store, collect_digest, &digests, &err) !=
-        LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
-    }
-    for (size_t i = 0; i < digests.count; i++) {
-        found = found || lockstep_digest_equal(&digests.list[i], digest);
-    }
-    free(digests.list);
-    return found;
-}
-
-/* Going back quarantines what it leaves, if the cause lies with the version or an operator says so
- * (core: options.no_quarantine). It is done when going back is decided. */
-static void quarantine_left(struct lockstep_coordinator *coordinator,
-                            const struct lockstep_operation *operation)
-{
-    struct lockstep_audit audit = {.who = "coordinator", .what = "version.quarantine"};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    char digest[LOCKSTEP_DIGEST_TEXT];
-    if (!lockstep_operation_goes_back(operation) || operation->options.no_quarantine) {
-        return;
-    }
-    for (uint32_t i = 0; i < operation->item_count; i++) {
-        const struct lockstep_item *item = &operation->items[i];
-        if (lockstep_digest_is_zero(&item->leaving)) {
-            continue;
-        }
-        lockstep_digest_format(&item->leaving, digest);
-        audit.subject = digest;
-        if (lockstep_store_quarantine(coordinator->store, &item->leaving,
-                                      operation->kind == LOCKSTEP_KIND_UNDO ? "undone"
-                                                                            : "rolled back",
-                                      &audit, &err) != LOCKSTEP_OK) {
-            lockstep_driver_fail(coordinator, &err);
-            return;
-        }
-    }
-    lockstep_driver_send_quarantine(coordinator, NULL);
-}
-
 /* ---- operations in memory ------------------------------------------------------------------- */
 
 struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *coordinator,
@@ -345,7 +213,7 @@ static void persist(struct lockstep_coordinator *coordinator, struct lockstep_op
     lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "operation %.8s row=%s state=%s", id,
                  lockstep_row_text(row), lockstep_operation_word(operation));
     if (row == LOCKSTEP_ROW_COMMIT) {
-        quarantine_left(coordinator, operation);
+        lockstep_driver_quarantine_left(coordinator, operation);
     }
     ASSERT(coordinator->written_count < LOCKSTEP_COUNT(coordinator->written));
     coordinator->written[coordinator->written_count++] = operation;
@@ -538,81 +406,6 @@ static void on_tick(void *context)
     lockstep_control_wait_on(coordinator);
 }
 
-/* ---- taking the journal up ------------------------------------------------------------------ */
-
-struct ids {
-    struct lockstep_id list[LOCKSTEP_FLEET_OPERATIONS];
-    size_t count;
-    bool too_many;
-};
-
-static void collect_id(void *context, const struct lockstep_id *id)
-{
-    struct ids *ids = context;
-    if (ids->count < LOCKSTEP_COUNT(ids->list)) {
-        ids->list[ids->count++] = *id;
-    } else {
-        ids->too_many = true;
-    }
-}
-
-static enum lockstep_err take_up(struct lockstep_coordinator *coordinator,
-                                 const struct lockstep_id *id, struct lockstep_error *err)
-{
-    struct lockstep_running *running = lockstep_driver_running(coordinator, NULL);
-    struct lockstep_operation *operation = NULL;
-    enum lockstep_row row = LOCKSTEP_ROW_NONE;
-    running->record = calloc(1, sizeof(*running->record));
-    if (running->record == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
-    }
-    LOCKSTEP_TRY(lockstep_store_operation_load(coordinator->store, id, &operation, &row,
-                                               running->record, err));
-    ASSERT(operation != NULL);
-    if (operation->kind == LOCKSTEP_KIND_COMPENSATION || row >= LOCKSTEP_ROW_DEGRADED) {
-        operation->spare = lockstep_operation_free(operation->spare); /* it will have no other */
-    }
-    running->operation = operation;
-    lockstep_fleet_restore(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
-                           row, coordinator->actions);
-    lockstep_driver_act(coordinator);
-    return coordinator->failed;
-}
-
-static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
-                                 struct lockstep_error *err)
-{
-    struct ids *ids = calloc(1, sizeof(*ids));
-    enum lockstep_err result;
-    if (ids == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the journal's operations");
-    }
-    result = lockstep_store_operations(coordinator->store, true, NULL, 0, collect_id, ids, err);
-    if (result == LOCKSTEP_OK && ids->too_many) {
-        result = LOCKSTEP_FAIL(err, CORRUPT, "the journal holds more open operations than fit");
-    }
-    for (size_t i = 0; i < ids->count && result == LOCKSTEP_OK; i++) {
-        result = take_up(coordinator, &ids->list[i], err);
-    }
-    free(ids);
-    return result;
-}
-
-static enum lockstep_err load(struct lockstep_coordinator *coordinator, struct lockstep_error *err)
-{
-    struct lockstep_store *store = coordinator->store;
-    size_t length = 0;
-    const char *text = lockstep_store_bundle(store, &length);
-    LOCKSTEP_TRY(lockstep_bundle_parse(text, length, coordinator->bundle, err));
-    LOCKSTEP_TRY(lockstep_store_nodes(store, load_node, coordinator, err));
-    lockstep_fleet_init(&coordinator->fleet, &coordinator->config->settings,
-                        lockstep_store_epoch(store), lockstep_store_sequence(store),
-                        lockstep_loop_now(coordinator->loop));
-    LOCKSTEP_TRY(lockstep_store_lives(store, load_live, coordinator, err));
-    LOCKSTEP_TRY(lockstep_store_modules(store, load_module, coordinator, err));
-    return restore(coordinator, err);
-}
-
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static enum lockstep_err listen_all(struct lockstep_coordinator *coordinator,
@@ -667,7 +460,7 @@ static enum lockstep_err start(struct lockstep_coordinator *coordinator, struct 
     LOCKSTEP_TRY(allocate(coordinator, err));
     (void)snprintf(path, sizeof(path), "%s/artifacts", coordinator->config->data);
     LOCKSTEP_TRY(lockstep_artifacts_open(path, &coordinator->artifacts, err));
-    LOCKSTEP_TRY(load(coordinator, err));
+    LOCKSTEP_TRY(lockstep_driver_load(coordinator, err));
     LOCKSTEP_TRY(listen_all(coordinator, err));
     lockstep_timer_arm(coordinator->loop, &coordinator->tick,
                        lockstep_fleet_deadline(&coordinator->fleet));

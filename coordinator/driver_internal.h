@@ -132,7 +132,14 @@ void lockstep_driver_send_to(struct lockstep_coordinator *coordinator, uint32_t 
 /* The quarantine list, whole, to SESSION; or to every agent if it is NULL. */
 void lockstep_driver_send_quarantine(struct lockstep_coordinator *coordinator,
                                      struct lockstep_session *session);
-/* Rereads what is quarantined into memory. */
+/* What going back leaves is quarantined, if the cause lies with the version or an operator says so.
+ * Called when going back is decided. */
+void lockstep_driver_quarantine_left(struct lockstep_coordinator *coordinator,
+                                     const struct lockstep_operation *operation);
+/* Fills an empty fleet from the journal. */
+enum lockstep_err lockstep_driver_load(struct lockstep_coordinator *coordinator,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* True if the version is quarantined. */
 bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
                                  const struct lockstep_digest *digest);
 /* The index of the node with this name, or -1. */
@@ -158,6 +165,7 @@ void lockstep_agents_fetch_end(struct lockstep_session *session);
 /* ---- control.c and its parts ----------------------------------------------------------------- */
 
 void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire);
+void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
 /* Tells every watcher of what has changed. */
 void lockstep_control_tell(struct lockstep_coordinator *coordinator);
 /* A session is gone: what it waited for is no longer wanted. */
@@ -181,6 +189,23 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
 void lockstep_control_calls_forget(const struct lockstep_session *session);
 void lockstep_control_tool_call(struct lockstep_session *session,
                                 const struct lockstep_wire_tool_call *call);
+/* A request as the core wants it, with the memory it borrows. */
+struct lockstep_resolved {
+    struct lockstep_request request;
+    struct lockstep_plan plan;
+    struct lockstep_digest roster_digest;
+    uint32_t *selected;
+    uint32_t *roster;
+    struct lockstep_digest *targets;
+};
+
+/* Turns BODY into a request, and plans it. Release with _deinit on success. */
+enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordinator,
+                                           const struct lockstep_wire_request *body,
+                                           struct lockstep_resolved *resolved,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_resolved_deinit(struct lockstep_resolved *resolved);
+
 void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan);
 void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit);

@@ -89,7 +89,7 @@ static bool may_include(const struct room *room, const char *path, const char *h
     if (strcmp(room->folder, "coordinator/") == 0 && tidy_under(header, "coordinator/cli/")) {
         return false;
     }
-    if (strcmp(room->folder, "agent/") == 0 &&
+    if (strcmp(room->folder, "agent/") == 0 && strcmp(header, "agent/probe/contract.h") != 0 &&
         (tidy_under(header, "agent/host/") || tidy_under(header, "agent/probe/"))) {
         return false;
     }

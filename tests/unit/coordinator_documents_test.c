@@ -4,6 +4,7 @@
 #include "tests/support/cmocka.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Three nodes and one module. auth went from 2.4.1 to 2.4.2 by quorum while n3 was away. */
 
@@ -206,7 +207,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
+    static const char *const names[] = {"lock", "journal.db", "journal.db-wal", "journal.db-shm"};
+    char path[4096];
     (void)state;
     for (uint32_t i = 0; i < NODES; i++) {
         lockstep_node_view_deinit(&world.views[i]);
@@ -214,8 +216,11 @@ static int tear_down(void **state)
     world.operation = lockstep_operation_free(world.operation);
     free(world.record);
     world.store = lockstep_store_close(world.store);
-    (void)snprintf(command, sizeof(command), "rm -rf %s", world.directory);
-    return system(command);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", world.directory, names[i]);
+        (void)unlink(path);
+    }
+    return rmdir(world.directory);
 }
 
 /* ---- documents as they stand in the examples ------------------------------------------------- */

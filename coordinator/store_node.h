@@ -1,0 +1,74 @@
+/* The store's nodes and the tokens that bring them in; part of store.h. */
+#ifndef LOCKSTEP_COORDINATOR_STORE_NODE_H
+#define LOCKSTEP_COORDINATOR_STORE_NODE_H
+
+#include "coordinator/store.h"
+
+struct lockstep_node_row {
+    uint32_t number;
+    struct lockstep_name name;
+    uint8_t key[LOCKSTEP_KEY_BYTES]; /* X25519 */
+    struct lockstep_id journal;
+    bool member;
+    bool revoked;
+    char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
+    uint64_t enrolled_unix_ms;
+};
+
+typedef void lockstep_node_fn(void *context, const struct lockstep_node_row *row);
+/* Every node, in the order of their numbers. */
+enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
+                                       void *context,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A node has been READY for the first time, or its journal is another one. */
+enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
+                                            const struct lockstep_id *journal,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What the node last reported as live, so that a restart knows it before the node is back. */
+enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
+                                      const struct lockstep_live *live, uint32_t count,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_live_fn(void *context, uint32_t number, const struct lockstep_live *live);
+enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_live_fn *each,
+                                       void *context,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+struct lockstep_token_row {
+    uint8_t id[LOCKSTEP_TOKEN_ID_BYTES];
+    struct lockstep_name node;
+    char labels[LOCKSTEP_STORE_LABELS];
+    uint64_t expires_unix_ms;
+    uint64_t used_unix_ms; /* 0: not yet */
+    uint32_t failures;     /* 5 burn it */
+    char by[LOCKSTEP_STORE_WHO];
+};
+
+/* Stores the token's pre-shared key, not its secret. CONFLICT if the node has a row already. */
+enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
+                                           const struct lockstep_token *token, const char *labels,
+                                           const struct lockstep_audit *audit,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* *RET_FOUND is false for a token that is unknown, used, burned or expired at NOW. */
+enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
+                                            const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                            uint64_t now_unix_ms, bool *ret_found,
+                                            uint8_t ret_psk[LOCKSTEP_TOKEN_PSK_BYTES],
+                                            struct lockstep_token_row *ret_row,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Uses the token and makes the node, in one transaction; *RET_ROW is the node. CONFLICT if the
+ * token was used meanwhile or the key is another node's. */
+enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
+                                       const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                       const uint8_t key[LOCKSTEP_KEY_BYTES], uint64_t now_unix_ms,
+                                       const struct lockstep_audit *audit,
+                                       struct lockstep_node_row *ret_row,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+typedef void lockstep_token_fn(void *context, const struct lockstep_token_row *row);
+enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,
+                                        void *context,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+#endif
