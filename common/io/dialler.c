@@ -133,6 +133,7 @@ static void dial(void *context)
         fail(dialler, nng_strerror(result));
         return;
     }
+    (void)nng_stream_dialer_set_bool(dialler->stream, NNG_OPT_TCP_NODELAY, true);
     dialler->dialling = true;
     nng_aio_set_timeout(dialler->aio, (nng_duration)dialler->settings.connect);
     nng_stream_dialer_dial(dialler->stream, dialler->aio);

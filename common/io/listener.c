@@ -327,6 +327,8 @@ enum lockstep_err lockstep_listener_new(struct lockstep_loop *loop,
     listener->pause = (struct lockstep_timer){.due = start_accepting, .context = listener};
     result = nng_stream_listener_alloc(&listener->stream, config->url);
     if (result == 0) {
+        /* Small frames go at once. ipc:// has no such option, and no need of it. */
+        (void)nng_stream_listener_set_bool(listener->stream, NNG_OPT_TCP_NODELAY, true);
         result = nng_stream_listener_listen(listener->stream);
     }
     if (result == 0) {

@@ -2,6 +2,7 @@
 #include "common/io/link.h"
 #include "common/io/log.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -195,6 +196,7 @@ static void both_come_up_and_talk(void **state)
     static const uint8_t word[] = "hello";
     connect_both(world);
     WAIT_FOR(world, world->client.link != NULL && world->server.link != NULL);
+    assert_true(sockets_send_at_once());
     assert_memory_equal(lockstep_link_peer(world->server.link), world->client_public, 32);
     assert_int_equal(lockstep_link_hello(world->server.link)->version_max, 3);
     assert_string_equal(lockstep_link_hello(world->server.link)->software, "0.1.0");
