@@ -137,7 +137,6 @@ void lockstep_agent_welcome(struct lockstep_agent *agent, struct lockstep_time n
                             const struct lockstep_welcome *welcome,
                             struct lockstep_agent_actions *ret_actions)
 {
-    (void)now;
     enter(agent, ret_actions);
     agent->linked = true;
     agent->coordinator = welcome->journal;
@@ -145,13 +144,16 @@ void lockstep_agent_welcome(struct lockstep_agent *agent, struct lockstep_time n
         agent->epoch = welcome->epoch;
         (void)lockstep_duty_act(agent, NULL, LOCKSTEP_AGENT_EPOCH);
     }
-    lockstep_agent_send_state(agent);
+    agent->state_due = true;
+    agent->state_limit = lockstep_time_after(now, agent->settings.host_start);
+    lockstep_agent_send_state_if_due(agent, now);
     agent->out = NULL;
 }
 
 void lockstep_agent_link_down(struct lockstep_agent *agent)
 {
     agent->linked = false;
+    agent->state_due = false;
 }
 
 /* ---- orders --------------------------------------------------------------------------------- */
@@ -366,6 +368,7 @@ void lockstep_agent_tick(struct lockstep_agent *agent, struct lockstep_time now,
             lockstep_duty_step(agent, now, &agent->duties[i], LOCKSTEP_DUTY_ON_TICK, NULL);
         }
     }
+    lockstep_agent_send_state_if_due(agent, now);
     agent->out = NULL;
 }
 
@@ -405,7 +408,7 @@ static struct lockstep_time duty_deadline(const struct lockstep_agent *agent,
 
 struct lockstep_time lockstep_agent_deadline(const struct lockstep_agent *agent)
 {
-    struct lockstep_time first = LOCKSTEP_TIME_NEVER;
+    struct lockstep_time first = agent->state_due ? agent->state_limit : LOCKSTEP_TIME_NEVER;
     for (uint8_t i = 0; i < agent->service_count; i++) {
         first = lockstep_time_earlier(first, agent->services[i].start);
         first = lockstep_time_earlier(first, agent->services[i].settled);

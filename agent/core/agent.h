@@ -128,6 +128,8 @@ struct lockstep_agent {
     uint64_t epoch;                 /* highest seen */
     uint64_t decision_sequence;     /* highest seen */
     bool linked;
+    bool state_due; /* STATE waits until the hosts have said what they run */
+    struct lockstep_time state_limit;
     uint32_t tickets;
     struct lockstep_agent_module *modules; /* the driver's memory, `module_max` of them */
     uint32_t module_count;
@@ -176,8 +178,9 @@ bool lockstep_agent_restore(struct lockstep_agent *agent, struct lockstep_time n
 void lockstep_agent_restore_ended(struct lockstep_agent *agent, const struct lockstep_id *operation,
                                   enum lockstep_duty_row row);
 
-/* The coordinator has welcomed us: STATE goes out. It also tells a coordinator whose journal was
- * restored from a backup that this node knows more than it. */
+/* The coordinator has welcomed us: STATE goes out as soon as the hosts have said what they run, for
+ * a node is READY only when it runs what it should (at most host_start later). It also tells a
+ * coordinator whose journal was restored from a backup that this node knows more than it. */
 void lockstep_agent_welcome(struct lockstep_agent *agent, struct lockstep_time now,
                             const struct lockstep_welcome *welcome,
                             struct lockstep_agent_actions *ret_actions);

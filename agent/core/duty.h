@@ -88,6 +88,8 @@ void lockstep_agent_send_ack(struct lockstep_agent *agent, const struct lockstep
                              enum lockstep_applied applied, enum lockstep_no no, const char *text);
 /* What is live and what is held open, in pieces: the read-back of everything. */
 void lockstep_agent_send_state(struct lockstep_agent *agent);
+/* STATE that waits for hosts: sent when all have said hello, or the time for it is over. */
+void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct lockstep_time now);
 void lockstep_agent_send_query(struct lockstep_agent *agent, const struct lockstep_id *operation);
 
 /* True if the hosts of every module of the duty are up (a module without a service needs none). */

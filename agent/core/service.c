@@ -126,6 +126,11 @@ void lockstep_agent_host_up(struct lockstep_agent *agent, struct lockstep_time n
     note_loaded(agent, service, live, live_count);
     (void)lockstep_duty_act(agent, NULL, LOCKSTEP_AGENT_REPORT);
     tell(agent, now, service, LOCKSTEP_DUTY_ON_HOST_UP);
+    if (agent->state_due) {
+        lockstep_agent_send_state_if_due(agent, now);
+    } else {
+        lockstep_agent_send_state(agent); /* what came back with it is read back */
+    }
     agent->out = NULL;
 }
 

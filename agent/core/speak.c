@@ -72,6 +72,28 @@ void lockstep_agent_send_state(struct lockstep_agent *agent)
     } while (offset < agent->module_count);
 }
 
+/* True if every host that has something to run has said hello. */
+static bool hosts_have_spoken(const struct lockstep_agent *agent)
+{
+    for (uint32_t i = 0; i < agent->module_count; i++) {
+        const struct lockstep_agent_module *module = &agent->modules[i];
+        if (module->service < agent->service_count && !agent->services[module->service].up &&
+            !lockstep_digest_is_zero(&module->current.digest)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct lockstep_time now)
+{
+    if (agent->state_due &&
+        (hosts_have_spoken(agent) || lockstep_time_due(agent->state_limit, now))) {
+        agent->state_due = false;
+        lockstep_agent_send_state(agent);
+    }
+}
+
 static struct lockstep_live live_of(const struct lockstep_agent_module *module)
 {
     return (struct lockstep_live){.module = module->name,

@@ -28,11 +28,13 @@ send op1 failed CRASHED
 > wait 100
 start the host with v2
 > host-up
+send STATE runs v2, 1 open
 > host-dies
 send op1 failed CRASHED
 > wait 200
 start the host with v2
 > host-up
+send STATE runs v2, 1 open
 > host-dies
 send op1 failed CRASHED
 write op1 FELL
@@ -40,6 +42,7 @@ write op1 FELL
 start the host with v1
 > host-up
 send op1 fell-back FELL_BACK
+send STATE runs v1, 0 open
 # The compensation finds the node where it should be.
 > prepare op1' kind=compensation parent=op1 version=v1 leaving=v2 generation=2
 admit op1'

@@ -52,6 +52,7 @@ probe op5
 start the host with v1
 > host-up
 map op5
+send STATE runs v1, 0 open
 > done
 write op5 PREPARED
 > written
