@@ -11,6 +11,7 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved)
     free(resolved->selected);
     free(resolved->roster);
     free(resolved->targets);
+    free(resolved->placed);
 }
 
 /* ---- which version -------------------------------------------------------------------------- */
@@ -169,8 +170,11 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
             &resolved->targets[(size_t)i * request->item_count + index];
         const struct lockstep_live *live = lockstep_node_live(
             &coordinator->nodes[request->selected[i]], &item->module);
-        if (live != NULL && !lockstep_digest_equal(&live->digest, &item->leaving)) {
-            *target = live->digest;
+        const struct lockstep_digest *runs = live != NULL && !lockstep_digest_is_zero(&live->digest)
+                                                 ? &live->digest
+                                                 : &resolved->placed[target - resolved->targets];
+        if (!lockstep_digest_equal(runs, &item->leaving)) {
+            *target = *runs;
             continue;
         }
         for (uint32_t j = 0; j < desired->count; j++) {
@@ -178,7 +182,7 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
                 *target = desired->rows[j].previous;
             }
         }
-        if (live != NULL && lockstep_digest_is_zero(target)) {
+        if (lockstep_digest_is_zero(target)) {
             return LOCKSTEP_FAIL(err, REFUSED,
                                  "%s has no version of %s to go back to; lockstep history %s shows "
                                  "what ran",
@@ -311,6 +315,36 @@ static void fill_request(struct lockstep_coordinator *coordinator,
                                       request->selected_count, false);
 }
 
+/* What the selected nodes are to run of the items: the placement. */
+static enum lockstep_err fill_placed(struct lockstep_coordinator *coordinator, const bool *selected,
+                                     struct lockstep_resolved *resolved, struct lockstep_error *err)
+{
+    struct lockstep_request *request = &resolved->request;
+    resolved->placed = calloc((size_t)request->selected_count * request->item_count + 1,
+                              sizeof(*resolved->placed));
+    if (resolved->placed == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
+    }
+    request->placed = resolved->placed;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        struct desired desired;
+        uint32_t at = 0; /* rows and selected nodes are both ascending */
+        enum lockstep_err result = read_desired(coordinator, &request->items[i].module, selected,
+                                                &desired, err);
+        for (uint32_t j = 0; result == LOCKSTEP_OK && j < desired.count; j++) {
+            while (at < request->selected_count && request->selected[at] < desired.rows[j].node) {
+                at++;
+            }
+            if (at < request->selected_count && request->selected[at] == desired.rows[j].node) {
+                resolved->placed[(size_t)at * request->item_count + i] = desired.rows[j].digest;
+            }
+        }
+        free(desired.rows);
+        LOCKSTEP_TRY(result);
+    }
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
                                       const struct lockstep_wire_request *body, bool *selected,
                                       struct lockstep_resolved *resolved,
@@ -326,6 +360,7 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
     LOCKSTEP_TRY(lockstep_control_select(coordinator, body->selector, body->nodes, body->node_count,
                                          selected, err));
     fill_request(coordinator, body, selected, resolved);
+    LOCKSTEP_TRY(fill_placed(coordinator, selected, resolved, err));
     if (body->kind == LOCKSTEP_KIND_UNDO) {
         LOCKSTEP_TRY(resolve_undo(coordinator, body, selected, resolved, err));
     } else {

@@ -197,6 +197,7 @@ struct lockstep_resolved {
     uint32_t *selected;
     uint32_t *roster;
     struct lockstep_digest *targets;
+    struct lockstep_digest *placed;
 };
 
 /* Turns BODY into a request, and plans it. Release with _deinit on success. */

@@ -35,16 +35,32 @@ int lockstep_admission_exit(enum lockstep_admission admission)
     return rows[admission].exit;
 }
 
-/* How many of the request's modules NODE carries; for UNDO, on the version that is left. */
-static uint32_t carried(const struct lockstep_node *node, const struct lockstep_request *request)
+/* What the selected node INDEX runs of ITEM; or, where that is not known, is to run. Zero: nothing.
+ */
+static struct lockstep_digest standing(const struct lockstep_fleet *fleet,
+                                       const struct lockstep_request *request, uint32_t index,
+                                       uint32_t item)
+{
+    const struct lockstep_live *live = lockstep_node_live(&fleet->nodes[request->selected[index]],
+                                                          &request->items[item].module);
+    if (live != NULL && !lockstep_digest_is_zero(&live->digest)) {
+        return live->digest;
+    }
+    return request->placed == NULL ? (struct lockstep_digest){0}
+                                   : request->placed[(size_t)index * request->item_count + item];
+}
+
+/* How many of the request's modules the selected node INDEX carries; for UNDO, on the version that
+ * is left. */
+static uint32_t carried(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                        uint32_t index)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < request->item_count; i++) {
-        const struct lockstep_wanted *wanted = &request->items[i];
-        const struct lockstep_live *live = lockstep_node_live(node, &wanted->module);
-        bool carries = live != NULL && !lockstep_digest_is_zero(&live->digest);
+        struct lockstep_digest digest = standing(fleet, request, index, i);
+        bool carries = !lockstep_digest_is_zero(&digest);
         if (carries && request->kind == LOCKSTEP_KIND_UNDO) {
-            carries = lockstep_digest_equal(&live->digest, &wanted->leaving);
+            carries = lockstep_digest_equal(&digest, &request->items[i].leaving);
         }
         count += carries ? 1 : 0;
     }
@@ -64,7 +80,7 @@ static bool choose_roster(const struct lockstep_fleet *fleet,
         if (!node->member) {
             continue;
         }
-        count = request->install ? request->item_count : carried(node, request);
+        count = request->install ? request->item_count : carried(fleet, request, i);
         if (count == 0) {
             continue;
         }
@@ -266,13 +282,9 @@ static void fill_parts(const struct lockstep_fleet *fleet, const struct lockstep
         operation->parts[i].node = request->selected[index];
         operation->parts[i].up = node->ready;
         for (uint32_t j = 0; j < request->item_count; j++) {
-            const struct lockstep_live *live = lockstep_node_live(node, &request->items[j].module);
-            memset(&starts[j], 0, sizeof(starts[j]));
-            if (request->kind == LOCKSTEP_KIND_UNDO) {
-                starts[j] = request->targets[(size_t)index * request->item_count + j];
-            } else if (live != NULL) {
-                starts[j] = live->digest;
-            }
+            starts[j] = request->kind == LOCKSTEP_KIND_UNDO
+                            ? request->targets[(size_t)index * request->item_count + j]
+                            : standing(fleet, request, index, j);
         }
     }
 }

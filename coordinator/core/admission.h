@@ -56,6 +56,9 @@ struct lockstep_request {
     uint32_t selected_count;
     /* UNDO: what each selected node goes back to, selected_count * item_count of them. */
     const struct lockstep_digest *targets;
+    /* What each selected node is to run of each item, zero for nothing, in the same order; NULL if
+     * nothing is recorded. It stands for what a node has not told, or has no host to tell with. */
+    const struct lockstep_digest *placed;
 };
 
 struct lockstep_plan {

@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Nodes as letters: R ready and carries the module, r ready without it, A absent with it, x no
- * member. */
+ * member. P and p are to run it and have not said that they do: ready (its host is away), absent
+ * (the coordinator was started again). */
 struct row {
     const char *name;
     enum lockstep_strategy strategy;
@@ -107,6 +108,20 @@ static const struct row rows[] = {
      .admission = A(ADMITTED),
      .n = 2,
      .need = 2},
+    {.name = "who is to run it belongs to it, whatever it tells",
+     ALL,
+     FAIL,
+     "RPr",
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
+    {.name = "and so does who has not told yet",
+     ALL,
+     FAIL,
+     "RpP",
+     .admission = A(ABSENT),
+     .n = 3,
+     .need = 3},
     {.name = "quarantined",
      ALL,
      FAIL,
@@ -144,10 +159,12 @@ static void check(void **state)
     struct lockstep_node nodes[8];
     struct lockstep_defaults settings;
     struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD, .strategy = row->strategy};
+    struct lockstep_digest placed[8 * 2];
     uint32_t selected[8];
     uint32_t roster[8];
     struct lockstep_plan plan = {.roster = roster};
     memset(nodes, 0, sizeof(nodes));
+    memset(placed, 0, sizeof(placed));
     assert_non_null(fleet);
     assert_non_null(holder);
     lockstep_defaults_init(&settings);
@@ -157,7 +174,7 @@ static void check(void **state)
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         bool carries = row->nodes[i] == 'R' || row->nodes[i] == 'A';
         nodes[i].member = row->nodes[i] != 'x';
-        nodes[i].ready = row->nodes[i] == 'R' || row->nodes[i] == 'r';
+        nodes[i].ready = strchr("RrP", row->nodes[i]) != NULL;
         nodes[i].live = carries ? &carried : NULL;
         nodes[i].live_count = carries ? 1 : 0;
         selected[i] = i;
@@ -178,6 +195,12 @@ static void check(void **state)
         request.items[i].digest.bytes[0] = 2;
         request.items[i].quarantined = row->quarantined;
     }
+    for (uint32_t i = 0; i < fleet->node_count * request.item_count; i++) {
+        bool is_placed = row->nodes[i / request.item_count] == 'P' ||
+                         row->nodes[i / request.item_count] == 'p';
+        placed[i].bytes[0] = is_placed ? 1 : 0;
+    }
+    request.placed = placed;
     request.selected = selected;
     request.selected_count = fleet->node_count;
     lockstep_fleet_plan(fleet, &request, &plan);
