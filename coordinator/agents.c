@@ -107,6 +107,19 @@ static void note_live(struct lockstep_session *session, const struct lockstep_li
     coordinator->nodes[session->node].live_count = view->live_count;
 }
 
+/* Hosts come and go without a word of the protocol; reports say what is mapped then. */
+static void note_report(struct lockstep_session *session, const struct lockstep_wire_report *report)
+{
+    struct lockstep_node_view *view = &session->coordinator->views[session->node];
+    lockstep_view_report(view, report, lockstep_unix_ms());
+    for (uint32_t i = 0; i < report->module_count; i++) {
+        const struct lockstep_live live = {.module = report->modules[i].module,
+                                           .generation = report->modules[i].generation,
+                                           .digest = report->modules[i].digest};
+        note_live(session, &live, 1, false);
+    }
+}
+
 static void note_message(struct lockstep_session *session, const struct lockstep_message *message)
 {
     if (message->type == LOCKSTEP_MESSAGE_STATE) {
@@ -139,8 +152,7 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
     } else if (message->type == LOCKSTEP_MESSAGE_FETCH) {
         begin_fetch(session, &wire->u.fetch);
     } else if (message->type == LOCKSTEP_MESSAGE_REPORT) {
-        lockstep_view_report(&coordinator->views[session->node], &wire->u.report,
-                             lockstep_unix_ms());
+        note_report(session, &wire->u.report);
     } else if (message->type == LOCKSTEP_MESSAGE_TOOL_RESULT) {
         lockstep_control_tool_result(session, &wire->u.tool_result);
     }

@@ -163,6 +163,13 @@ static enum lockstep_err write_desired(struct lockstep_store *store,
                      LOCKSTEP_BYTES_OF(digest), LOCKSTEP_BYTES_OF(kept ? &nothing : start),
                      LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(pin_unix_ms),
                      LOCKSTEP_INTEGER(kept && !back));
+        if (part->state == LOCKSTEP_PART_HEALTHY || part->state == LOCKSTEP_PART_LIVE) {
+            LOCKSTEP_RUN(store->journal, err,
+                         "INSERT OR REPLACE INTO live(node, module, generation, digest) "
+                         "VALUES(?1, ?2, ?3, ?4)",
+                         LOCKSTEP_INTEGER(part->node), LOCKSTEP_TEXT(item->module.text),
+                         LOCKSTEP_INTEGER(item->generation), LOCKSTEP_BYTES_OF(digest));
+        }
     }
     return LOCKSTEP_OK;
 }
