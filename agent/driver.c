@@ -9,13 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-/* A host that outlived its last agent is waited for so long before another is started. */
-#define ADOPTION_MS 3000
 
 /* ---- failing -------------------------------------------------------------------------------- */
 
@@ -298,11 +293,38 @@ static void on_results(void *context)
     }
 }
 
+struct lockstep_duty *lockstep_driver_by_ticket(struct lockstep_node_agent *agent, uint32_t ticket)
+{
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES && ticket != 0; i++) {
+        if (agent->core->duties[i].state != LOCKSTEP_DUTY_FREE &&
+            agent->core->duties[i].ticket == ticket) {
+            return &agent->core->duties[i];
+        }
+    }
+    return NULL;
+}
+
+/* Leaves out what nobody waits for any more: orders may come and be called off in one go. */
+static void drop_stale_results(struct lockstep_node_agent *agent)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < agent->result_count; i++) {
+        if (lockstep_driver_by_ticket(agent, agent->results[i].result.ticket) != NULL) {
+            agent->results[kept++] = agent->results[i];
+        }
+    }
+    agent->result_count = kept;
+}
+
 void lockstep_driver_worked(struct lockstep_node_agent *agent,
                             const struct lockstep_work_result *result)
 {
-    struct lockstep_result_row *row = &agent->results[agent->result_count];
+    struct lockstep_result_row *row;
+    if (agent->result_count == LOCKSTEP_RESULTS_MAX) {
+        drop_stale_results(agent);
+    }
     ASSERT(agent->result_count < LOCKSTEP_RESULTS_MAX); /* a duty has one work at a time */
+    row = &agent->results[agent->result_count];
     row->result = *result;
     (void)snprintf(row->text, sizeof(row->text), "%s", result->text == NULL ? "" : result->text);
     agent->result_count++;
@@ -328,136 +350,7 @@ static void on_tick(void *context)
     lockstep_driver_act(agent);
 }
 
-/* ---- hosts ---------------------------------------------------------------------------------- */
-
-static void on_host_up(void *context, uint8_t service, const struct lockstep_live *live,
-                       uint32_t count)
-{
-    struct lockstep_node_agent *agent = context;
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "host of %s is up with %u modules",
-                 agent->core->services[service].name.text, count);
-    lockstep_agent_host_up(agent->core, lockstep_loop_now(agent->loop), service, live, count,
-                           agent->actions);
-    lockstep_driver_act(agent);
-}
-
-static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
-{
-    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "host of %s is gone",
-                 agent->core->services[service].name.text);
-    agent->host_restarts++;
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        agent->papers[i].mapped = false;
-    }
-    lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
-    lockstep_driver_act(agent);
-}
-
-static void on_host_lost(void *context, uint8_t service)
-{
-    host_lost(context, service);
-}
-
-static void on_failed_starts(void *context)
-{
-    struct lockstep_node_agent *agent = context;
-    uint32_t services = agent->failed_services;
-    agent->failed_services = 0;
-    for (uint8_t i = 0; i < agent->core->service_count; i++) {
-        if ((services & 1U << i) != 0) {
-            host_lost(agent, i);
-        }
-    }
-}
-
-/* MAP done: a PUBLISH that had to map first goes on; else it is the core's. */
-static void on_host_done(void *context, const struct lockstep_work_result *result)
-{
-    struct lockstep_node_agent *agent = context;
-    struct lockstep_duty *duty = NULL;
-    struct lockstep_papers *papers;
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        if (agent->core->duties[i].state != LOCKSTEP_DUTY_FREE &&
-            agent->core->duties[i].ticket == result->ticket) {
-            duty = &agent->core->duties[i];
-        }
-    }
-    papers = duty == NULL ? NULL : lockstep_driver_papers(agent, &duty->order.operation);
-    if (papers != NULL && result->ok &&
-        (duty->state == LOCKSTEP_DUTY_MAPPING || duty->state == LOCKSTEP_DUTY_REMAPPING ||
-         agent->mapping_for_publish == result->ticket)) {
-        papers->mapped = true;
-    }
-    if (duty != NULL && agent->mapping_for_publish == result->ticket) {
-        agent->mapping_for_publish = 0;
-        if (result->ok) {
-            lockstep_hosts_publish(agent->hosts, result->ticket, &duty->order.operation);
-            return;
-        }
-    }
-    if (duty != NULL && result->ok && duty->state == LOCKSTEP_DUTY_PUBLISHING) {
-        LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
-    }
-    lockstep_driver_worked(agent, result);
-}
-
 /* ---- life ----------------------------------------------------------------------------------- */
-
-/* True if somebody holds the service's tool socket open: a host that outlived its agent. */
-static bool somebody_serves(const struct lockstep_node_agent *agent, const char *service)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/tools/%s.sock",
-                          agent->config.config->run, service);
-    bool answers = fd >= 0 && length > 0 && (size_t)length < sizeof(address.sun_path) &&
-                   (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
-                    errno == EPROTOTYPE || errno == EAGAIN);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return answers;
-}
-
-static void add_services(struct lockstep_node_agent *agent, struct lockstep_time now)
-{
-    const struct lockstep_config_agent *config = agent->config.config;
-    for (size_t i = 0; i < config->service_count; i++) {
-        const struct lockstep_config_service *service = &config->services[i];
-        uint8_t index = lockstep_agent_add_service(agent->core, &service->name, true, now);
-        if (index != LOCKSTEP_SERVICE_NONE && somebody_serves(agent, service->name.text)) {
-            agent->core->services[index].start = lockstep_time_after(now, ADOPTION_MS);
-        }
-    }
-}
-
-static enum lockstep_err open_hosts(struct lockstep_node_agent *agent, struct lockstep_error *err)
-{
-    const struct lockstep_config_agent *config = agent->config.config;
-    struct lockstep_hosts_service services[LOCKSTEP_AGENT_SERVICES];
-    struct lockstep_hosts_config hosts = {.run_directory = config->run,
-                                          .data_directory = config->data,
-                                          .host_path = agent->config.host_path,
-                                          .services = services,
-                                          .services_count = config->service_count,
-                                          .settings = config->settings,
-                                          .up = on_host_up,
-                                          .lost = on_host_lost,
-                                          .done = on_host_done,
-                                          .answered = lockstep_session_answered,
-                                          .context = agent};
-    if (config->service_count > LOCKSTEP_AGENT_SERVICES) {
-        return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);
-    }
-    for (size_t i = 0; i < config->service_count; i++) {
-        services[i].name = config->services[i].name;
-        services[i].command = config->services[i].command.count == 0
-                                  ? NULL
-                                  : (const char *const *)config->services[i].command.items;
-    }
-    hosts.snapshot = lockstep_works_snapshot;
-    return lockstep_hosts_new(agent->loop, &hosts, &agent->hosts, err);
-}
 
 static enum lockstep_err make_directory(const char *path, mode_t mode, struct lockstep_error *err)
 {
@@ -500,12 +393,12 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     LOCKSTEP_TRY(lockstep_artifacts_open(path, &agent->artifacts, err));
     LOCKSTEP_TRY(load_bundle(agent, err));
     lockstep_agent_init(agent->core, &config->settings, agent->modules, LOCKSTEP_NODE_MODULES_MAX);
-    add_services(agent, now);
+    lockstep_driver_add_services(agent, now);
     LOCKSTEP_TRY(lockstep_agent_store_load(agent->config.store, agent->core, now, err));
     lockstep_papers_restore(agent);
     LOCKSTEP_TRY(lockstep_copies_open(agent, err));
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
-    LOCKSTEP_TRY(open_hosts(agent, err));
+    LOCKSTEP_TRY(lockstep_driver_open_hosts(agent, err));
     LOCKSTEP_TRY(lockstep_session_dial(agent, err));
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
     return LOCKSTEP_OK;
@@ -529,7 +422,9 @@ enum lockstep_err lockstep_node_agent_new(struct lockstep_loop *loop,
     agent->heartbeat = (struct lockstep_timer){.due = lockstep_session_heartbeat, .context = agent};
     agent->report = (struct lockstep_timer){.due = lockstep_session_report, .context = agent};
     agent->results_post = (struct lockstep_post){.arrived = on_results, .context = agent};
-    agent->failed_starts = (struct lockstep_post){.arrived = on_failed_starts, .context = agent};
+    agent->redial = (struct lockstep_post){.arrived = lockstep_session_redial, .context = agent};
+    agent->failed_starts = (struct lockstep_post){.arrived = lockstep_driver_failed_starts,
+                                                  .context = agent};
     result = start(agent, err);
     if (result != LOCKSTEP_OK) {
         (void)lockstep_node_agent_free(agent);

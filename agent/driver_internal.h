@@ -125,7 +125,8 @@ struct lockstep_node_agent {
     struct lockstep_admission_job jobs[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_fetch_state fetch;
     struct lockstep_trial trials[LOCKSTEP_AGENT_DUTIES];
-    uint32_t mapping_for_publish;       /* ticket of a PUBLISH whose set is being mapped first */
+    /* For each duty the ticket of its PUBLISH whose set is being mapped first; 0: none. */
+    uint32_t mapping_for_publish[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_digest *quarantine; /* being received */
     size_t quarantine_count;
     struct {
@@ -153,10 +154,23 @@ void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockst
 uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent);
 struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent,
                                                const struct lockstep_id *operation);
-/* Remembers what came with an order; false if there is no room. */
-bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
+/* Remembers what came with an order, unless it is known; without room it goes without, and is
+ * refused for that. */
+void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
                                  const struct lockstep_id *operation,
                                  const struct lockstep_wire_prepare *from);
+
+/* The duty whose work has this ticket, or NULL. */
+struct lockstep_duty *lockstep_driver_by_ticket(struct lockstep_node_agent *agent, uint32_t ticket);
+
+/* ---- driver_hosts.c: comings, goings and answers of hosts ------------------------------------ */
+
+void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lockstep_time now);
+enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_driver_failed_starts(void *context);
+
+/* ---- papers.c ------------------------------------------------------------------------------- */
 
 /* Papers of duties that are over are no longer needed; those of restored duties are read back. */
 void lockstep_papers_sweep(struct lockstep_node_agent *agent);
@@ -169,6 +183,7 @@ enum lockstep_err lockstep_session_dial(struct lockstep_node_agent *agent,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_session_report_soon(struct lockstep_node_agent *agent);
 void lockstep_session_heartbeat(void *context);
+void lockstep_session_redial(void *context);
 void lockstep_session_report(void *context);
 void lockstep_session_answered(void *context, const struct lockstep_hosts_answer *answer);
 

@@ -15,19 +15,24 @@ struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent
     return NULL;
 }
 
-bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
+void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
                                  const struct lockstep_id *operation,
                                  const struct lockstep_wire_prepare *from)
 {
-    struct lockstep_papers *papers = lockstep_driver_papers(agent, operation);
+    struct lockstep_papers *papers = NULL;
+    if (lockstep_driver_papers(agent, operation) != NULL ||
+        from->intent.length > LOCKSTEP_INTENT_MAX) {
+        return; /* an order said again does not change what was judged */
+    }
     for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES && papers == NULL; i++) {
         papers = agent->papers[i].used ? NULL : &agent->papers[i];
     }
-    if (papers == NULL || from->intent.length > LOCKSTEP_INTENT_MAX) {
-        return false;
+    if (papers == NULL) {
+        return;
     }
-    papers->mapped = papers->used && papers->mapped;
+    papers->mapped = false;
     papers->used = true;
+    memset(papers->left, 0, sizeof(papers->left));
     papers->operation = *operation;
     papers->intent_length = from->intent.length;
     papers->signer = from->signer;
@@ -40,7 +45,6 @@ bool lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
     }
     (void)snprintf(papers->extra, sizeof(papers->extra), "%s",
                    from->extra == NULL ? "" : from->extra);
-    return true;
 }
 
 /* Papers of duties that are over are no longer needed. */
@@ -63,7 +67,7 @@ void lockstep_papers_restore(struct lockstep_node_agent *agent)
         if (duty->state != LOCKSTEP_DUTY_FREE &&
             lockstep_agent_store_intent(agent->config.store, &duty->order.operation, &papers,
                                         NULL) == LOCKSTEP_OK) {
-            (void)lockstep_driver_keep_papers(agent, &duty->order.operation, &papers);
+            lockstep_driver_keep_papers(agent, &duty->order.operation, &papers);
         }
     }
 }

@@ -57,7 +57,7 @@ static void fill_module(struct lockstep_node_agent *agent,
                         const struct lockstep_hosts_module *status,
                         struct lockstep_wire_module *row)
 {
-    const struct lockstep_known *known = lockstep_admit_known(agent, &module->current.digest);
+    const struct lockstep_known *known = lockstep_admit_known(agent, &module->loaded.digest);
     memset(row, 0, sizeof(*row));
     row->module = module->name;
     row->service = module->service == LOCKSTEP_SERVICE_NONE
@@ -237,7 +237,12 @@ static void on_quarantine(struct lockstep_node_agent *agent,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     size_t count = message->first ? 0 : agent->quarantine_count;
     struct lockstep_digest *list;
-    if (count + message->digest_count > LOCKSTEP_AGENT_REFUSED_MAX) {
+    if (count + message->digest_count >
+        LOCKSTEP_AGENT_REFUSED_MAX - LOCKSTEP_AGENT_REFUSED_OURS_MAX) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+                     "the coordinator quarantines more than %d versions; lift what is old with "
+                     "lockstep artifact unquarantine",
+                     LOCKSTEP_AGENT_REFUSED_MAX - LOCKSTEP_AGENT_REFUSED_OURS_MAX);
         lockstep_link_close(agent->link, "more quarantined versions than a node can hold");
         return;
     }
@@ -351,10 +356,7 @@ static void on_order(struct lockstep_node_agent *agent, const struct lockstep_wi
     const struct lockstep_message *message = &wire->message;
     if (message->type == LOCKSTEP_MESSAGE_PREPARE) {
         LOCKSTEP_CRASH(AGENT_PREPARE_RECEIVED);
-        if (!lockstep_driver_keep_papers(agent, &message->u.prepare.operation, &wire->u.prepare)) {
-            lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "no room for another operation's papers");
-            return;
-        }
+        lockstep_driver_keep_papers(agent, &message->u.prepare.operation, &wire->u.prepare);
     } else if (message->u.decision.outcome == LOCKSTEP_OUTCOME_COMMIT) {
         LOCKSTEP_CRASH(AGENT_COMMIT_RECEIVED);
     }
@@ -465,7 +467,7 @@ static void dial_enrolled(struct lockstep_node_agent *agent)
     }
 }
 
-static void redial(void *context)
+void lockstep_session_redial(void *context)
 {
     struct lockstep_node_agent *agent = context;
     if (agent->enrolling && lockstep_agent_store_meta(agent->config.store)->enrolled) {
@@ -483,7 +485,9 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
     lockstep_timer_disarm(agent->loop, &agent->heartbeat);
     lockstep_agent_link_down(agent->core);
     lockstep_admit_link(agent, false);
-    agent->redial = (struct lockstep_post){.arrived = redial, .context = agent};
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->calls); i++) {
+        agent->calls[i].ticket = 0; /* answers are not for the next session */
+    }
     lockstep_loop_post(agent->loop, &agent->redial);
 }
 
@@ -491,7 +495,14 @@ static void on_failed(void *context, const char *address, const char *text)
 {
     struct lockstep_node_agent *agent = context;
     lockstep_log(LOCKSTEP_LOG_INFO, "agent", "no session with %s: %s", address, text);
-    if (agent->enrolling) {
+    if (agent->enrolling && lockstep_unix_ms() >= agent->config.token->expires_unix_ms) {
+        struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+        (void)LOCKSTEP_FAIL(&err, INVALID,
+                            "the join token has expired before this node was enrolled; make a new "
+                            "one with lockstep token create --join %s",
+                            agent->config.config->name.text);
+        lockstep_driver_fail(agent, &err);
+    } else if (agent->enrolling) {
         lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
                      "not enrolled yet; if this goes on, the token may be used, expired or for "
                      "another node");

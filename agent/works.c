@@ -270,7 +270,7 @@ void lockstep_works_publish(struct lockstep_node_agent *agent, uint32_t ticket,
         lockstep_hosts_publish(agent->hosts, ticket, &duty->order.operation);
         return;
     }
-    agent->mapping_for_publish = ticket;
+    agent->mapping_for_publish[duty - agent->core->duties] = ticket;
     lockstep_works_map(agent, ticket, duty);
 }
 
@@ -305,8 +305,11 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
                                                           .module = module->name,
                                                           .generation = generation,
                                                           .config_fd = -1};
-            /* A host does not map a retired file again: the next time it will be a new one. */
-            lockstep_copies_forget(agent, &item->module, left);
+            /* A host does not map a retired file again: the next time it will be a new one. What
+             * was loaded again from its own bytes has one already. */
+            if (!lockstep_digest_equal(left, &module->current.digest)) {
+                lockstep_copies_forget(agent, &item->module, left);
+            }
         }
     }
     if (count > 0) {

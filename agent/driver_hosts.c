@@ -1,0 +1,157 @@
+/* Comings, goings and answers of hosts, for the core. */
+#include "agent/driver_internal.h"
+
+#include "common/io/crash.h"
+#include "common/io/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A host that outlived its last agent is waited for so long before another is started. */
+#define ADOPTION_MS 3000
+
+static void on_host_up(void *context, uint8_t service, const struct lockstep_live *live,
+                       uint32_t count)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "host of %s is up with %u modules",
+                 agent->core->services[service].name.text, count);
+    lockstep_agent_host_up(agent->core, lockstep_loop_now(agent->loop), service, live, count,
+                           agent->actions);
+    lockstep_driver_act(agent);
+}
+
+/* What the host of SERVICE had mapped went with it. */
+static void forget_mapped(struct lockstep_node_agent *agent, uint8_t service)
+{
+    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *duty = &agent->core->duties[i];
+        struct lockstep_papers *papers = duty->state == LOCKSTEP_DUTY_FREE
+                                             ? NULL
+                                             : lockstep_driver_papers(agent,
+                                                                      &duty->order.operation);
+        for (uint32_t j = 0; papers != NULL && j < duty->order.item_count; j++) {
+            const struct lockstep_agent_module *module = lockstep_agent_module(
+                agent->core, &duty->order.items[j].module);
+            papers->mapped = papers->mapped && (module == NULL || module->service != service);
+        }
+    }
+}
+
+static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
+{
+    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "host of %s is gone",
+                 agent->core->services[service].name.text);
+    agent->host_restarts++;
+    forget_mapped(agent, service);
+    lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
+    lockstep_driver_act(agent);
+}
+
+static void on_host_lost(void *context, uint8_t service)
+{
+    host_lost(context, service);
+}
+
+void lockstep_driver_failed_starts(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    uint32_t services = agent->failed_services;
+    agent->failed_services = 0;
+    for (uint8_t i = 0; i < agent->core->service_count; i++) {
+        if ((services & 1U << i) != 0) {
+            host_lost(agent, i);
+        }
+    }
+}
+
+/* MAP done: a PUBLISH that had to map first goes on; else it is the core's. */
+static void on_host_done(void *context, const struct lockstep_work_result *result)
+{
+    struct lockstep_node_agent *agent = context;
+    const struct lockstep_duty *duty = lockstep_driver_by_ticket(agent, result->ticket);
+    uint32_t *mapping = duty == NULL ? NULL
+                                     : &agent->mapping_for_publish[duty - agent->core->duties];
+    bool for_publish = mapping != NULL && *mapping == result->ticket;
+    struct lockstep_papers *papers = duty == NULL
+                                         ? NULL
+                                         : lockstep_driver_papers(agent, &duty->order.operation);
+    if (papers != NULL && result->ok &&
+        (duty->state == LOCKSTEP_DUTY_MAPPING || duty->state == LOCKSTEP_DUTY_REMAPPING ||
+         for_publish)) {
+        papers->mapped = true;
+    }
+    if (for_publish) {
+        *mapping = 0;
+        if (result->ok) {
+            lockstep_hosts_publish(agent->hosts, result->ticket, &duty->order.operation);
+            return;
+        }
+    }
+    if (duty != NULL && result->ok && duty->state == LOCKSTEP_DUTY_PUBLISHING) {
+        LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
+    }
+    lockstep_driver_worked(agent, result);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* True if somebody holds the service's tool socket open: a host that outlived its agent. */
+static bool somebody_serves(const struct lockstep_node_agent *agent, const char *service)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/tools/%s.sock",
+                          agent->config.config->run, service);
+    bool answers = fd >= 0 && length > 0 && (size_t)length < sizeof(address.sun_path) &&
+                   (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
+                    errno == EPROTOTYPE || errno == EAGAIN);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return answers;
+}
+
+void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lockstep_time now)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct lockstep_config_service *service = &config->services[i];
+        uint8_t index = lockstep_agent_add_service(agent->core, &service->name, true, now);
+        if (index != LOCKSTEP_SERVICE_NONE && somebody_serves(agent, service->name.text)) {
+            agent->core->services[index].start = lockstep_time_after(now, ADOPTION_MS);
+        }
+    }
+}
+
+enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
+                                             struct lockstep_error *err)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    struct lockstep_hosts_service services[LOCKSTEP_AGENT_SERVICES];
+    struct lockstep_hosts_config hosts = {.run_directory = config->run,
+                                          .data_directory = config->data,
+                                          .host_path = agent->config.host_path,
+                                          .services = services,
+                                          .services_count = config->service_count,
+                                          .settings = config->settings,
+                                          .up = on_host_up,
+                                          .lost = on_host_lost,
+                                          .done = on_host_done,
+                                          .answered = lockstep_session_answered,
+                                          .context = agent};
+    if (config->service_count > LOCKSTEP_AGENT_SERVICES) {
+        return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);
+    }
+    for (size_t i = 0; i < config->service_count; i++) {
+        services[i].name = config->services[i].name;
+        services[i].command = config->services[i].command.count == 0
+                                  ? NULL
+                                  : (const char *const *)config->services[i].command.items;
+    }
+    hosts.snapshot = lockstep_works_snapshot;
+    return lockstep_hosts_new(agent->loop, &hosts, &agent->hosts, err);
+}
