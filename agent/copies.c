@@ -107,6 +107,7 @@ enum lockstep_err lockstep_copies_get(struct lockstep_node_agent *agent,
     struct lockstep_artifact_copy info;
     char name[LOCKSTEP_ARTIFACT_COPY_NAME];
     int length;
+    ASSERT(agent->copies != NULL);
     if (copy != NULL && is_there(copy)) {
         *ret_copy = copy;
         return LOCKSTEP_OK;
@@ -161,6 +162,7 @@ static bool is_needed(const struct lockstep_node_agent *agent, const struct lock
 
 void lockstep_copies_collect(struct lockstep_node_agent *agent)
 {
+    ASSERT(agent->copies != NULL);
     for (size_t i = 0; i < agent->copy_count;) {
         if (is_needed(agent, &agent->copies[i])) {
             i++;
@@ -196,6 +198,7 @@ enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_
         }
         LOCKSTEP_TRY(
             lockstep_copies_get(agent, &module->name, &module->current.digest, &copy, err));
+        ASSERT(copy != NULL);
         memset(entry, 0, sizeof(*entry));
         entry->module = module->name;
         entry->generation = module->current.generation;

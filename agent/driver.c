@@ -64,7 +64,9 @@ static void note_left(struct lockstep_node_agent *agent, const struct lockstep_d
     for (uint32_t i = 0; papers != NULL && i < duty->order.item_count; i++) {
         const struct lockstep_agent_module *module = lockstep_agent_module(
             agent->core, &duty->order.items[i].module);
-        bool same = lockstep_digest_equal(&module->current.digest, &duty->order.items[i].digest);
+        bool same;
+        ASSERT(module != NULL); /* the core added it when it took the order */
+        same = lockstep_digest_equal(&module->current.digest, &duty->order.items[i].digest);
         papers->left[i] = same && !duty->order.again ? 0 : module->current.generation;
     }
 }
@@ -110,6 +112,7 @@ static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *dut
 static enum lockstep_err raise_floors(struct lockstep_node_agent *agent,
                                       const struct lockstep_duty *duty, struct lockstep_error *err)
 {
+    ASSERT(duty != NULL);
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
         const struct lockstep_known *known = lockstep_admit_known(agent, &item->digest);

@@ -188,7 +188,7 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
 /* Calls of a person who has left, and calls on a node that has. */
 void lockstep_control_calls_forget(const struct lockstep_session *session);
 void lockstep_control_tool_call(struct lockstep_session *session,
-                                const struct lockstep_wire_tool_call *call);
+                                const struct lockstep_wire_tool_call *message);
 /* A request as the core wants it, with the memory it borrows. */
 struct lockstep_resolved {
     struct lockstep_request request;
@@ -213,7 +213,7 @@ void lockstep_control_submit(struct lockstep_session *session,
 /* Tries SUBMITs that wait for nodes; ends those whose time is over. */
 void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
 void lockstep_control_put(struct lockstep_session *session,
-                          const struct lockstep_wire_artifact_put *put);
+                          const struct lockstep_wire_artifact_put *message);
 void lockstep_control_put_end(struct lockstep_session *session);
 void lockstep_control_tool_result(struct lockstep_session *agent,
                                   const struct lockstep_wire_tool_result *result);

@@ -191,7 +191,7 @@ enum lockstep_err lockstep_artifact_append(struct lockstep_artifact_write *write
                                            size_t length, struct lockstep_error *err)
 {
     enum lockstep_err result;
-    ASSERT(!write->failed && !write->named);
+    ASSERT(write != NULL && !write->failed && !write->named);
     if (length > write->size - write->hash.size) {
         write->failed = true;
         return LOCKSTEP_FAIL(err, REFUSED, "more than the %llu bytes that were announced",

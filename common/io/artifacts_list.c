@@ -2,6 +2,8 @@
 #include "common/base/cleanup.h"
 #include "common/io/artifacts_internal.h"
 
+#include "common/base/assert.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +96,7 @@ static enum lockstep_err note(void *context, const char *name, struct lockstep_e
         return LOCKSTEP_OK;
     }
     LOCKSTEP_TRY(grow(listing, err));
+    ASSERT(listing->list != NULL);
     entry.size = (uint64_t)info.st_size;
     entry.written = (uint64_t)info.st_mtim.tv_sec;
     entry.parts = 1U << part;

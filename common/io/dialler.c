@@ -39,6 +39,7 @@ static void dial_later(struct lockstep_dialler *dialler)
     dialler->at = (dialler->at + 1) % dialler->url_count;
     dialler->tries++;
     if (dialler->once && dialler->tries >= dialler->url_count) {
+        ASSERT(dialler->events.failed != NULL);
         dialler->events.failed(dialler->events.context, "", "no coordinator answers");
         return;
     }
