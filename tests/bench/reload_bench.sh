@@ -1,0 +1,242 @@
+#!/usr/bin/env bash
+# tests/bench/run reload [--json] [--nodes N] [--rounds N]: what a reload costs.
+#
+# One coordinator and N agents (5), each with its host, are real processes on this machine. Two
+# versions of a small module alternate, ROUNDS times (40) on all nodes (sync_all) and on one (local),
+# with everything on tmpfs and then on disk. Measured are
+#
+#   command    the whole `lockstep reload`: start, handshake, plan, signature, operation, result
+#   operation  from opened to its result, as the operation's document has it, in whole ms
+#   prepare    from opened to decided: checks, vows, votes
+#   commit     from decided to the result: every node has read back what was ordered
+#   cpu        of daemons, hosts and probes, an operation; cpu-command of the command
+#
+# The soak is 0. With LOCKSTEP_PEER naming a folder that has a program `run` for the same job in
+# Erlang (run cluster_reload N ROUNDS, last line JSON), its figures stand beside ours. Without, or
+# without Erlang, it is skipped, and says so.
+set -u -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+top=$PWD
+bin=$(cd "${LOCKSTEP_BUILD:-.build/dev}/bin" 2>/dev/null && pwd)
+disk=$top/.build/bench
+json=false nodes=5 rounds=40
+batch=5 # operations between two looks at the processor's clocks, which tick in 10 ms
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --json) json=true ;;
+    --nodes) nodes=$2 && shift ;;
+    --rounds) rounds=$2 && shift ;;
+    *) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    esac
+    shift
+done
+for program in lockstep lockstepd lockstep-agent lockstep-host lockstep-probe; do
+    if [ ! -x "$bin/$program" ]; then
+        echo "$program is not built; run: cmake --preset dev && cmake --build --preset dev" >&2
+        exit 2
+    fi
+done
+
+mkdir -p "$disk"
+scratch=$(mktemp -d "$disk/results.XXXXXX") || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+note() { # note NAME VALUE UNIT
+    echo "$1 $2 $3" >>"$scratch/samples"
+}
+
+# ---- a fleet --------------------------------------------------------------------------------------
+
+begin_fleet() {
+    local yaml='log: warning' node version
+    fleet_begin
+    fleet_coordinator_config tcp://127.0.0.1:0 "$yaml"
+    "$bin/lockstep" key generate --release "$FLEET/bench.key" >"$FLEET/bench.pub" &&
+        "$bin/lockstepd" init --config "$FLEET/lockstepd.yaml" --new-admin "$FLEET/operator.yaml" \
+            --release "$FLEET/bench.pub" >/dev/null && fleet_start_coordinator || return
+    FLEET_URL=$(grep -o -E 'tcp://[^ "]+' "$FLEET/log/lockstepd.ready" | head -n 1)
+    for ((node = 1; node <= nodes; node++)); do
+        fleet_node "n$node" "$yaml" || return
+    done
+    for version in 1 2; do
+        CC=${CC:-cc} agent/host/lockstep-cc -w -DECHO_VERSION="\"$version.0.0\"" \
+            -o "$FLEET/echo-$version.so" tests/modules/echo.c &&
+            fleet_cli artifact push "$FLEET/echo-$version.so" --sign "$FLEET/bench.key" >/dev/null || return
+    done
+    fleet_cli reload echo@1.0.0 --strategy sync_all --install --soak 0 -y >/dev/null
+}
+
+# Every process of the fleet: the daemons, and hosts and probes, which agents start.
+fleet_processes() {
+    local name
+    for name in "${!fleet_pids[@]}"; do
+        fleet_tree "${fleet_pids[$name]}"
+    done
+}
+
+fleet_tree() {
+    local child
+    echo "$1"
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+        fleet_tree "$child"
+    done
+}
+
+# Ticks that they and their ended children have used.
+ticks() { # ticks PID...
+    local pid sum=0 fields
+    for pid in "$@"; do
+        read -r -a fields < <(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null)
+        [ ${#fields[@]} -gt 14 ] || continue
+        sum=$((sum + fields[11] + fields[12] + fields[13] + fields[14]))
+    done
+    echo "$sum"
+}
+
+own_ticks() { # own_ticks PID: of the ended children of that shell, the commands and the odd sed
+    local fields
+    read -r -a fields < <(sed 's/^.*) //' "/proc/$1/stat")
+    echo $((fields[13] + fields[14]))
+}
+
+# ---- measuring ------------------------------------------------------------------------------------
+
+time_of() { # time_of WORD: that time of the document
+    sed -n "s/^ *\"$1_unix_ms\": \([0-9]*\),\{0,1\}$/\1/p" "$FLEET/document"
+}
+
+reload_once() { # reload_once NAME VERSION OPTION...
+    local name=$1 begin end opened decided ended
+    begin=${EPOCHREALTIME/./}
+    fleet_cli reload "echo@$2.0.0" --soak 0 -y -o json "${@:3}" >"$FLEET/document" || {
+        cat "$FLEET/document" >&2
+        return 1
+    }
+    end=${EPOCHREALTIME/./}
+    opened=$(time_of opened) decided=$(time_of decided) ended=$(time_of ended)
+    note "$name-command" "$(((end - begin) / 1000)).$(printf %03d $(((end - begin) % 1000)))" ms
+    note "$name-operation" $((ended - opened)) ms
+    note "$name-prepare" $((decided - opened)) ms
+    note "$name-commit" $((ended - decided)) ms
+}
+
+measure() { # measure NAME OPTION...
+    local name=$1 round processes before own version=1 tick self=$BASHPID
+    shift
+    tick=$((1000 / $(getconf CLK_TCK)))
+    mapfile -t processes < <(fleet_processes)
+    for ((round = 0; round < rounds; round++)); do
+        if [ $((round % batch)) -eq 0 ]; then
+            before=$(ticks "${processes[@]}") own=$(own_ticks "$self")
+        fi
+        version=$((3 - version))
+        reload_once "$name" "$version" "$@" || return
+        if [ $((round % batch)) -eq $((batch - 1)) ]; then
+            note "$name-cpu" $((($(ticks "${processes[@]}") - before) * tick / batch)) ms
+            note "$name-cpu-command" $((($(own_ticks "$self") - own) * tick / batch)) ms
+        fi
+    done
+    # An even number of rounds ends where it began.
+    [ "$version" -eq 1 ] || reload_once discarded 1 "$@"
+}
+
+measure_on() { # measure_on STORAGE FOLDER
+    ( # a shell of its own, for fleet_begin cleans up when it ends
+        export TMPDIR=$2 FLEET_BIN=$bin
+        # shellcheck source=tests/support/fleet.sh
+        . tests/support/fleet.sh
+        begin_fleet && measure "sync_all-$1" --strategy sync_all &&
+            measure "local-$1" --strategy local --node n1 && fleet_cli check >/dev/null
+    ) >&2 || {
+        echo "the measurement on $1 failed" >&2
+        return 1
+    }
+}
+
+# ---- the peer -------------------------------------------------------------------------------------
+
+skipped=()
+measure_peer() {
+    if [ -z "${LOCKSTEP_PEER-}" ] || [ ! -x "$LOCKSTEP_PEER/run" ]; then
+        skipped+=("peer: LOCKSTEP_PEER names no folder with a program run")
+    elif ! command -v erl >/dev/null; then
+        skipped+=("peer: Erlang is not installed")
+    elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk \
+        "$LOCKSTEP_PEER/run" cluster_reload "$nodes" "$rounds" >"$scratch/peer.log" 2>&1; then
+        skipped+=("peer: it failed: $(tail -n 1 "$scratch/peer.log")")
+    else
+        tail -n 1 "$scratch/peer.log" >"$scratch/peer.json"
+        peer_result sync_all_ship erlang-sync_all-shipped
+        peer_result sync_all_disk erlang-sync_all-disk
+    fi
+}
+
+# peer_result VARIANT NAME: "VARIANT":{…,"cpu_ms_per_op":1.0,"max":…,"median":…,"min":…,"p99":…} of "ms"
+peer_result() {
+    local row
+    row=$(sed 's/^.*"ms"://' "$scratch/peer.json" | grep -o "\"$1\":{[^}]*}")
+    [ -n "$row" ] || return 0
+    echo "$2 $(value_in "$row" median) $(value_in "$row" min) $(value_in "$row" p99) ms" >>"$scratch/results"
+    echo "$2-cpu $(value_in "$row" cpu_ms_per_op) $(value_in "$row" cpu_ms_per_op) $(value_in "$row" cpu_ms_per_op) ms" \
+        >>"$scratch/results"
+}
+
+value_in() { # value_in ROW KEY
+    grep -o "\"$2\":[0-9.]*" <<<"$1" | cut -d : -f 2
+}
+
+# ---- the report -----------------------------------------------------------------------------------
+
+# NAME MEDIAN MIN P99 UNIT, in the order of their first sample
+summarize() {
+    local name
+    for name in $(awk '!seen[$1]++ && $1 !~ /^discarded/ { print $1 }' "$scratch/samples"); do
+        awk -v name="$name" '$1 == name { print $2, $3 }' "$scratch/samples" | sort -n | awk -v name="$name" '
+            { value[NR] = $1; unit = $2 }
+            END {
+                high = int((NR * 99 + 99) / 100)
+                print name, value[int((NR + 1) / 2)], value[1], value[high], unit
+            }'
+    done
+}
+
+print_json() {
+    awk -v nodes="$nodes" -v rounds="$rounds" -v skipped="$(printf '%s\n' ${skipped[@]+"${skipped[@]}"})" '
+        BEGIN {
+            printf "{\"schema\":\"lockstep/bench/v1\",\"bench\":\"reload\",\"nodes\":%d,\"rounds\":%d,", nodes, rounds
+            printf "\"results\":["
+        }
+        {
+            printf "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,\"unit\":\"%s\"}",
+                (NR > 1 ? "," : ""), $1, $2, $3, $4, $5
+        }
+        END {
+            printf "],\"skipped\":["
+            count = split(skipped, text, "\n")
+            for (i = 1; i <= count; i++) {
+                gsub(/["\\[:cntrl:]]/, " ", text[i])
+                printf "%s\"%s\"", (i > 1 ? "," : ""), text[i]
+            }
+            print "]}"
+        }' "$scratch/results"
+}
+
+print_table() {
+    awk '{ printf "%-32s median %10.2f  min %10.2f  p99 %10.2f  %s\n", $1, $2, $3, $4, $5 }' "$scratch/results"
+    [ ${#skipped[@]} -eq 0 ] || printf 'skipped: %s\n' "${skipped[@]}"
+}
+
+: >"$scratch/samples"
+: >"$scratch/results"
+if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" != tmpfs ]; then
+    skipped+=("tmpfs: /dev/shm is none")
+elif findmnt -n -o OPTIONS -T /dev/shm | grep -q noexec; then
+    skipped+=("tmpfs: no code may be mapped from /dev/shm")
+else
+    measure_on tmpfs /dev/shm || exit 1
+fi
+measure_on disk "$disk" || exit 1
+summarize >>"$scratch/results"
+measure_peer
+if $json; then print_json; else print_table; fi
