@@ -171,7 +171,7 @@ static void refuse_admission(struct lockstep_session *session, uint64_t request,
     const struct lockstep_plan *plan = &resolved->plan;
     char text[LOCKSTEP_CAUSE_MAX + 1];
     char holder[LOCKSTEP_ID_TEXT] = "";
-    char next[64] = "lockstep plan …, or lockstep node ls";
+    char next[64] = "lockstep node ls";
     (void)snprintf(text, sizeof(text), "%s: %u of %u nodes are reachable, %u must say yes",
                    lockstep_admission_text(plan->admission), plan->reachable, plan->n, plan->need);
     if (plan->holder != NULL) {

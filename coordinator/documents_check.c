@@ -247,7 +247,8 @@ static void explain(const struct lockstep_judgement *judgement,
     case LOCKSTEP_VERDICT_DRIFT:
         (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "it runs %s and is to run %s", found,
                        wanted);
-        (void)snprintf(ret_next, LOCKSTEP_DOCUMENT_COMMAND, "lockstep reconcile %s", module);
+        (void)snprintf(ret_next, LOCKSTEP_DOCUMENT_COMMAND,
+                       "lockstep reload %s@current --strategy sync_all --node %s", module, node);
         break;
     case LOCKSTEP_VERDICT_OWED:
         (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s still owes it %s", id, wanted);

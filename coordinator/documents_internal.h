@@ -10,7 +10,7 @@
 #include "coordinator/documents.h"
 
 #define LOCKSTEP_DOCUMENT_SHORT   12  /* "op-" and eight characters, with the NUL */
-#define LOCKSTEP_DOCUMENT_COMMAND 128 /* bytes of a command proposed */
+#define LOCKSTEP_DOCUMENT_COMMAND 192 /* bytes of a command proposed */
 #define LOCKSTEP_DOCUMENT_LINE    256 /* bytes of a sentence */
 
 /* Artifacts by digest, desired rows by node and module, and every module's name, sorted. */
