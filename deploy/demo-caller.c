@@ -438,7 +438,7 @@ int main(int argc, char **argv)
 {
     static struct plan plan = {.pause_ms = 1};
     static struct caller callers[THREADS_MAX];
-    char name[32];
+    static char name[32];
     size_t threads;
     pthread_t waiter;
     sigset_t ending;

@@ -5,9 +5,9 @@ set -u -o pipefail
 . "$(dirname "$0")/../support/fleet.sh"
 fleet_begin
 
-demo() {
-    LOCKSTEP_DEMO_BUILD=$(dirname "$FLEET_BIN") "$FLEET_ROOT/deploy/demo" "$@"
-}
+LOCKSTEP_DEMO_BUILD=$(dirname "$FLEET_BIN")
+export LOCKSTEP_DEMO_BUILD
+demo() { "$FLEET_ROOT/deploy/demo" "$@"; }
 
 status=0
 demo --nodes 3 --dir "$FLEET/d" --json >"$FLEET/log/demo" 2>&1 || status=$?
@@ -25,6 +25,30 @@ check "those in the killed host are counted apart" has '"in_flight_at_kill":[0-9
 check "and it says how long it took" has '"seconds":[0-9]+\}'
 check "a broken version was refused with its reason" grep -q 'became' "$FLEET/log/demo"
 check_status 1 "nothing of it is running" test -n "$(fleet_leftovers)"
+
+# A fleet that is kept can be used, and stopped.
+kept=$FLEET/k
+check "a fleet is kept" demo --nodes 1 --keep --dir "$kept"
+check "it is consistent" "$FLEET_BIN/lockstep" -c "$kept/operator.yaml" check
+for file in lockstepd.yaml coordinator/key n1/agent.yaml release.key modules/markdown-1.0.0.so \
+    modules/ratelimit-2.0.0.so; do
+    check "it has $file" test -s "$kept/$file"
+done
+for name in lockstepd agent-n1 host-n1; do
+    check "$name runs under the id in its file" kill -0 "$(cat "$kept/run/$name.pid")"
+done
+check "it can be stopped" demo --stop --dir "$kept"
+check_status 1 "then nothing of it is running" test -n "$(fleet_leftovers)"
+
+# Stopped in the middle, it leaves nothing behind.
+"$FLEET_ROOT/deploy/demo" --nodes 1 --dir "$FLEET/i" >"$FLEET/log/interrupted" 2>&1 &
+interrupted=$!
+fleet_wait_line "$FLEET/log/interrupted" 'Callers on every node' "$interrupted" >/dev/null
+kill -s TERM "$interrupted"
+status=0
+wait "$interrupted" || status=$?
+check "interrupted, it ends with 130" test "$status" -eq 130
+check_status 1 "and nothing of it is running" test -n "$(fleet_leftovers)"
 check_status 2 "a directory in use is refused" demo --dir "$FLEET"
 check_status 2 "so is a number of nodes that is none" demo --nodes five
 check_says 'no fleet' "there is nothing to stop where no fleet is" demo --stop --dir "$FLEET"
