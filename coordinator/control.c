@@ -288,7 +288,8 @@ static void on_abort(struct lockstep_session *session, const struct lockstep_wir
         return;
     }
     if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
+        lockstep_driver_miss(coordinator, &err);
+        lockstep_control_refuse_error(session, abort->request, &err);
         return;
     }
     lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,

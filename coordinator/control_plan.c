@@ -228,6 +228,11 @@ static void open_operation(struct lockstep_session *session,
     lockstep_fleet_open(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                         &resolved->request, &resolved->plan, operation, coordinator->actions);
     lockstep_driver_act(coordinator);
+    if (running->refused) {
+        lockstep_driver_drop(coordinator, running);
+        lockstep_control_refuse_error(session, submit->request, &coordinator->refusal);
+        return;
+    }
     if (coordinator->failed != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, submit->request, &coordinator->failure);
         return;

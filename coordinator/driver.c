@@ -21,6 +21,16 @@ void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
     lockstep_loop_stop(coordinator->loop);
 }
 
+void lockstep_driver_miss(struct lockstep_coordinator *coordinator,
+                          const struct lockstep_error *why)
+{
+    if (why->code == LOCKSTEP_LIMIT) {
+        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "not written: %s", why->message);
+    } else {
+        lockstep_driver_fail(coordinator, why);
+    }
+}
+
 enum lockstep_err lockstep_coordinator_failure(const struct lockstep_coordinator *coordinator,
                                                struct lockstep_error *err)
 {
@@ -124,7 +134,7 @@ static void forget(struct lockstep_coordinator *coordinator, struct lockstep_ope
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (lockstep_store_operation_over(coordinator->store, operation, lockstep_unix_ms(), &err) !=
         LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
+        lockstep_driver_miss(coordinator, &err); /* a restart takes it up, and finds it over */
     }
     if (running != NULL) {
         running->changed = true;
@@ -133,6 +143,15 @@ static void forget(struct lockstep_coordinator *coordinator, struct lockstep_ope
         memset(running, 0, sizeof(*running));
     }
     (void)lockstep_operation_free(operation);
+}
+
+void lockstep_driver_drop(struct lockstep_coordinator *coordinator,
+                          struct lockstep_running *running)
+{
+    lockstep_fleet_refused(&coordinator->fleet, running->operation);
+    (void)lockstep_operation_free(running->operation);
+    free(running->record);
+    memset(running, 0, sizeof(*running));
 }
 
 /* ---- what the core asks for ----------------------------------------------------------------- */
@@ -204,6 +223,11 @@ static void persist(struct lockstep_coordinator *coordinator, struct lockstep_op
         result = lockstep_store_operation_row(coordinator->store, operation, child,
                                               lockstep_unix_ms(), &audit, &err);
     }
+    if (result == LOCKSTEP_LIMIT && row == LOCKSTEP_ROW_OPEN) {
+        running->refused = true; /* nobody has heard of it: the disk is full, and that is all */
+        coordinator->refusal = err;
+        return;
+    }
     if (result != LOCKSTEP_OK) {
         lockstep_driver_fail(coordinator, &err);
         return;
@@ -265,8 +289,11 @@ static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
     if (lockstep_store_node_ready(coordinator->store, node, &row->journal, &err) != LOCKSTEP_OK ||
         lockstep_store_live(coordinator->store, node, row->live, row->live_count, &err) !=
             LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
-        return;
+        lockstep_driver_miss(coordinator, &err);
+        if (!coordinator->views[node].row.member && coordinator->agents[node] != NULL) {
+            lockstep_link_close(coordinator->agents[node]->link, "no room to note a new member");
+            return; /* one that a restart would forget must not be counted */
+        }
     }
     coordinator->views[node].row.member = true;
     coordinator->views[node].row.journal = row->journal;
@@ -305,7 +332,7 @@ static void write_parts(struct lockstep_coordinator *coordinator,
     }
     if (lockstep_store_operation_parts(coordinator->store, operation, lockstep_unix_ms(), &err) !=
         LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
+        lockstep_driver_miss(coordinator, &err);
     }
 }
 

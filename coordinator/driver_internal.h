@@ -22,6 +22,7 @@ struct lockstep_running {
     struct lockstep_operation *operation;
     struct lockstep_operation_record *record;
     bool changed; /* watchers are to be told */
+    bool refused; /* there was no room for its OPEN row */
 };
 
 /* An artifact, a manifest or a signature on its way to an agent. */
@@ -113,6 +114,7 @@ struct lockstep_coordinator {
     uint64_t call_tickets;
     enum lockstep_err failed;
     struct lockstep_error failure;
+    struct lockstep_error refusal; /* of the operation that was refused */
     uint8_t frame[LOCKSTEP_FRAME_MAX];
 };
 
@@ -123,6 +125,12 @@ void lockstep_driver_act(struct lockstep_coordinator *coordinator);
 /* What cannot be survived: stops the loop. */
 void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
                           const struct lockstep_error *why);
+/* A write that nothing depends on has failed: a full disk is only said, the rest stops the loop. */
+void lockstep_driver_miss(struct lockstep_coordinator *coordinator,
+                          const struct lockstep_error *why);
+/* Forgets an operation whose OPEN row could not be written. */
+void lockstep_driver_drop(struct lockstep_coordinator *coordinator,
+                          struct lockstep_running *running);
 struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *coordinator,
                                                  const struct lockstep_operation *operation);
 /* Encodes and sends; what cannot be sent closes the session. */

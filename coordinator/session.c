@@ -170,7 +170,7 @@ static void agent_up(struct lockstep_session *session)
         struct lockstep_audit audit = {
             .who = "coordinator", .what = "session.duplicate", .subject = session->who};
         if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
-            lockstep_driver_fail(coordinator, &err);
+            lockstep_driver_miss(coordinator, &err);
         }
         lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
                      "node %s has come twice: the older session is closed", session->who);

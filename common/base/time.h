@@ -16,9 +16,10 @@ struct lockstep_time {
 
 #define LOCKSTEP_TIME_NEVER ((struct lockstep_time){0})
 
+/* A delay of any length: what is too far away is the last time there is. */
 static inline struct lockstep_time lockstep_time_after(struct lockstep_time now, uint64_t delay_ms)
 {
-    return (struct lockstep_time){now.ms + delay_ms};
+    return (struct lockstep_time){delay_ms > UINT64_MAX - now.ms ? UINT64_MAX : now.ms + delay_ms};
 }
 
 static inline bool lockstep_time_set(struct lockstep_time time)

@@ -249,23 +249,30 @@ void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const str
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+/* Whoever is left over when enough links have been closed has its turn at the next tick, which is
+ * due at once. */
 static void look_for_silence(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
     uint64_t down_ms = fleet->settings.heartbeat * fleet->settings.down_percent / 100;
-    fleet->scanned = now;
+    uint32_t closed = 0;
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         struct lockstep_node *node = &fleet->nodes[i];
         if (node->down || !node->member || now.ms - node->heard.ms < down_ms) {
             continue;
         }
+        if (closed == LOCKSTEP_FLEET_CLOSES_MAX) {
+            return;
+        }
         node->down = true;
         node->ready = false;
         tell_operations(fleet, now, i, LOCKSTEP_EVENT_NODE_DOWN);
         if (node->connected) {
+            closed++;
             lockstep_fleet_act(
                 fleet, &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_CLOSE, .node = i});
         }
     }
+    fleet->scanned = now;
 }
 
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,

@@ -63,7 +63,10 @@ struct lockstep_fleet_action {
     enum lockstep_outcome outcome;
 };
 
+/* Five an operation, one for each that a node's STATE holds open, and the links that one call
+ * closes. */
 #define LOCKSTEP_FLEET_ACTIONS_MAX 512
+#define LOCKSTEP_FLEET_CLOSES_MAX  64
 
 /* What one call asks for, in the order in which it is to be done. */
 struct lockstep_fleet_actions {
@@ -110,6 +113,10 @@ void lockstep_fleet_receive(struct lockstep_fleet *fleet, struct lockstep_time n
 void lockstep_fleet_persisted(struct lockstep_fleet *fleet, struct lockstep_time now,
                               struct lockstep_operation *operation,
                               struct lockstep_fleet_actions *ret_actions);
+
+/* The OPEN row of OPERATION could not be written, and never will be: the fleet forgets it as if it
+ * had not been opened. It is the caller's to free. */
+void lockstep_fleet_refused(struct lockstep_fleet *fleet, struct lockstep_operation *operation);
 
 /* Answer to LOOK_UP: the newest row of the operation in the journal, NONE if it is not there. */
 void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id,

@@ -11,9 +11,26 @@ void lockstep_fleet_act(struct lockstep_fleet *fleet, const struct lockstep_flee
     fleet->out->list[fleet->out->count++] = *action;
 }
 
+/* What is asked for is done after the call, with the operation as it is then, so once is enough. A
+ * call about a thousand nodes asks for as much as one about one node. */
+static bool is_asked_for(const struct lockstep_fleet *fleet, enum lockstep_fleet_action_type type,
+                         const struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < fleet->out->count; i++) {
+        const struct lockstep_fleet_action *action = &fleet->out->list[i];
+        if (action->type == type && action->operation == operation) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void act_on(struct lockstep_fleet *fleet, enum lockstep_fleet_action_type type,
                    struct lockstep_operation *operation, struct lockstep_operation *child)
 {
+    if (is_asked_for(fleet, type, operation)) {
+        return;
+    }
     lockstep_fleet_act(fleet, &(struct lockstep_fleet_action){
                                   .type = type, .operation = operation, .child = child});
 }
@@ -308,6 +325,24 @@ void lockstep_fleet_persisted(struct lockstep_fleet *fleet, struct lockstep_time
         lockstep_fleet_step(fleet, now, child, &done);
     }
     lockstep_fleet_leave(fleet, now);
+}
+
+void lockstep_fleet_refused(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    ASSERT(fleet->out == NULL);
+    ASSERT(operation->state == LOCKSTEP_OPERATION_OPENING);
+    ASSERT(operation->kind != LOCKSTEP_KIND_COMPENSATION);
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        if (fleet->operations[i] == operation) {
+            fleet->operations[i] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        struct lockstep_module *module = lockstep_fleet_module(fleet, &operation->items[i].module);
+        ASSERT(module != NULL && module->generation == operation->items[i].generation + 1);
+        module->generation -= 2; /* the lock was held all the time: nobody has seen them */
+    }
+    hold_windows(fleet);
 }
 
 void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now,
