@@ -331,7 +331,11 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
     }
     if (!json_is_true(json_object_get(plan, "admitted")) && !run->flags.queue &&
         !json_is_true(json_object_get(plan, "waits"))) {
-        return refuse_plan(run, plan);
+        /* What holds the module may be this very operation: another call opened it meanwhile. */
+        if (change->known_id) {
+            code = find_open(run, change, &found);
+        }
+        return code != LOCKSTEP_EXIT_DONE || found ? code : refuse_plan(run, plan);
     }
     if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
         lockstep_render(&run->output, plan);
