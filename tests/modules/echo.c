@@ -66,7 +66,7 @@ static const struct lockstep_tool tools[] = {
     {ECHO_NAME ".pair", pair, 0, "Says it with echo", NULL},
     {ECHO_NAME ".fail", fails, 0, "Fails", NULL},
 };
-static const struct lockstep_smoke smokes[] = {{"says", smoke, 500}};
+static const struct lockstep_smoke smokes[] = {{"says", smoke, 20000}};
 
 LOCKSTEP_MODULE(
     (.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
