@@ -94,14 +94,15 @@ static void note_live(struct lockstep_session *session, const struct lockstep_li
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_node_view *view = &coordinator->views[session->node];
+    bool fits = true;
     if (fresh) {
         view->live_count = 0;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!lockstep_view_add_live(view, &live[i])) {
-            lockstep_link_close(session->link, "more modules than a node may have");
-            return;
-        }
+    for (uint32_t i = 0; i < count && fits; i++) {
+        fits = lockstep_view_add_live(view, &live[i]);
+    }
+    if (!fits) {
+        lockstep_link_close(session->link, "more modules than a node may have");
     }
     coordinator->nodes[session->node].live = view->live;
     coordinator->nodes[session->node].live_count = view->live_count;

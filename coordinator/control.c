@@ -46,6 +46,16 @@ void lockstep_control_answer(struct lockstep_session *session, uint64_t request,
     free(text);
 }
 
+/* What was cut in the middle of a character is no UTF-8, and would not be sent. */
+static void make_sound(char *text)
+{
+    json_t *json = json_string(text);
+    for (char *at = text; json == NULL && *at != '\0'; at++) {
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    }
+    json_decref(json);
+}
+
 void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
                              const char *code, const char *next, const char *format, ...)
 {
@@ -58,6 +68,7 @@ void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    make_sound(text);
     wire.u.failure.request = request;
     wire.u.failure.exit = exit;
     wire.u.failure.code = code;
@@ -146,13 +157,14 @@ struct artifact_search {
     struct lockstep_artifact_row *row;
     unsigned found;
     bool exact;
+    bool versions; /* the module is known; a version alone may be that of many */
 };
 
 static void match_artifact(void *context, const struct lockstep_artifact_row *row)
 {
     struct artifact_search *search = context;
     char digest[LOCKSTEP_DIGEST_TEXT];
-    bool version = strcmp(row->version, search->word) == 0;
+    bool version = search->versions && strcmp(row->version, search->word) == 0;
     lockstep_digest_format(&row->digest, digest);
     if (search->exact) {
         return; /* a version is a version, whatever else begins like it */
@@ -177,6 +189,7 @@ unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, con
         module = name;
         search.word = at + 1;
     }
+    search.versions = module != NULL;
     return lockstep_store_artifacts(coordinator->store, module, match_artifact, &search, NULL) ==
                    LOCKSTEP_OK
                ? search.found
@@ -210,7 +223,8 @@ static void on_watch(struct lockstep_session *session, const struct lockstep_wir
     lockstep_control_answer(session, watch->request, document, last);
     for (size_t i = 0; !last && i < LOCKSTEP_SESSION_WATCHES; i++) {
         if (!session->watches[i].used) {
-            session->watches[i] = (struct lockstep_watching){true, watch->request, id};
+            session->watches[i] = (struct lockstep_watching){
+                .used = true, .request = watch->request, .operation = id};
             return;
         }
     }
@@ -227,6 +241,7 @@ static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_s
     json_t *document = lockstep_control_operation(coordinator, &watching->operation, &err);
     bool last = is_last(coordinator, &watching->operation);
     uint64_t request = watching->request;
+    watching->stale = false;
     if (document == NULL || last) {
         watching->used = false;
     }
@@ -243,8 +258,22 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
 {
     for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
         struct lockstep_watching *watching = &session->watches[i];
-        if (watching->used && lockstep_id_equal(&watching->operation, operation)) {
+        if (!watching->used || !lockstep_id_equal(&watching->operation, operation)) {
+            continue;
+        }
+        /* Who reads slower than nodes vote sees what is the newest then, not a queue. */
+        watching->stale = lockstep_link_outbox(session->link) > 0;
+        if (!watching->stale) {
             tell_one(coordinator, session, watching);
+        }
+    }
+}
+
+void lockstep_control_drained(struct lockstep_session *session)
+{
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+        if (session->watches[i].used && session->watches[i].stale) {
+            tell_one(session->coordinator, session, &session->watches[i]);
         }
     }
 }
@@ -310,16 +339,33 @@ static void on_cancel(struct lockstep_session *session, const struct lockstep_wi
             session->watches[i].used = false;
         }
     }
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
+        struct lockstep_calling *call = &session->coordinator->calls[i];
+        if (call->person == session && call->request == cancel->target) {
+            call->ticket = 0;
+        }
+    }
+    lockstep_control_unpark(session, cancel->target);
 }
 
 /* ---- quarantine, tokens, audit --------------------------------------------------------------- */
+
+/* What became of it, under the name that people know the version by. */
+static json_t *quarantine_document(const struct lockstep_wire_quarantine_set *set, bool was,
+                                   const struct lockstep_artifact_row *row)
+{
+    char name[LOCKSTEP_NAME_MAX + LOCKSTEP_VERSION_MAX + 2];
+    (void)snprintf(name, sizeof(name), "%s@%s", row->module.text, row->version);
+    return json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
+                     set->lift ? "unquarantined" : "quarantined", "name", name, "text",
+                     set->lift && !was ? "it was not quarantined" : "");
+}
 
 static void on_quarantine(struct lockstep_session *session,
                           const struct lockstep_wire_quarantine_set *set)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_artifact_row row;
-    struct lockstep_view view = lockstep_driver_view(coordinator);
     struct lockstep_audit audit = {.who = session->who,
                                    .what = set->lift ? "version.unquarantine"
                                                      : "version.quarantine",
@@ -327,27 +373,24 @@ static void on_quarantine(struct lockstep_session *session,
                                    .detail = set->message};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result;
-    json_t *document = NULL;
     bool was = false;
     if (lockstep_control_artifact(coordinator, NULL, set->artifact, &row) != 1) {
         lockstep_control_refuse(session, set->request, 2, "unknown", "lockstep artifact ls",
-                                "there is no one artifact '%.100s'", set->artifact);
+                                "there is no one artifact '%.100s'; write MODULE@VERSION or 8 "
+                                "characters of its digest",
+                                set->artifact);
         return;
     }
     result = set->lift
                  ? lockstep_store_unquarantine(coordinator->store, &row.digest, &audit, &was, &err)
                  : lockstep_store_quarantine(coordinator->store, &row.digest, set->message, &audit,
                                              &err);
-    if (result == LOCKSTEP_OK) {
-        lockstep_driver_send_quarantine(coordinator, NULL);
-        (void)lockstep_control_artifact(coordinator, row.module.text, row.version, &row);
-        result = lockstep_document_artifact(&view, &row, &document, &err);
-    }
-    if (result == LOCKSTEP_OK) {
-        lockstep_control_answer(session, set->request, document, true);
-    } else {
+    if (result != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, set->request, &err);
+        return;
     }
+    lockstep_driver_send_quarantine(coordinator, NULL);
+    lockstep_control_answer(session, set->request, quarantine_document(set, was, &row), true);
 }
 
 static enum lockstep_err join_labels(const struct lockstep_wire_token_create *create,

@@ -101,6 +101,9 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
         return LOCKSTEP_FAIL(err, REFUSED, "the manifest's md5 is not that of the file");
     }
     LOCKSTEP_TRY(lockstep_store_artifact_add(coordinator->store, &row, &audit, err));
+    if (lockstep_control_artifact(coordinator, row.module.text, row.version, &row) != 1) {
+        return LOCKSTEP_FAIL(err, IO, "%s was added and is not there", subject);
+    }
     return lockstep_document_artifact(&view, &row, document, err);
 }
 

@@ -42,6 +42,10 @@ void lockstep_control_plan(struct lockstep_session *session, const struct lockst
     json_t *document = NULL;
     enum lockstep_err result = lockstep_control_resolve(coordinator, &plan->body, &resolved, &err);
     if (result == LOCKSTEP_OK) {
+        if (resolved.plan.admission == LOCKSTEP_ADMISSION_ADMITTED && plan->body.check_index != 0 &&
+            plan->body.check_index != lockstep_store_index(coordinator->store)) {
+            resolved.plan.admission = LOCKSTEP_ADMISSION_MOVED;
+        }
         result = plan_document(coordinator, &resolved, &document, &err);
         lockstep_resolved_deinit(&resolved);
     }
@@ -245,6 +249,27 @@ static void open_operation(struct lockstep_session *session,
     }
 }
 
+/* The place that SUBMIT waits in, or else one that is free, or NULL. */
+static struct lockstep_waiting *find_wait(struct lockstep_coordinator *coordinator,
+                                          const struct lockstep_session *session, uint64_t request)
+{
+    struct lockstep_waiting *empty = NULL;
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
+        struct lockstep_waiting *wait = &coordinator->waits[i];
+        if (wait->used && wait->person == session && wait->request == request) {
+            return wait;
+        }
+        empty = empty == NULL && !wait->used ? wait : empty;
+    }
+    return empty;
+}
+
+static void unpark(struct lockstep_waiting *wait)
+{
+    free(wait->frame);
+    memset(wait, 0, sizeof(*wait));
+}
+
 /* Keeps a SUBMIT until its nodes are there; false if there is no room. */
 static bool park(struct lockstep_session *session, const struct lockstep_wire_submit *submit)
 {
@@ -252,35 +277,29 @@ static bool park(struct lockstep_session *session, const struct lockstep_wire_su
     uint64_t wait_ms = submit->body.offline_wait_ms != 0
                            ? submit->body.offline_wait_ms
                            : coordinator->config->settings.healthy_deadline;
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
-        struct lockstep_waiting *wait = &coordinator->waits[i];
-        struct lockstep_wire *wire;
-        if (wait->used && wait->person == session && wait->request == submit->request) {
-            return true; /* it is being tried again */
-        }
-        if (wait->used) {
-            continue;
-        }
-        wire = calloc(1, sizeof(*wire));
-        wait->frame = malloc(LOCKSTEP_FRAME_MAX);
-        ASSERT(wire != NULL && wait->frame != NULL);
-        wire->message.type = LOCKSTEP_MESSAGE_SUBMIT;
-        wire->u.submit = *submit;
-        wait->used = lockstep_wire_encode(coordinator->codec, wire, wait->frame, &wait->length,
-                                          NULL) == LOCKSTEP_OK;
-        wait->person = session;
-        wait->request = submit->request;
-        wait->until = lockstep_time_after(lockstep_loop_now(coordinator->loop), wait_ms);
-        free(wire);
-        return wait->used;
+    struct lockstep_waiting *wait = find_wait(coordinator, session, submit->request);
+    struct lockstep_wire *wire;
+    if (wait == NULL || wait->used) {
+        return wait != NULL; /* it is being tried again */
     }
-    return false;
-}
-
-static void unpark(struct lockstep_waiting *wait)
-{
-    free(wait->frame);
-    memset(wait, 0, sizeof(*wait));
+    wire = calloc(1, sizeof(*wire));
+    wait->frame = malloc(LOCKSTEP_FRAME_MAX);
+    ASSERT(wire != NULL && wait->frame != NULL);
+    wire->message.type = LOCKSTEP_MESSAGE_SUBMIT;
+    wire->u.submit = *submit;
+    wait->used = lockstep_wire_encode(coordinator->codec, wire, wait->frame, &wait->length, NULL) ==
+                 LOCKSTEP_OK;
+    wait->person = session;
+    wait->request = submit->request;
+    wait->until = lockstep_time_after(lockstep_loop_now(coordinator->loop), wait_ms);
+    free(wire);
+    if (!wait->used) {
+        unpark(wait);
+        return false;
+    }
+    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "a request of %s waits for nodes", session->who);
+    lockstep_driver_arm(coordinator);
+    return true;
 }
 
 /* True if the request is done with: opened, or refused. */
@@ -297,38 +316,57 @@ static bool try_submit(struct lockstep_session *session, const struct lockstep_w
     }
     waits = would_wait(&resolved) && !give_up && park(session, submit);
     if (waits) {
-        lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "a request of %s waits for nodes",
-                     session->who);
-    } else if (resolved.plan.admission != LOCKSTEP_ADMISSION_ADMITTED) {
+        lockstep_resolved_deinit(&resolved);
+        return false;
+    }
+    if (resolved.plan.admission == LOCKSTEP_ADMISSION_ADMITTED && submit->body.check_index != 0 &&
+        submit->body.check_index != submit->index) {
+        resolved.plan.admission = LOCKSTEP_ADMISSION_MOVED;
+    }
+    if (resolved.plan.admission != LOCKSTEP_ADMISSION_ADMITTED) {
         refuse_admission(session, submit->request, &resolved);
     } else if (intent_is_good(session, submit, &resolved)) {
         open_operation(session, submit, &resolved);
     }
     lockstep_resolved_deinit(&resolved);
-    return !waits;
+    return true;
+}
+
+/* The same, unless the operation is known: by now another session may have opened it. */
+static bool take_submit(struct lockstep_session *session, const struct lockstep_wire_submit *submit,
+                        bool give_up)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_id relative = lockstep_fleet_child_id(&submit->body.operation);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_digest hash;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    enum lockstep_row other = LOCKSTEP_ROW_NONE;
+    if (lockstep_store_operation_find(coordinator->store, &submit->body.operation, &row, &err) !=
+            LOCKSTEP_OK ||
+        lockstep_store_operation_find(coordinator->store, &relative, &other, &err) != LOCKSTEP_OK ||
+        hash_request(coordinator, &submit->body, &hash, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, submit->request, &err);
+    } else if (row != LOCKSTEP_ROW_NONE) {
+        answer_known(session, submit, &hash);
+    } else if (other != LOCKSTEP_ROW_NONE) {
+        lockstep_control_refuse(session, submit->request, 5, "conflict", "lockstep op ls",
+                                "this request id is kept for going back from another operation");
+    } else {
+        return try_submit(session, submit, give_up);
+    }
+    return true;
 }
 
 void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_digest hash;
-    enum lockstep_row row = LOCKSTEP_ROW_NONE;
-    if (lockstep_store_operation_find(coordinator->store, &submit->body.operation, &row, &err) !=
-            LOCKSTEP_OK ||
-        hash_request(coordinator, &submit->body, &hash, &err) != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, submit->request, &err);
-    } else if (row != LOCKSTEP_ROW_NONE) {
-        answer_known(session, submit, &hash);
-    } else {
-        (void)try_submit(session, submit, false);
-    }
+    (void)take_submit(session, submit, false);
 }
 
 void lockstep_control_wait_on(struct lockstep_coordinator *coordinator)
 {
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS && coordinator->failed == LOCKSTEP_OK; i++) {
         struct lockstep_waiting *wait = &coordinator->waits[i];
         struct lockstep_wire *wire;
         if (!wait->used) {
@@ -338,11 +376,28 @@ void lockstep_control_wait_on(struct lockstep_coordinator *coordinator)
         ASSERT(wire != NULL);
         if (lockstep_wire_decode(coordinator->codec, LOCKSTEP_ROLES_PERSON, wait->frame,
                                  wait->length, wire, NULL) != LOCKSTEP_OK ||
-            try_submit(wait->person, &wire->u.submit,
-                       lockstep_time_due(wait->until, lockstep_loop_now(coordinator->loop)))) {
+            take_submit(wait->person, &wire->u.submit,
+                        lockstep_time_due(wait->until, lockstep_loop_now(coordinator->loop)))) {
             unpark(wait);
         }
         free(wire);
+    }
+}
+
+struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator)
+{
+    struct lockstep_time first = LOCKSTEP_TIME_NEVER;
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
+        first = lockstep_time_earlier(first, coordinator->waits[i].until); /* NEVER if unused */
+    }
+    return first;
+}
+
+void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target)
+{
+    struct lockstep_waiting *wait = find_wait(session->coordinator, session, target);
+    if (wait != NULL && wait->used) {
+        unpark(wait);
     }
 }
 

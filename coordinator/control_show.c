@@ -44,6 +44,7 @@ static enum lockstep_err show_manifest(struct lockstep_session *session, const c
     struct lockstep_artifact_row row;
     char manifest[LOCKSTEP_MANIFEST_MAX + 1];
     char signature[LOCKSTEP_SIGNATURE_MAX + 1];
+    char digest[LOCKSTEP_DIGEST_TEXT];
     struct lockstep_artifact_buffer text = {.bytes = manifest, .size = sizeof(manifest) - 1};
     struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature) - 1};
     if (lockstep_control_artifact(coordinator, NULL, word, &row) != 1) {
@@ -55,17 +56,26 @@ static enum lockstep_err show_manifest(struct lockstep_session *session, const c
                                         LOCKSTEP_ARTIFACT_SIGNATURE, &proof, err));
     manifest[text.length] = '\0';
     signature[proof.length] = '\0';
-    *document = json_pack("{s:s, s:s, s:s}", "schema", "lockstep/artifact-manifest/v1", "manifest",
-                          manifest, "signature", signature);
-    return LOCKSTEP_OK;
+    lockstep_digest_format(&row.digest, digest);
+    *document = json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "lockstep/artifact-manifest/v1",
+                          "module", row.module.text, "digest", digest, "manifest", manifest,
+                          "signature", signature);
+    return *document == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for an answer") : LOCKSTEP_OK;
 }
 
 static enum lockstep_err show_bundle(struct lockstep_session *session, json_t **document,
                                      struct lockstep_error *err)
 {
+    const struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_digest digest;
+    char sum[LOCKSTEP_DIGEST_TEXT];
     size_t length = 0;
-    const char *text = lockstep_store_bundle(session->coordinator->store, &length);
-    *document = json_pack("{s:s, s:s%}", "schema", "lockstep/bundle/v1", "text", text, length);
+    const char *text = lockstep_store_bundle(coordinator->store, &length);
+    lockstep_bundle_digest(text, length, &digest);
+    lockstep_digest_format(&digest, sum);
+    *document = json_pack("{s:s, s:I, s:s, s:s%}", "schema", "lockstep/bundle/v1", "version",
+                          (json_int_t)coordinator->bundle->version, "digest", sum, "text", text,
+                          length);
     return *document == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for an answer") : LOCKSTEP_OK;
 }
 

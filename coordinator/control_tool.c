@@ -2,8 +2,9 @@
  * refused. */
 #include "coordinator/driver_internal.h"
 
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void lockstep_control_calls_forget(const struct lockstep_session *session)
 {
@@ -46,11 +47,33 @@ void lockstep_control_tool_call(struct lockstep_session *session,
                                       .request = message->request,
                                       .person = session,
                                       .node = (uint32_t)node};
+    (void)snprintf(call->tool, sizeof(call->tool), "%s", message->tool);
     wire.u.tool_run.request = call->ticket;
     wire.u.tool_run.tool = message->tool;
     wire.u.tool_run.input = message->input;
     wire.u.tool_run.timeout_ms = message->timeout_ms;
     lockstep_driver_send_to(coordinator, (uint32_t)node, &wire);
+}
+
+/* Of what the tool said; NULL without memory. */
+static json_t *result_document(const struct lockstep_coordinator *coordinator,
+                               const struct lockstep_calling *call,
+                               const struct lockstep_wire_tool_result *result)
+{
+    size_t length = result->ok ? result->output.length : 0;
+    size_t room = sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL);
+    char *output = malloc(room);
+    json_t *document = NULL;
+    if (output != NULL) {
+        (void)sodium_bin2base64(output, room, result->output.data, length,
+                                sodium_base64_VARIANT_ORIGINAL);
+        document = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s}", "schema", "lockstep/tool-result/v1",
+                             "node", coordinator->nodes[call->node].name.text, "tool", call->tool,
+                             "ok", result->ok ? 1 : 0, "output_base64", output, "text",
+                             result->text);
+    }
+    free(output);
+    return document;
 }
 
 void lockstep_control_tool_result(struct lockstep_session *agent,
@@ -59,25 +82,17 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
     struct lockstep_coordinator *coordinator = agent->coordinator;
     for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
         struct lockstep_calling *call = &coordinator->calls[i];
-        char *hex;
         if (call->ticket == 0 || call->ticket != result->request || call->node != agent->node) {
             continue;
         }
         call->ticket = 0;
-        hex = malloc(result->output.length * 2 + 1);
-        if (!result->ok || result->more || hex == NULL) {
-            lockstep_control_refuse(
-                call->person, call->request, 6, "tool", "", "%s",
-                result->more ? "the output is too long for a call through a node" : result->text);
+        if (result->more) {
+            lockstep_control_refuse(call->person, call->request, 4, "limit", "",
+                                    "the output is too long for a call through a node");
         } else {
-            lockstep_hex_format(result->output.data, result->output.length, hex);
-            lockstep_control_answer(
-                call->person, call->request,
-                json_pack("{s:s, s:s, s:s}", "schema", "lockstep/tool-result/v1", "node",
-                          coordinator->nodes[call->node].name.text, "output_hex", hex),
-                true);
+            lockstep_control_answer(call->person, call->request,
+                                    result_document(coordinator, call, result), true);
         }
-        free(hex);
         return;
     }
 }

@@ -409,19 +409,41 @@ static void act_list(struct lockstep_coordinator *coordinator)
     }
 }
 
+void lockstep_driver_act_first(struct lockstep_coordinator *coordinator)
+{
+    act_list(coordinator);
+    coordinator->actions->count = 0;
+}
+
+void lockstep_driver_arm(struct lockstep_coordinator *coordinator)
+{
+    lockstep_timer_arm(coordinator->loop, &coordinator->tick,
+                       lockstep_time_earlier(lockstep_fleet_deadline(&coordinator->fleet),
+                                             lockstep_control_wait_end(coordinator)));
+}
+
+/* The first of those whose row was written; an operation waits for one row at a time. */
+static struct lockstep_operation *take_written(struct lockstep_coordinator *coordinator)
+{
+    struct lockstep_operation *first = coordinator->written[0];
+    coordinator->written_count--;
+    memmove(&coordinator->written[0], &coordinator->written[1],
+            coordinator->written_count * sizeof(struct lockstep_operation *));
+    return first;
+}
+
 /* Rows are written at once; their PERSISTED comes after everything that was asked for with them. */
 void lockstep_driver_act(struct lockstep_coordinator *coordinator)
 {
     act_list(coordinator);
-    for (size_t i = 0; i < coordinator->written_count && coordinator->failed == LOCKSTEP_OK; i++) {
+    while (coordinator->written_count > 0 && coordinator->failed == LOCKSTEP_OK) {
         lockstep_fleet_persisted(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
-                                 coordinator->written[i], coordinator->actions);
+                                 take_written(coordinator), coordinator->actions);
         act_list(coordinator);
     }
     coordinator->written_count = 0;
     lockstep_control_tell(coordinator);
-    lockstep_timer_arm(coordinator->loop, &coordinator->tick,
-                       lockstep_fleet_deadline(&coordinator->fleet));
+    lockstep_driver_arm(coordinator);
 }
 
 static void on_tick(void *context)

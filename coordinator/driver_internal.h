@@ -47,6 +47,7 @@ struct lockstep_putting {
 
 struct lockstep_watching {
     bool used;
+    bool stale; /* it has changed since, and is told when the outbox is empty */
     uint64_t request;
     struct lockstep_id operation;
 };
@@ -73,6 +74,7 @@ struct lockstep_calling {
     uint64_t request;
     struct lockstep_session *person;
     uint32_t node;
+    char tool[LOCKSTEP_WORD_MAX + 1];
 };
 
 /* A SUBMIT with --offline wait: tried again whenever a node is READY. */
@@ -122,6 +124,10 @@ struct lockstep_coordinator {
 
 /* Does what coordinator->actions asks for, and everything that follows from it. */
 void lockstep_driver_act(struct lockstep_coordinator *coordinator);
+/* Only what it asks for: no row is reported yet. */
+void lockstep_driver_act_first(struct lockstep_coordinator *coordinator);
+/* Sets the clock for whatever is due first. */
+void lockstep_driver_arm(struct lockstep_coordinator *coordinator);
 /* What cannot be survived: stops the loop. */
 void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
                           const struct lockstep_error *why);
@@ -176,6 +182,8 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
 void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
 /* Tells every watcher of what has changed. */
 void lockstep_control_tell(struct lockstep_coordinator *coordinator);
+/* Its outbox is empty: it is told what has changed meanwhile. */
+void lockstep_control_drained(struct lockstep_session *session);
 /* A session is gone: what it waited for is no longer wanted. */
 void lockstep_control_forget(struct lockstep_session *session);
 void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
@@ -220,6 +228,9 @@ void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit);
 /* Tries SUBMITs that wait for nodes; ends those whose time is over. */
 void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
+struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator);
+/* Request TARGET of SESSION is no longer wanted. */
+void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
 void lockstep_control_put(struct lockstep_session *session,
                           const struct lockstep_wire_artifact_put *message);
 void lockstep_control_put_end(struct lockstep_session *session);
@@ -232,8 +243,8 @@ bool lockstep_control_find(struct lockstep_session *session, uint64_t request, c
 /* Its document; NULL and *err set if that cannot be made. */
 json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
                                    const struct lockstep_id *id, struct lockstep_error *err);
-/* The artifact that WORD (a version, a digest prefix) names of MODULE (NULL: any). 0, 1 or 2 found.
- */
+/* The artifact that WORD (a version, a digest prefix) names of MODULE; without one, WORD is
+ * MODULE@VERSION, MODULE@DIGESTPREFIX or a digest prefix. 0, 1 or 2 found. */
 unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
                                    const char *word, struct lockstep_artifact_row *ret_row);
 

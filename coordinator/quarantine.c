@@ -33,7 +33,7 @@ static void send_digests(struct lockstep_session *session, const struct digests 
     do {
         struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_QUARANTINE};
         size_t piece = lockstep_wire_piece(digests->count, offset, LOCKSTEP_DIGESTS_MAX, &more);
-        wire.u.quarantine.digests = digests->list + offset;
+        wire.u.quarantine.digests = digests->count == 0 ? NULL : digests->list + offset;
         wire.u.quarantine.digest_count = (uint32_t)piece;
         wire.u.quarantine.first = offset == 0;
         wire.u.quarantine.more = more;
@@ -92,7 +92,8 @@ void lockstep_driver_quarantine_left(struct lockstep_coordinator *coordinator,
     }
     for (uint32_t i = 0; i < operation->item_count; i++) {
         const struct lockstep_item *item = &operation->items[i];
-        if (lockstep_digest_is_zero(&item->leaving)) {
+        if (lockstep_digest_is_zero(&item->leaving) ||
+            lockstep_driver_quarantined(coordinator, &item->leaving)) {
             continue;
         }
         lockstep_digest_format(&item->leaving, digest);

@@ -66,8 +66,11 @@ static enum lockstep_err take_up(struct lockstep_coordinator *coordinator,
     running->operation = operation;
     lockstep_fleet_restore(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
                            row, coordinator->actions);
-    lockstep_driver_act(coordinator);
-    return coordinator->failed;
+    if (row == LOCKSTEP_ROW_COMMIT) {
+        lockstep_driver_quarantine_left(coordinator, operation); /* it may have died in between */
+    }
+    lockstep_driver_act_first(coordinator); /* nothing is forgotten before all are restored */
+    return lockstep_coordinator_failure(coordinator, err);
 }
 
 static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
@@ -86,6 +89,10 @@ static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
         result = take_up(coordinator, &ids->list[i], err);
     }
     free(ids);
+    if (result == LOCKSTEP_OK) {
+        lockstep_driver_act(coordinator);
+        result = lockstep_coordinator_failure(coordinator, err);
+    }
     return result;
 }
 

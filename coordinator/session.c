@@ -174,12 +174,14 @@ static void agent_up(struct lockstep_session *session)
         }
         lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
                      "node %s has come twice: the older session is closed", session->who);
-        older->agent = false; /* its end is not the node's */
+        lockstep_control_calls_forget(older); /* their answers would come on the older link */
+        older->agent = false;                 /* its end is not the node's */
         lockstep_link_close(older->link, "a newer session of this node");
         lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                  session->node);
     }
     coordinator->agents[session->node] = session;
+    view->report_begun = false; /* what the older link had begun to say is lost */
     (void)snprintf(view->software, sizeof(view->software), "%s",
                    lockstep_link_hello(session->link)->software);
     (void)snprintf(view->address, sizeof(view->address), "%s",
@@ -241,6 +243,17 @@ static void on_failed(void *context, const char *address, const char *text)
     lockstep_log(LOCKSTEP_LOG_DEBUG, "coordinator", "no session with %s: %s", address, text);
 }
 
+/* A journal that nothing can be written to any more is not served from, whoever found out. */
+static void check_journal(struct lockstep_coordinator *coordinator)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (coordinator->failed == LOCKSTEP_OK && lockstep_store_broken(coordinator->store)) {
+        (void)LOCKSTEP_FAIL(&err, CORRUPT,
+                            "the journal is broken, or another coordinator has taken it over");
+        lockstep_driver_fail(coordinator, &err);
+    }
+}
+
 static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
 {
     struct lockstep_coordinator *coordinator = context;
@@ -268,12 +281,14 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
         lockstep_control_message(session, wire);
     }
     free(wire);
+    check_journal(coordinator);
 }
 
 static void on_drained(void *context, struct lockstep_link *link)
 {
     (void)context;
     lockstep_agents_fetch_on(lockstep_link_user(link));
+    lockstep_control_drained(lockstep_link_user(link));
 }
 
 struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator *coordinator)
@@ -290,6 +305,7 @@ struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator 
 
 void lockstep_session_free_all(struct lockstep_coordinator *coordinator)
 {
+    memset(coordinator->calls, 0, sizeof(coordinator->calls)); /* the links to tell are gone */
     while (coordinator->sessions != NULL) {
         end_session(coordinator->sessions);
     }

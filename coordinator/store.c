@@ -20,6 +20,7 @@ enum lockstep_err lockstep_store_begin(struct lockstep_store *store, struct lock
     }
     if (changed != 1) {
         lockstep_journal_rollback(store->journal);
+        store->fenced = true;
         return LOCKSTEP_FAIL(err, CONFLICT,
                              "fenced: another coordinator has taken this journal over (epoch %llu "
                              "is not the newest)",
@@ -250,7 +251,7 @@ uint64_t lockstep_store_index(const struct lockstep_store *store)
 
 bool lockstep_store_broken(const struct lockstep_store *store)
 {
-    return lockstep_journal_broken(store->journal);
+    return store->fenced || lockstep_journal_broken(store->journal);
 }
 
 const char *lockstep_store_bundle(const struct lockstep_store *store, size_t *ret_length)

@@ -54,6 +54,7 @@ struct lockstep_id lockstep_store_cluster(const struct lockstep_store *store);
 struct lockstep_id lockstep_store_incarnation(const struct lockstep_store *store);
 /* Rises with every change that a plan depends on: nodes, operations, quarantine. */
 uint64_t lockstep_store_index(const struct lockstep_store *store);
+/* True when nothing will ever be written again: fenced, or the disk has failed. */
 bool lockstep_store_broken(const struct lockstep_store *store);
 /* The newest bundle's text; lives as long as the store. */
 const char *lockstep_store_bundle(const struct lockstep_store *store, size_t *ret_length);
@@ -106,7 +107,7 @@ struct lockstep_operation_record {
     struct lockstep_digest request; /* of the request as it came: idempotency */
     char signer[LOCKSTEP_STORE_WHO];
     char message[LOCKSTEP_STORE_MESSAGE];
-    char extra[LOCKSTEP_STORE_MESSAGE];
+    char extra[LOCKSTEP_EXTRA_MAX + 1];
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
     size_t intent_length;
     char intent[LOCKSTEP_INTENT_MAX + 1];

@@ -6,6 +6,7 @@
 
 struct lockstep_store {
     struct lockstep_journal *journal;
+    bool fenced; /* another coordinator has raised the epoch */
     uint64_t epoch;
     uint64_t sequence;
     uint64_t index;

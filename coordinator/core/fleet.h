@@ -137,6 +137,8 @@ struct lockstep_time lockstep_fleet_deadline(const struct lockstep_fleet *fleet)
 /* The operation with this id in memory, or NULL. */
 struct lockstep_operation *lockstep_fleet_operation(const struct lockstep_fleet *fleet,
                                                     const struct lockstep_id *id);
+/* The id that the compensation of PARENT has, and the other way round. */
+struct lockstep_id lockstep_fleet_child_id(const struct lockstep_id *parent);
 /* The compensation of PARENT in memory, or NULL. */
 struct lockstep_operation *lockstep_fleet_child(const struct lockstep_fleet *fleet,
                                                 const struct lockstep_operation *parent);

@@ -80,7 +80,7 @@ static bool may_run_it(const struct lockstep_part *part)
 
 /* The id of a compensation follows from its parent's, so that a coordinator that opens it, dies and
  * is asked again gives the same answer. */
-static struct lockstep_id child_id(const struct lockstep_id *parent)
+struct lockstep_id lockstep_fleet_child_id(const struct lockstep_id *parent)
 {
     struct lockstep_id id = *parent;
     for (size_t i = 0; i < sizeof(id.bytes); i++) {
@@ -120,7 +120,7 @@ static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
     memset(child, 0, sizeof(*child));
     child->parts = parts;
     child->starts = starts;
-    child->id = child_id(&parent->id);
+    child->id = lockstep_fleet_child_id(&parent->id);
     child->parent = parent->id;
     child->kind = LOCKSTEP_KIND_COMPENSATION;
     child->strategy = parent->strategy;
