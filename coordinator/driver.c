@@ -163,6 +163,9 @@ static void note_times(struct lockstep_running *running, enum lockstep_row row)
     if (row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT) {
         record->decided_unix_ms = now;
     }
+    if (row == LOCKSTEP_ROW_SUCCEEDED && record->live_unix_ms == 0) {
+        record->live_unix_ms = now;
+    }
     if ((row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
          row == LOCKSTEP_ROW_SETTLED) &&
         record->ended_unix_ms == 0) {

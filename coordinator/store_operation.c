@@ -201,6 +201,7 @@ static enum lockstep_err update_operation(struct lockstep_store *store,
     bool decided = row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT;
     bool ended = row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
                  row == LOCKSTEP_ROW_SETTLED;
+    bool live = row == LOCKSTEP_ROW_SUCCEEDED; /* with no soak there was no state to tell it */
     const struct lockstep_bind binds[] = {
         LOCKSTEP_BYTES_OF(&operation->id),
         LOCKSTEP_INTEGER(row),
@@ -214,6 +215,7 @@ static enum lockstep_err update_operation(struct lockstep_store *store,
         LOCKSTEP_INTEGER(ended),
         LOCKSTEP_INTEGER(now_unix_ms),
         LOCKSTEP_INTEGER(rows_before(row)),
+        LOCKSTEP_INTEGER(live),
     };
     char id[LOCKSTEP_ID_TEXT];
     int changed = 0;
@@ -222,6 +224,7 @@ static enum lockstep_err update_operation(struct lockstep_store *store,
         "UPDATE operation SET row = ?2, result = ?3, sequence = ?4, cause_no = ?5, "
         "cause_node = ?6, cause_state = ?7, cause_text = ?8, "
         "decided = CASE WHEN ?9 THEN ?11 ELSE decided END, "
+        "live = CASE WHEN ?13 AND live = 0 THEN ?11 ELSE live END, "
         "ended = CASE WHEN ?10 AND ended = 0 THEN ?11 ELSE ended END "
         "WHERE id = ?1 AND (1 << row) & ?12",
         binds, LOCKSTEP_COUNT(binds), &changed, err));

@@ -287,6 +287,27 @@ static void success_is_what_nodes_are_to_run(void **state)
     }
 }
 
+/* Without a soak nothing comes between COMMIT and SUCCEEDED, and yet it was live. */
+static void what_succeeded_was_live(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    struct lockstep_operation *again = NULL;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    assert_non_null(record);
+    assert_int_equal(write_open(place, place->operation, NULL), LOCKSTEP_OK);
+    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, NULL), LOCKSTEP_OK);
+    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_SUCCEEDING, NULL, NULL), LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_operation_load(place->store, &first, &again, &row, record, NULL),
+        LOCKSTEP_OK);
+    assert_true(record->decided_unix_ms == NOW + LOCKSTEP_OPERATION_DECIDING);
+    assert_true(record->live_unix_ms == NOW + LOCKSTEP_OPERATION_SUCCEEDING);
+    assert_true(record->ended_unix_ms == record->live_unix_ms);
+    (void)lockstep_operation_free(again);
+    free(record);
+}
+
 static void a_compensation_opens_with_its_parents_end_or_not_at_all(void **state)
 {
     struct place *place = *state;
@@ -415,6 +436,7 @@ int main(void)
         IN_A_PLACE(an_id_is_taken_once),
         IN_A_PLACE(nothing_is_decided_of_what_is_not_there),
         IN_A_PLACE(success_is_what_nodes_are_to_run),
+        IN_A_PLACE(what_succeeded_was_live),
         IN_A_PLACE(a_compensation_opens_with_its_parents_end_or_not_at_all),
         IN_A_PLACE(who_was_replaced_changes_nothing),
         IN_A_PLACE(a_decision_outlives_its_coordinator),
