@@ -17,9 +17,20 @@ static struct lockstep_copy *find(struct lockstep_node_agent *agent,
                                   const struct lockstep_name *module,
                                   const struct lockstep_digest *digest)
 {
-    for (size_t i = 0; i < agent->copy_count; i++) {
-        if (lockstep_name_equal(&agent->copies[i].module, module) &&
+    for (size_t i = 0; i < LOCKSTEP_COPIES_MAX; i++) {
+        if (agent->copies[i].path[0] != '\0' &&
+            lockstep_name_equal(&agent->copies[i].module, module) &&
             lockstep_digest_equal(&agent->copies[i].digest, digest)) {
+            return &agent->copies[i];
+        }
+    }
+    return NULL;
+}
+
+static struct lockstep_copy *find_free(struct lockstep_node_agent *agent)
+{
+    for (size_t i = 0; i < LOCKSTEP_COPIES_MAX; i++) {
+        if (agent->copies[i].path[0] == '\0') {
             return &agent->copies[i];
         }
     }
@@ -34,38 +45,64 @@ static bool is_there(const struct lockstep_copy *copy)
            (uint64_t)info.st_ino == copy->inode;
 }
 
-/* What a host that outlived its agent has mapped is in its boot file. */
-static void adopt(struct lockstep_node_agent *agent, const char *service)
+/* Copies are not synced: what was lost with a machine's power may still have its name and size. */
+static bool is_whole(const struct lockstep_copy *copy)
 {
-    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    struct lockstep_sums sums;
+    int fd = open(copy->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool whole = fd >= 0 &&
+                 lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &sums, NULL) == LOCKSTEP_OK &&
+                 lockstep_digest_equal(&sums.digest, &copy->digest);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return whole;
+}
+
+/* The service's boot file; empty if there is none. */
+static void read_boot(const struct lockstep_node_agent *agent, const char *service,
+                      struct lockstep_boot *ret_boot)
+{
     char path[4096];
     FILE *file;
-    ASSERT(boot != NULL);
     (void)snprintf(path, sizeof(path), "%s/hosts/%s/boot", agent->config.config->data, service);
     file = fopen(path, "re");
-    if (file != NULL && lockstep_boot_read(file, boot, NULL) == LOCKSTEP_OK) {
-        for (size_t i = 0; i < boot->count && agent->copy_count < LOCKSTEP_COPIES_MAX; i++) {
-            const struct lockstep_boot_entry *entry = &boot->entries[i];
-            struct lockstep_copy *copy = &agent->copies[agent->copy_count];
-            *copy = (struct lockstep_copy){.module = entry->module,
-                                           .digest = entry->digest,
-                                           .device = entry->device,
-                                           .inode = entry->inode};
-            (void)snprintf(copy->path, sizeof(copy->path), "%s", entry->path);
-            agent->copy_count += is_there(copy) ? 1 : 0;
-        }
+    if (file == NULL || lockstep_boot_read(file, ret_boot, NULL) != LOCKSTEP_OK) {
+        ret_boot->count = 0;
     }
     if (file != NULL) {
         (void)fclose(file);
     }
+}
+
+/* What a host that outlived its agent has mapped is in its boot file. */
+static void adopt(struct lockstep_node_agent *agent, const char *service)
+{
+    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    ASSERT(boot != NULL);
+    read_boot(agent, service, boot);
+    for (size_t i = 0; i < boot->count; i++) {
+        const struct lockstep_boot_entry *entry = &boot->entries[i];
+        struct lockstep_copy *row = find_free(agent);
+        struct lockstep_copy copy = {.module = entry->module,
+                                     .digest = entry->digest,
+                                     .device = entry->device,
+                                     .inode = entry->inode};
+        (void)snprintf(copy.path, sizeof(copy.path), "%s", entry->path);
+        if (row != NULL && is_there(&copy) && is_whole(&copy)) {
+            *row = copy;
+        }
+    }
     free(boot);
 }
 
-/* Numbers go on where the last agent left off, so that no name comes twice. */
+/* Numbers go on where the last agent left off, or later, so that no name comes twice: a host may
+ * still have what was removed. */
 static void learn_numbers(struct lockstep_node_agent *agent)
 {
     DIR *directory = opendir(agent->gen_path);
     const struct dirent *entry;
+    agent->copies_made = lockstep_driver_unix_ms(agent);
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
         uint64_t number = strtoull(entry->d_name, NULL, 10);
         agent->copies_made = number > agent->copies_made ? number : agent->copies_made;
@@ -114,15 +151,14 @@ enum lockstep_err lockstep_copies_get(struct lockstep_node_agent *agent,
     }
     if (copy == NULL) {
         lockstep_copies_collect(agent);
-        if (agent->copy_count == LOCKSTEP_COPIES_MAX) {
+        copy = find_free(agent);
+        if (copy == NULL) {
             return LOCKSTEP_FAIL(err, LIMIT, "too many private copies");
         }
-        copy = &agent->copies[agent->copy_count];
     }
     lockstep_artifact_copy_name(++agent->copies_made, module, digest, name);
     LOCKSTEP_TRY(
         lockstep_artifact_copy_out(agent->artifacts, digest, agent->gen_fd, name, &info, err));
-    agent->copy_count += copy == &agent->copies[agent->copy_count] ? 1 : 0;
     *copy = (struct lockstep_copy){
         .module = *module, .digest = *digest, .device = info.device, .inode = info.inode};
     length = snprintf(copy->path, sizeof(copy->path), "%s/%s", agent->gen_path, name);
@@ -136,8 +172,7 @@ void lockstep_copies_forget(struct lockstep_node_agent *agent, const struct lock
 {
     struct lockstep_copy *copy = find(agent, module, digest);
     if (copy != NULL) {
-        (void)unlink(copy->path); /* what is mapped stays mapped */
-        *copy = agent->copies[--agent->copy_count];
+        copy->path[0] = '\0'; /* a boot file may still name the file: see _sweep */
     }
 }
 
@@ -163,14 +198,58 @@ static bool is_needed(const struct lockstep_node_agent *agent, const struct lock
 void lockstep_copies_collect(struct lockstep_node_agent *agent)
 {
     ASSERT(agent->copies != NULL);
-    for (size_t i = 0; i < agent->copy_count;) {
-        if (is_needed(agent, &agent->copies[i])) {
-            i++;
-            continue;
+    for (size_t i = 0; i < LOCKSTEP_COPIES_MAX; i++) {
+        struct lockstep_copy *copy = &agent->copies[i];
+        if (copy->path[0] != '\0' && !is_needed(agent, copy)) {
+            (void)unlink(copy->path); /* what is mapped stays mapped */
+            copy->path[0] = '\0';
         }
-        (void)unlink(agent->copies[i].path); /* what is mapped stays mapped */
-        agent->copies[i] = agent->copies[--agent->copy_count];
     }
+}
+
+/* True if PATH ends with "/NAME". */
+static bool is_called(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && strcmp(slash + 1, name) == 0;
+}
+
+static bool is_known(const struct lockstep_node_agent *agent, const struct lockstep_boot *boots,
+                     const char *name)
+{
+    for (size_t i = 0; i < LOCKSTEP_COPIES_MAX; i++) {
+        if (is_called(agent->copies[i].path, name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < agent->config.config->service_count; i++) {
+        for (size_t j = 0; j < boots[i].count; j++) {
+            if (is_called(boots[i].entries[j].path, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void lockstep_copies_sweep(struct lockstep_node_agent *agent)
+{
+    const struct lockstep_config_agent *config = agent->config.config;
+    struct lockstep_boot *boots = calloc(config->service_count + 1, sizeof(*boots));
+    DIR *directory = boots == NULL ? NULL : opendir(agent->gen_path);
+    const struct dirent *entry;
+    for (size_t i = 0; directory != NULL && i < config->service_count; i++) {
+        read_boot(agent, config->services[i].name.text, &boots[i]);
+    }
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (entry->d_name[0] != '.' && !is_known(agent, boots, entry->d_name)) {
+            (void)unlinkat(agent->gen_fd, entry->d_name, 0);
+        }
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    free(boots);
 }
 
 int lockstep_copies_config(const struct lockstep_node_agent *agent,

@@ -143,6 +143,8 @@ static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *
     }
     if (row == LOCKSTEP_DUTY_ROW_APPLIED) {
         lockstep_copies_collect(agent);
+    } else if (row == LOCKSTEP_DUTY_ROW_FINAL) {
+        lockstep_collect(agent);
     }
 }
 
@@ -400,6 +402,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     LOCKSTEP_TRY(lockstep_agent_store_load(agent->config.store, agent->core, now, err));
     lockstep_papers_restore(agent);
     LOCKSTEP_TRY(lockstep_copies_open(agent, err));
+    lockstep_collect(agent);
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
     LOCKSTEP_TRY(lockstep_driver_open_hosts(agent, err));
     LOCKSTEP_TRY(lockstep_session_dial(agent, err));

@@ -117,8 +117,7 @@ struct lockstep_node_agent {
     uint32_t host_restarts;
     int gen_fd; /* directory of private copies */
     char gen_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
-    size_t copy_count;
-    struct lockstep_copy *copies;
+    struct lockstep_copy *copies; /* rows stay where they are; an empty path is a free row */
     size_t known_next;
     struct lockstep_known known[LOCKSTEP_NODE_MODULES_MAX];
     struct lockstep_papers *papers; /* LOCKSTEP_AGENT_DUTIES of them */
@@ -226,6 +225,8 @@ void lockstep_copies_forget(struct lockstep_node_agent *agent, const struct lock
                             const struct lockstep_digest *digest);
 /* Removes the files that nothing needs any more. */
 void lockstep_copies_collect(struct lockstep_node_agent *agent);
+/* Removes the files that neither this agent nor a boot file knows. */
+void lockstep_copies_sweep(struct lockstep_node_agent *agent);
 /* What SERVICE boots with: every module's current version. */
 enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_t service,
                                        struct lockstep_boot *ret_boot,
@@ -233,6 +234,15 @@ enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_
 /* The module's configuration file, or -1: it has none. */
 int lockstep_copies_config(const struct lockstep_node_agent *agent,
                            const struct lockstep_name *module);
+
+/* ---- collect.c -------------------------------------------------------------------------------
+ */
+
+/* Removes versions and copies that are not kept (DESIGN, section 3). */
+void lockstep_collect(struct lockstep_node_agent *agent);
+/* A version whose files in the store are not good: they are removed, so that the next order for it
+ * fetches them anew. */
+void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockstep_digest *digest);
 
 /* ---- works.c: probes and hosts -----------------------------------------------------------------
  */
