@@ -6,6 +6,7 @@
 #include "agent/driver_internal.h"
 
 #include "common/base/assert.h"
+#include "common/base/cleanup.h"
 #include "common/io/log.h"
 
 #include <fcntl.h>
@@ -116,7 +117,9 @@ static void begin_fetch(struct lockstep_node_agent *agent, const struct lockstep
     ask_for(agent, LOCKSTEP_ARTIFACT_PART_MANIFEST);
 }
 
-/* Every job that waits for this version cannot go on. */
+static void advance_all(struct lockstep_node_agent *agent);
+
+/* Every job that waits for this version cannot go on; the others can. */
 static void fail_fetch(struct lockstep_node_agent *agent, enum lockstep_no no, const char *text)
 {
     struct lockstep_digest digest = agent->fetch.digest;
@@ -135,6 +138,7 @@ static void fail_fetch(struct lockstep_node_agent *agent, enum lockstep_no no, c
             lockstep_driver_cannot(agent, job->ticket, no, "%s", text);
         }
     }
+    advance_all(agent);
 }
 
 /* The manifest is believed before a single byte of the artifact is asked for: it has the size. */
@@ -160,8 +164,6 @@ static void begin_bytes(struct lockstep_node_agent *agent)
     }
     free(manifest);
 }
-
-static void advance_all(struct lockstep_node_agent *agent);
 
 static void finish_bytes(struct lockstep_node_agent *agent)
 {
@@ -244,15 +246,16 @@ static enum lockstep_err read_beside(const char *so, const char *suffix, char *t
                                      size_t *ret_length, struct lockstep_error *err)
 {
     char path[4096];
-    FILE *file;
+    LOCKSTEP_CLOSE int fd = -1;
+    ssize_t length;
     (void)snprintf(path, sizeof(path), "%.*s%s", (int)(strlen(so) - 3), so, suffix);
-    file = fopen(path, "re");
-    if (file == NULL) {
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for a pipe */
+    length = fd < 0 ? -1 : read(fd, text, size);
+    if (length < 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "read %s", path);
     }
-    *ret_length = fread(text, 1, size, file);
-    (void)fclose(file);
-    return *ret_length > 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, INVALID, "%s is empty", path);
+    *ret_length = (size_t)length;
+    return length > 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, INVALID, "%s is empty", path);
 }
 
 static enum lockstep_err copy_bytes(int fd, struct lockstep_artifact_write *write,
@@ -266,12 +269,32 @@ static enum lockstep_err copy_bytes(int fd, struct lockstep_artifact_write *writ
     return count == 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL_ERRNO(err, "read a module's file");
 }
 
+/* What lies beside the file must be signed before it may take a place in the store, where it would
+ * keep the coordinator's from coming. */
+static enum lockstep_err check_beside(const struct lockstep_node_agent *agent,
+                                      const struct lockstep_manifest_files *files,
+                                      const struct lockstep_digest *digest,
+                                      struct lockstep_error *err)
+{
+    LOCKSTEP_FREE struct lockstep_manifest *manifest = calloc(1, sizeof(*manifest));
+    struct lockstep_refusal refusal = {.no = LOCKSTEP_NO_UNSPECIFIED};
+    ASSERT(manifest != NULL);
+    if (lockstep_manifest_verify(files, agent->bundle, manifest, &refusal) !=
+        LOCKSTEP_NO_UNSPECIFIED) {
+        return LOCKSTEP_FAIL(err, REFUSED, "%s", refusal.text);
+    }
+    return lockstep_digest_equal(&manifest->digest, digest)
+               ? LOCKSTEP_OK
+               : LOCKSTEP_FAIL(err, REFUSED, "its manifest is another version's");
+}
+
 /* Takes a signed file of module_path into the store; nothing of it is believed for where it lay. */
 static enum lockstep_err import(struct lockstep_node_agent *agent, const char *path,
                                 const struct lockstep_digest *digest, struct lockstep_error *err)
 {
     static char manifest[LOCKSTEP_MANIFEST_MAX];
     char signature[LOCKSTEP_SIGNATURE_MAX];
+    struct lockstep_manifest_files files;
     struct lockstep_artifact_write *write = NULL;
     size_t manifest_length = 0;
     size_t signature_length = 0;
@@ -281,11 +304,14 @@ static enum lockstep_err import(struct lockstep_node_agent *agent, const char *p
     LOCKSTEP_TRY(read_beside(path, ".manifest", manifest, sizeof(manifest), &manifest_length, err));
     LOCKSTEP_TRY(
         read_beside(path, ".minisig", signature, sizeof(signature), &signature_length, err));
+    files = (struct lockstep_manifest_files){manifest, manifest_length, signature,
+                                             signature_length};
+    LOCKSTEP_TRY(check_beside(agent, &files, digest, err));
     LOCKSTEP_TRY(lockstep_artifact_put(agent->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST,
                                        manifest, manifest_length, err));
     LOCKSTEP_TRY(lockstep_artifact_put(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SIGNATURE,
                                        signature, signature_length, err));
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "read %s", path);
     }
@@ -368,8 +394,16 @@ static bool judge_artifact(struct lockstep_node_agent *agent, const struct locks
         (void)lockstep_refuse(refusal, LOCKSTEP_NO_BAD_DIGEST, "the file in the store was changed");
         good = false;
     }
+    if (!good && (refusal->no == LOCKSTEP_NO_BAD_SIGNATURE || refusal->no == LOCKSTEP_NO_REVOKED ||
+                  refusal->no == LOCKSTEP_NO_BAD_DIGEST)) {
+        lockstep_collect_bad(agent, &item->digest);
+    }
     if (good && lockstep_agent_store_module(agent->config.store, &item->module, &found, &row,
-                                            &err) == LOCKSTEP_OK) {
+                                            &err) != LOCKSTEP_OK) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);
+        good = false;
+    }
+    if (good) {
         context.counter_floor = found ? row.counter_floor : 0;
         context.artifact = &sums;
         good = lockstep_manifest_check(manifest, agent->bundle, &context, refusal) ==
@@ -395,6 +429,12 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
     if (module == NULL || known == NULL || service == LOCKSTEP_SERVICE_NONE) {
         (void)lockstep_refuse(refusal, LOCKSTEP_NO_NO_HOST, "this node has no service '%s'",
                               known == NULL ? "" : known->service.text);
+        return false;
+    }
+    if (module->service != service && !lockstep_digest_is_zero(&module->current.digest)) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_NO_HOST,
+                              "it is live in another service of this node, and '%s' is not it",
+                              known->service.text);
         return false;
     }
     if (module->service != service) {
@@ -487,12 +527,33 @@ void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
     lockstep_driver_cannot(agent, ticket, LOCKSTEP_NO_BUSY, "too many admissions at once");
 }
 
+/* True if a job waits for this version. */
+static bool is_wanted(struct lockstep_node_agent *agent, const struct lockstep_digest *digest)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
+        const struct lockstep_duty *duty = agent->jobs[i].used
+                                               ? lockstep_agent_duty(agent->core,
+                                                                     &agent->jobs[i].operation)
+                                               : NULL;
+        for (uint32_t j = 0; duty != NULL && j < duty->order.item_count; j++) {
+            if (lockstep_digest_equal(&duty->order.items[j].digest, digest)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void lockstep_admit_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation)
 {
     for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
         if (agent->jobs[i].used && lockstep_id_equal(&agent->jobs[i].operation, operation)) {
             agent->jobs[i].used = false;
         }
+    }
+    if (agent->fetch.active && !is_wanted(agent, &agent->fetch.digest)) {
+        end_fetch(agent); /* another job may fetch now */
+        advance_all(agent);
     }
 }
 
