@@ -388,15 +388,19 @@ static bool judge_artifact(struct lockstep_node_agent *agent, const struct locks
     bool good;
     ASSERT(manifest != NULL);
     good = read_manifest(agent, &item->digest, manifest, refusal);
-    if (good && (lockstep_artifact_verify(agent->artifacts, &item->digest, &same, &sums, &err) !=
-                     LOCKSTEP_OK ||
-                 !same)) {
-        (void)lockstep_refuse(refusal, LOCKSTEP_NO_BAD_DIGEST, "the file in the store was changed");
+    if (good && lockstep_artifact_verify(agent->artifacts, &item->digest, &same, &sums, &err) !=
+                    LOCKSTEP_OK) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);
+        good = false;
+    } else if (good && !same) {
+        (void)lockstep_refuse(refusal, LOCKSTEP_NO_BAD_DIGEST,
+                              "the file in the store was changed; it is fetched anew when this is "
+                              "ordered again");
         good = false;
     }
     if (!good && (refusal->no == LOCKSTEP_NO_BAD_SIGNATURE || refusal->no == LOCKSTEP_NO_REVOKED ||
                   refusal->no == LOCKSTEP_NO_BAD_DIGEST)) {
-        lockstep_collect_bad(agent, &item->digest);
+        lockstep_collect_bad(agent, &item->digest, refusal->no == LOCKSTEP_NO_BAD_DIGEST);
     }
     if (good && lockstep_agent_store_module(agent->config.store, &item->module, &found, &row,
                                             &err) != LOCKSTEP_OK) {

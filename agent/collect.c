@@ -156,10 +156,11 @@ void lockstep_collect(struct lockstep_node_agent *agent)
     lockstep_copies_sweep(agent);
 }
 
-void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockstep_digest *digest)
+void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockstep_digest *digest,
+                          bool changed)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    for (uint32_t i = 0; i < agent->core->module_count; i++) {
+    for (uint32_t i = 0; i < agent->core->module_count && !changed; i++) {
         const struct lockstep_agent_module *module = &agent->core->modules[i];
         if (lockstep_digest_equal(&module->current.digest, digest) ||
             lockstep_digest_equal(&module->previous.digest, digest)) {

@@ -33,7 +33,8 @@ int lockstep_copies_config(const struct lockstep_node_agent *agent,
 /* Removes versions and copies that are not kept (DESIGN, section 3). */
 void lockstep_collect(struct lockstep_node_agent *agent);
 /* A version whose files in the store are not good: they are removed, so that the next order for it
- * fetches them anew. */
-void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockstep_digest *digest);
+ * fetches them anew. Unless its bytes have CHANGED they stay as long as a host may need them. */
+void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockstep_digest *digest,
+                          bool changed);
 
 #endif

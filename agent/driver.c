@@ -378,6 +378,22 @@ static enum lockstep_err load_bundle(struct lockstep_node_agent *agent, struct l
                                  err);
 }
 
+/* A journal is one node's; what it was enrolled as it stays. */
+static enum lockstep_err check_name(const struct lockstep_node_agent *agent,
+                                    struct lockstep_error *err)
+{
+    const struct lockstep_agent_meta *meta = lockstep_agent_store_meta(agent->config.store);
+    const struct lockstep_config_agent *config = agent->config.config;
+    if (meta->enrolled && !lockstep_name_equal(&meta->name, &config->name)) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             "%s is the data directory of node %s, and the configuration says %s; "
+                             "name it %s again, or enrol %s with a data directory of its own",
+                             config->data, meta->name.text, config->name.text, meta->name.text,
+                             config->name.text);
+    }
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockstep_error *err)
 {
     const struct lockstep_config_agent *config = agent->config.config;
@@ -392,6 +408,11 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     if (agent->core == NULL || agent->modules == NULL || agent->actions == NULL ||
         agent->papers == NULL || agent->copies == NULL || agent->codec == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
+    }
+    LOCKSTEP_TRY(check_name(agent, err));
+    if (!config->enforce) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+                     "enforce: false changes nothing: what has no trusted signature is refused");
     }
     LOCKSTEP_TRY(make_directory(config->run, 0700, err));
     (void)snprintf(path, sizeof(path), "%s/store", config->data);

@@ -63,6 +63,7 @@ void lockstep_driver_failed_starts(void *context)
     agent->failed_services = 0;
     for (uint8_t i = 0; i < agent->core->service_count; i++) {
         if ((services & 1U << i) != 0) {
+            lockstep_agent_not_started(agent->core, i);
             host_lost(agent, i);
         }
     }

@@ -101,6 +101,7 @@ struct lockstep_node_agent {
     bool welcomed;
     bool was_ready;
     bool enrolling;
+    uint32_t failures; /* connections in a row that came to nothing */
     struct lockstep_timer tick;
     struct lockstep_timer heartbeat;
     struct lockstep_timer report;

@@ -228,7 +228,11 @@ static enum lockstep_err serve(const struct flags *flags,
         driver.key = key;
     }
     if (result == LOCKSTEP_OK && flags->join != NULL &&
-        !lockstep_agent_store_meta(driver.store)->enrolled) {
+        lockstep_agent_store_meta(driver.store)->enrolled) {
+        lockstep_log(LOCKSTEP_LOG_INFO, "agent",
+                     "enrolled already: the join token is not looked at; to join another cluster, "
+                     "start with an empty data directory");
+    } else if (result == LOCKSTEP_OK && flags->join != NULL) {
         result = read_token(flags->join, config, &token, err);
         driver.token = &token;
     }

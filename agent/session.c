@@ -13,6 +13,7 @@
 
 #define REPORT_SOON_MS 20
 #define REPORT_EVERY   3 /* heartbeats */
+#define PUZZLED_AFTER  4 /* failures */
 
 void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
 {
@@ -453,6 +454,7 @@ static void on_up(void *context, struct lockstep_link *link)
     struct lockstep_node_agent *agent = context;
     agent->link = link;
     agent->welcomed = false;
+    agent->failures = 0;
     lockstep_log(LOCKSTEP_LOG_INFO, "agent", "connected to %s", lockstep_link_address(link));
 }
 
@@ -495,6 +497,7 @@ static void on_failed(void *context, const char *address, const char *text)
 {
     struct lockstep_node_agent *agent = context;
     lockstep_log(LOCKSTEP_LOG_INFO, "agent", "no session with %s: %s", address, text);
+    agent->failures++;
     if (agent->enrolling && lockstep_unix_ms() >= agent->config.token->expires_unix_ms) {
         struct lockstep_error err = LOCKSTEP_ERROR_INIT;
         (void)LOCKSTEP_FAIL(&err, INVALID,
@@ -506,6 +509,11 @@ static void on_failed(void *context, const char *address, const char *text)
         lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
                      "not enrolled yet; if this goes on, the token may be used, expired or for "
                      "another node");
+    } else if (agent->failures >= PUZZLED_AFTER && (agent->failures & (agent->failures - 1)) == 0) {
+        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+                     "no session after %u tries; is the coordinator there, with the key that this "
+                     "node was enrolled with? One with another key cuts the connection",
+                     agent->failures);
     }
 }
 

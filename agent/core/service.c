@@ -65,6 +65,16 @@ void lockstep_service_start(struct lockstep_agent *agent, struct lockstep_time n
     }
 }
 
+void lockstep_agent_not_started(struct lockstep_agent *agent, uint8_t service)
+{
+    struct lockstep_service *row = &agent->services[service];
+    ASSERT(service < agent->service_count);
+    if (row->start_count > 0) {
+        row->start_count--;
+        row->starts[row->start_count % LOCKSTEP_AGENT_STARTS] = (struct lockstep_time){0};
+    }
+}
+
 /* How often the host was started within the window of a crash loop. */
 static uint64_t recent_starts(const struct lockstep_agent *agent,
                               const struct lockstep_service *service, struct lockstep_time now)
