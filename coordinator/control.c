@@ -21,29 +21,74 @@ struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinat
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
+static void end_answer(struct lockstep_session *session)
+{
+    struct lockstep_answering *answer = session->answers;
+    session->answers = answer->next;
+    session->answer_bytes -= answer->length;
+    free(answer->text);
+    free(answer);
+}
+
+/* Sends on what was asked for, one document behind the other. */
+static void answer_on(struct lockstep_session *session)
+{
+    while (session->answers != NULL &&
+           lockstep_link_outbox(session->link) < LOCKSTEP_OUTBOX_MAX / 4) {
+        struct lockstep_answering *answer = session->answers;
+        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DOCUMENT};
+        bool more = false;
+        size_t piece = lockstep_wire_piece(answer->length, answer->offset, LOCKSTEP_CHUNK_MAX,
+                                           &more);
+        wire.u.document.request = answer->request;
+        wire.u.document.json = (struct lockstep_blob){
+            (const uint8_t *)answer->text + answer->offset, piece};
+        wire.u.document.more = more;
+        wire.u.document.last = answer->last && !more;
+        lockstep_driver_send(session, &wire);
+        answer->offset += piece;
+        if (!more) {
+            end_answer(session);
+        }
+    }
+}
+
+static void queue_answer(struct lockstep_session *session, struct lockstep_answering *answer)
+{
+    struct lockstep_answering **end = &session->answers;
+    if (session->answers != NULL &&
+        session->answer_bytes + answer->length > LOCKSTEP_OUTBOX_MAX) {
+        lockstep_link_close(session->link, "more is asked for than is read");
+    }
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = answer;
+    session->answer_bytes += answer->length;
+    answer_on(session);
+}
+
 void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
                              bool last)
 {
     char *text = json_dumps(document, JSON_COMPACT | JSON_ENSURE_ASCII);
+    struct lockstep_answering *answer = calloc(1, sizeof(*answer));
     size_t length = text == NULL ? 0 : strlen(text);
-    size_t offset = 0;
-    bool more = false;
     json_decref(document);
-    if (text == NULL) {
-        lockstep_control_refuse(session, request, 1, "internal", "", "no memory for an answer");
+    if (text != NULL && answer != NULL && length <= LOCKSTEP_DOCUMENT_MAX) {
+        *answer = (struct lockstep_answering){
+            .text = text, .length = length, .request = request, .last = last};
+        queue_answer(session, answer);
         return;
     }
-    do {
-        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DOCUMENT};
-        size_t piece = lockstep_wire_piece(length, offset, LOCKSTEP_CHUNK_MAX, &more);
-        wire.u.document.request = request;
-        wire.u.document.json = (struct lockstep_blob){(const uint8_t *)text + offset, piece};
-        wire.u.document.more = more;
-        wire.u.document.last = last && !more;
-        lockstep_driver_send(session, &wire);
-        offset += piece;
-    } while (more);
     free(text);
+    free(answer);
+    if (length > LOCKSTEP_DOCUMENT_MAX) {
+        lockstep_control_refuse(session, request, 4, "limit", "",
+                                "the answer is too long; ask for fewer rows, modules or nodes");
+    } else {
+        lockstep_control_refuse(session, request, 1, "internal", "", "no memory for an answer");
+    }
 }
 
 /* What was cut in the middle of a character is no UTF-8, and would not be sent. */
@@ -262,7 +307,7 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
             continue;
         }
         /* Who reads slower than nodes vote sees what is the newest then, not a queue. */
-        watching->stale = lockstep_link_outbox(session->link) > 0;
+        watching->stale = session->answers != NULL || lockstep_link_outbox(session->link) > 0;
         if (!watching->stale) {
             tell_one(coordinator, session, watching);
         }
@@ -271,7 +316,8 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
 
 void lockstep_control_drained(struct lockstep_session *session)
 {
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+    answer_on(session);
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES && session->answers == NULL; i++) {
         if (session->watches[i].used && session->watches[i].stale) {
             tell_one(session->coordinator, session, &session->watches[i]);
         }
@@ -329,6 +375,13 @@ static void on_abort(struct lockstep_session *session, const struct lockstep_wir
         lockstep_control_answer(session, abort->request, document, true);
     } else {
         lockstep_control_refuse_error(session, abort->request, &err);
+    }
+}
+
+void lockstep_control_answers_end(struct lockstep_session *session)
+{
+    while (session->answers != NULL) {
+        end_answer(session);
     }
 }
 

@@ -411,4 +411,5 @@ void lockstep_control_forget(struct lockstep_session *session)
     }
     lockstep_control_calls_forget(session);
     lockstep_control_put_end(session);
+    lockstep_control_answers_end(session);
 }

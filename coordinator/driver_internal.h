@@ -45,6 +45,16 @@ struct lockstep_putting {
     char signature[LOCKSTEP_SIGNATURE_MAX + 1];
 };
 
+/* A document on its way to a person, in pieces as the outbox takes them. */
+struct lockstep_answering {
+    struct lockstep_answering *next;
+    char *text;
+    size_t length;
+    size_t offset;
+    uint64_t request;
+    bool last;
+};
+
 struct lockstep_watching {
     bool used;
     bool stale; /* it has changed since, and is told when the outbox is empty */
@@ -63,6 +73,8 @@ struct lockstep_session {
     char who[LOCKSTEP_STORE_WHO];
     struct lockstep_fetching fetch;
     struct lockstep_putting *put;
+    struct lockstep_answering *answers; /* the first is being sent */
+    size_t answer_bytes;                /* of all of them */
     struct lockstep_watching watches[LOCKSTEP_SESSION_WATCHES];
     struct lockstep_session *next;
     struct lockstep_session *previous;
@@ -182,6 +194,7 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
 void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
 /* Tells every watcher of what has changed. */
 void lockstep_control_tell(struct lockstep_coordinator *coordinator);
+void lockstep_control_answers_end(struct lockstep_session *session);
 /* Its outbox is empty: it is told what has changed meanwhile. */
 void lockstep_control_drained(struct lockstep_session *session);
 /* A session is gone: what it waited for is no longer wanted. */
