@@ -36,6 +36,19 @@ static bool wait_for_agent(struct lockstep_control *control, int ms)
     return ready > 0 && pollers[1].revents != 0;
 }
 
+/* Another agent process than the last one: what that had prepared without a promise in its journal
+ * nobody knows any more, and what it had promised is prepared again. */
+static void know_agent(struct lockstep_control *control)
+{
+    int64_t pid = 0;
+    uint32_t uid = 0;
+    if (lockstep_hostwire_peer(control->fd, &pid, &uid) && pid == control->agent) {
+        return;
+    }
+    lockstep_sets_drop_open(&control->host->sets);
+    control->agent = pid;
+}
+
 static bool greet(struct lockstep_control *control)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -61,6 +74,7 @@ static bool greet(struct lockstep_control *control)
                           control->request->text);
         return false;
     }
+    know_agent(control);
     lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_READY);
     return lockstep_control_send(control);
 }

@@ -6,7 +6,8 @@
 
 struct lockstep_control {
     struct lockstep_host *host;
-    int fd; /* -1: none */
+    int fd;        /* -1: none */
+    int64_t agent; /* process that was last greeted; 0: none yet */
     struct lockstep_hostwire_message *request;
     struct lockstep_hostwire_message *reply;
 };

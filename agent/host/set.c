@@ -336,6 +336,15 @@ void lockstep_sets_drop(struct lockstep_sets *sets, struct lockstep_set *set)
     set->used = false;
 }
 
+void lockstep_sets_drop_open(struct lockstep_sets *sets)
+{
+    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
+        if (sets->sets[i].used && !sets->sets[i].closed) {
+            lockstep_sets_drop(sets, &sets->sets[i]);
+        }
+    }
+}
+
 static void make_live(struct lockstep_set_item *item)
 {
     struct lockstep_module_line *line = item->line;

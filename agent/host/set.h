@@ -70,6 +70,8 @@ struct lockstep_set *lockstep_sets_find(struct lockstep_sets *sets,
 bool lockstep_sets_published(const struct lockstep_sets *sets, const struct lockstep_id *operation);
 /* Forgets a set; opens its gates. */
 void lockstep_sets_drop(struct lockstep_sets *sets, struct lockstep_set *set);
+/* Forgets all sets but those that are closed, which are decided. */
+void lockstep_sets_drop_open(struct lockstep_sets *sets);
 
 /* Shuts the gates, waits DRAIN_MS at most for calls in flight, hands the state over. With ALL the
  * stateless modules of the set are drained as well. False: refused, the gates are open again. */
