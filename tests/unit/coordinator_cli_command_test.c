@@ -201,7 +201,7 @@ static const struct row rows[] = {
      NULL,
      "another cluster"},
     {"time-out",
-     RELOAD " --timeout 300ms",
+     RELOAD " --timeout 2s",
      {OPENED, {LOCKSTEP_MESSAGE_WATCH, {PREPARING}, true}},
      124,
      "preparing",
