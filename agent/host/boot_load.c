@@ -14,11 +14,11 @@ static bool read_boot(struct lockstep_host *host, struct lockstep_boot *ret_boot
     LOCKSTEP_FCLOSE FILE *stream = fopen(host->boot_file, "re");
     ret_boot->count = 0;
     if (stream == NULL) {
-        return errno == ENOENT ||
-               lockstep_refuse(ret_refusal, "STORAGE", "%s: %s", host->boot_file, strerror(errno));
+        return errno == ENOENT || lockstep_host_refuse(ret_refusal, "STORAGE", "%s: %s",
+                                                       host->boot_file, strerror(errno));
     }
     if (lockstep_boot_read(stream, ret_boot, &err) != LOCKSTEP_OK) {
-        return lockstep_refuse(ret_refusal, "STORAGE", "%s: %s", host->boot_file, err.message);
+        return lockstep_host_refuse(ret_refusal, "STORAGE", "%s: %s", host->boot_file, err.message);
     }
     return true;
 }
@@ -41,7 +41,7 @@ static bool load_one(struct lockstep_host *host, const struct lockstep_boot_entr
     if (from->config[0] != '\0') {
         entry->config_fd = open(from->config, O_RDONLY | O_CLOEXEC);
         if (entry->config_fd < 0) {
-            return lockstep_refuse(ret_refusal, "STORAGE", "%s cannot be read", from->config);
+            return lockstep_host_refuse(ret_refusal, "STORAGE", "%s cannot be read", from->config);
         }
     }
     set = lockstep_sets_prepare(&host->sets, order, ret_refusal);
@@ -57,7 +57,7 @@ bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret
     size_t left;
     bool moved = true;
     if (boot == NULL || order == NULL) {
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to boot");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to boot");
     }
     if (!read_boot(host, boot, ret_refusal)) {
         return false;

@@ -18,7 +18,8 @@ static void write_text(struct lockstep_refusal *refusal, const char *format, va_
     }
 }
 
-bool lockstep_refuse(struct lockstep_refusal *refusal, const char *code, const char *format, ...)
+bool lockstep_host_refuse(struct lockstep_refusal *refusal, const char *code, const char *format,
+                          ...)
 {
     va_list args;
     refusal->code = code;
@@ -43,10 +44,10 @@ static bool refuse_loader(struct lockstep_refusal *refusal)
     cause = cause == NULL ? "the loader does not say why" : cause;
     for (size_t i = 0; i < LOCKSTEP_COUNT(causes); i++) {
         if (strstr(cause, causes[i][0]) != NULL) {
-            return lockstep_refuse(refusal, causes[i][1], "%s", cause);
+            return lockstep_host_refuse(refusal, causes[i][1], "%s", cause);
         }
     }
-    return lockstep_refuse(refusal, "BADFILE", "%s", cause);
+    return lockstep_host_refuse(refusal, "BADFILE", "%s", cause);
 }
 
 /* What is mapped is what the agent hashed: the file that has these numbers, before and after. */
@@ -55,11 +56,11 @@ static bool is_file(const struct lockstep_hostwire_entry *entry,
 {
     struct stat status;
     if (stat(entry->path, &status) != 0) {
-        return lockstep_refuse(ret_refusal, "NOFILE", "%s is not there", entry->path);
+        return lockstep_host_refuse(ret_refusal, "NOFILE", "%s is not there", entry->path);
     }
     if (status.st_dev != entry->device || status.st_ino != entry->inode) {
-        return lockstep_refuse(ret_refusal, "BAD_DIGEST", "%s is not the file that was hashed",
-                               entry->path);
+        return lockstep_host_refuse(ret_refusal, "BAD_DIGEST", "%s is not the file that was hashed",
+                                    entry->path);
     }
     return true;
 }
@@ -101,19 +102,21 @@ static bool copy_descriptor(struct lockstep_image *image, struct lockstep_refusa
     const struct lockstep_module *module = dlsym(image->handle, LOCKSTEP_MODULE_SYMBOL);
     const struct lockstep_identity *identity;
     if (module == NULL) {
-        return lockstep_refuse(ret_refusal, "NO_DESCRIPTOR", "it does not export %s",
-                               LOCKSTEP_MODULE_SYMBOL);
+        return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "it does not export %s",
+                                    LOCKSTEP_MODULE_SYMBOL);
     }
     identity = module->identity;
     if (module->abi_major != LOCKSTEP_ABI_MAJOR || identity == NULL ||
         module->size < offsetof(struct lockstep_module, load) ||
         identity->abi_major != LOCKSTEP_ABI_MAJOR ||
         identity->size < sizeof(struct lockstep_identity)) {
-        return lockstep_refuse(ret_refusal, "ABI", "it was built for lockstep ABI %u, this is %d",
-                               module->abi_major, LOCKSTEP_ABI_MAJOR);
+        return lockstep_host_refuse(ret_refusal, "ABI",
+                                    "it was built for lockstep ABI %u, this is %d",
+                                    module->abi_major, LOCKSTEP_ABI_MAJOR);
     }
     if ((identity->flags & LOCKSTEP_MODULE_MUST_KNOW) != 0) {
-        return lockstep_refuse(ret_refusal, "ABI", "it has flags that this host does not know");
+        return lockstep_host_refuse(ret_refusal, "ABI",
+                                    "it has flags that this host does not know");
     }
     memcpy(&image->module, module,
            module->size < sizeof(image->module) ? module->size : sizeof(image->module));
@@ -142,17 +145,19 @@ static bool check_functions(const struct lockstep_image *image,
     if (module->tools_count > LOCKSTEP_MODULE_TOOLS ||
         (module->tools_count > 0 && module->tools == NULL) ||
         (module->smokes_count > 0 && module->smokes == NULL)) {
-        return lockstep_refuse(ret_refusal, "NO_DESCRIPTOR", "its tables make no sense");
+        return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its tables make no sense");
     }
     for (size_t i = 0; i < module->tools_count; i++) {
         const struct lockstep_tool *tool = &module->tools[i];
         if (tool->name == NULL || tool->call == NULL ||
             strnlen(tool->name, LOCKSTEP_MODULE_TEXT) == LOCKSTEP_MODULE_TEXT) {
-            return lockstep_refuse(ret_refusal, "NO_DESCRIPTOR", "its tool %zu makes no sense", i);
+            return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its tool %zu makes no sense",
+                                        i);
         }
     }
     if (image->identity.state_schema != 0 && (module->save == NULL || module->up == NULL)) {
-        return lockstep_refuse(ret_refusal, "STATE", "it has state, and no way to hand it over");
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "it has state, and no way to hand it over");
     }
     return true;
 }
@@ -163,15 +168,15 @@ static bool check_identity(struct lockstep_image *image,
 {
     const struct lockstep_identity *identity = &image->identity;
     if (!check_texts(identity)) {
-        return lockstep_refuse(ret_refusal, "NO_DESCRIPTOR", "its identity makes no sense");
+        return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its identity makes no sense");
     }
     if (strcmp(identity->module, entry->module.text) != 0) {
-        return lockstep_refuse(ret_refusal, "WRONG_MODULE", "it is module %.63s, not %.63s",
-                               identity->module, entry->module.text);
+        return lockstep_host_refuse(ret_refusal, "WRONG_MODULE", "it is module %.63s, not %.63s",
+                                    identity->module, entry->module.text);
     }
     if (entry->version[0] != '\0' && strcmp(identity->version, entry->version) != 0) {
-        return lockstep_refuse(ret_refusal, "WRONG_MODULE", "it is version %.63s, not %.63s",
-                               identity->version, entry->version);
+        return lockstep_host_refuse(ret_refusal, "WRONG_MODULE", "it is version %.63s, not %.63s",
+                                    identity->version, entry->version);
     }
     memcpy(image->version, identity->version, sizeof(image->version));
     return check_functions(image, ret_refusal);
@@ -214,7 +219,7 @@ struct lockstep_image *lockstep_image_map(struct lockstep_host *host,
     LOCKSTEP_FREE struct lockstep_image *image = calloc(1, sizeof(*image));
     struct lockstep_image *whole = image;
     if (image == NULL) {
-        (void)lockstep_refuse(ret_refusal, "MEMORY", "no memory for an image");
+        (void)lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for an image");
         return NULL;
     }
     image->host = host;

@@ -27,8 +27,8 @@ struct lockstep_refusal {
 };
 
 /* Sets *REFUSAL and evaluates to false. */
-bool lockstep_refuse(struct lockstep_refusal *refusal, const char *code, const char *format, ...)
-    LOCKSTEP_PRINTF(3, 4);
+bool lockstep_host_refuse(struct lockstep_refusal *refusal, const char *code, const char *format,
+                          ...) LOCKSTEP_PRINTF(3, 4);
 
 struct lockstep_image {
     struct lockstep_host_api api; /* first: what the module gets leads back here */

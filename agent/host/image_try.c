@@ -43,7 +43,7 @@ bool lockstep_image_load(struct lockstep_image *image, char *config, size_t size
     char why[LOCKSTEP_JOB_WHY];
     if (loading == NULL) {
         free(config);
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to load it");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to load it");
     }
     *loading = (struct loading){image, config, size};
     if (image->module.load == NULL) {
@@ -56,7 +56,7 @@ bool lockstep_image_load(struct lockstep_image *image, char *config, size_t size
     job = lockstep_job_drop(job);
     image->loaded = end == LOCKSTEP_JOB_PASSED;
     image->stuck = end == LOCKSTEP_JOB_STUCK;
-    return image->loaded || lockstep_refuse(ret_refusal, "LOAD", "its load: %s", why);
+    return image->loaded || lockstep_host_refuse(ret_refusal, "LOAD", "its load: %s", why);
 }
 
 static int run_smoke(void *argument, struct lockstep_job_why *why)
@@ -84,8 +84,8 @@ static bool end_smoke(struct lockstep_image *image, size_t index, struct lockste
     if (end == LOCKSTEP_JOB_PASSED) {
         return true;
     }
-    return lockstep_refuse(ret_refusal, "SMOKE", "smoke test %.63s: %.180s",
-                           smoke->name == NULL ? "(no name)" : smoke->name, why);
+    return lockstep_host_refuse(ret_refusal, "SMOKE", "smoke test %.63s: %.180s",
+                                smoke->name == NULL ? "(no name)" : smoke->name, why);
 }
 
 bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
@@ -93,7 +93,8 @@ bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal 
     const struct lockstep_module *module = &image->module;
     bool well = true;
     if (module->smokes_count > SMOKES_MAX) {
-        return lockstep_refuse(ret_refusal, "SMOKE", "it has more than %d smoke tests", SMOKES_MAX);
+        return lockstep_host_refuse(ret_refusal, "SMOKE", "it has more than %d smoke tests",
+                                    SMOKES_MAX);
     }
     for (size_t first = 0; first < module->smokes_count && well; first += SMOKES_AT_ONCE) {
         struct lockstep_job *jobs[SMOKES_AT_ONCE] = {NULL};

@@ -87,15 +87,17 @@ static bool admit(const struct lockstep_sets *sets, const struct lockstep_set *s
     const struct lockstep_module_line *line = lockstep_sets_line(sets, module);
     for (size_t i = 0; i < set->count; i++) {
         if (strcmp(set->items[i].line->name.text, module) == 0) {
-            return lockstep_refuse(ret_refusal, "DUPLICATE", "%s is in the set twice", module);
+            return lockstep_host_refuse(ret_refusal, "DUPLICATE", "%s is in the set twice", module);
         }
     }
     if (is_prepared_elsewhere(sets, set, module)) {
-        return lockstep_refuse(ret_refusal, "BUSY", "another operation is prepared on %s", module);
+        return lockstep_host_refuse(ret_refusal, "BUSY", "another operation is prepared on %s",
+                                    module);
     }
     if (entry->generation == 0 || (line != NULL && entry->generation <= line->generation)) {
-        return lockstep_refuse(ret_refusal, "STALE_GENERATION", "%s has generation %llu already",
-                               module, (unsigned long long)(line == NULL ? 0 : line->generation));
+        return lockstep_host_refuse(ret_refusal, "STALE_GENERATION",
+                                    "%s has generation %llu already", module,
+                                    (unsigned long long)(line == NULL ? 0 : line->generation));
     }
     return true;
 }
@@ -104,18 +106,18 @@ static bool take_index(struct lockstep_sets *sets, uint32_t *ret_index,
                        struct lockstep_refusal *ret_refusal)
 {
     if (lockstep_sets_retired(sets) >= LOCKSTEP_RETIRED_MAX) {
-        return lockstep_refuse(ret_refusal, "NOT_PURGED",
-                               "%d retired versions are in this process; start it again",
-                               LOCKSTEP_RETIRED_MAX);
+        return lockstep_host_refuse(ret_refusal, "NOT_PURGED",
+                                    "%d retired versions are in this process; start it again",
+                                    LOCKSTEP_RETIRED_MAX);
     }
     if (sets->spare_count > 0) {
         *ret_index = sets->spare[--sets->spare_count];
         return true;
     }
     if (sets->images_count == LOCKSTEP_IMAGES_MAX) {
-        return lockstep_refuse(ret_refusal, "NOT_PURGED",
-                               "%d versions are in this process; start it again",
-                               LOCKSTEP_IMAGES_MAX);
+        return lockstep_host_refuse(ret_refusal, "NOT_PURGED",
+                                    "%d versions are in this process; start it again",
+                                    LOCKSTEP_IMAGES_MAX);
     }
     *ret_index = sets->images_count++;
     return true;
@@ -145,8 +147,9 @@ static bool find_or_map(struct lockstep_sets *sets, struct lockstep_set_item *it
     if (image != NULL) {
         if (image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED || image->due || image->stuck ||
             strcmp(image->name.text, entry->module.text) != 0) {
-            return lockstep_refuse(ret_refusal, "NOFILE",
-                                   "this copy of %s is retired; make another", entry->module.text);
+            return lockstep_host_refuse(ret_refusal, "NOFILE",
+                                        "this copy of %s is retired; make another",
+                                        entry->module.text);
         }
         item->image = image;
         return true;
@@ -183,7 +186,7 @@ static bool map_all(struct lockstep_sets *sets, struct lockstep_set *set,
         item->generation = entry->generation;
         item->line = make_line(sets, &entry->module);
         if (item->line == NULL) {
-            return lockstep_refuse(ret_refusal, "MEMORY", "no memory for another module");
+            return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for another module");
         }
         if (!find_or_map(sets, item, entry, ret_refusal)) {
             return false;
@@ -201,15 +204,16 @@ static bool read_config(int fd, char **ret_config, size_t *ret_size,
     size_t size = 0;
     ssize_t got = 1;
     if (config == NULL) {
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory for a configuration");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a configuration");
     }
     while (fd >= 0 && got > 0 && size <= LOCKSTEP_MODULE_CONFIG_MAX) {
         got = pread(fd, config + size, LOCKSTEP_MODULE_CONFIG_MAX + 1 - size, (off_t)size);
         size += got > 0 ? (size_t)got : 0;
     }
     if (got < 0 || size > LOCKSTEP_MODULE_CONFIG_MAX) {
-        return lockstep_refuse(ret_refusal, "STORAGE", "its configuration cannot be read, or is %s",
-                               "longer than 64 KiB");
+        return lockstep_host_refuse(ret_refusal, "STORAGE",
+                                    "its configuration cannot be read, or is %s",
+                                    "longer than 64 KiB");
     }
     *ret_config = config;
     *ret_size = size;
@@ -304,15 +308,16 @@ struct lockstep_set *lockstep_sets_prepare(struct lockstep_sets *sets,
         return set;
     }
     if (lockstep_latched()) {
-        (void)lockstep_refuse(ret_refusal, "INTERNAL", "the host library has latched: %s",
-                              lockstep_latch_text());
+        (void)lockstep_host_refuse(ret_refusal, "INTERNAL", "the host library has latched: %s",
+                                   lockstep_latch_text());
         return NULL;
     }
     for (size_t i = 0; i < LOCKSTEP_SETS_MAX && set == NULL; i++) {
         set = sets->sets[i].used ? NULL : &sets->sets[i];
     }
     if (set == NULL) {
-        (void)lockstep_refuse(ret_refusal, "BUSY", "%d operations are prepared", LOCKSTEP_SETS_MAX);
+        (void)lockstep_host_refuse(ret_refusal, "BUSY", "%d operations are prepared",
+                                   LOCKSTEP_SETS_MAX);
         return NULL;
     }
     *set = (struct lockstep_set){.operation = order->operation, .used = true};
@@ -381,7 +386,7 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
 {
     struct lockstep_gate_table *table;
     if (set->stateful && !set->closed) {
-        return lockstep_refuse(ret_refusal, "STATE", "its state has not been handed over");
+        return lockstep_host_refuse(ret_refusal, "STATE", "its state has not been handed over");
     }
     table = lockstep_sets_complete(sets, set, ret_refusal)
                 ? lockstep_sets_table(sets, set, ret_refusal)

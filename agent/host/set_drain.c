@@ -115,9 +115,9 @@ bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
     }
     open_all(sets, SEALED);
     inside = count_inside(sets, &image);
-    return lockstep_refuse(ret_refusal, "DRAIN", "%llu calls in flight, some in %.63s, after %u ms",
-                           (unsigned long long)inside, image == NULL ? "?" : image->name.text,
-                           drain_ms);
+    return lockstep_host_refuse(
+        ret_refusal, "DRAIN", "%llu calls in flight, some in %.63s, after %u ms",
+        (unsigned long long)inside, image == NULL ? "?" : image->name.text, drain_ms);
 }
 
 void lockstep_sets_open_marked(struct lockstep_sets *sets)
@@ -153,7 +153,7 @@ bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, u
     }
     for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
         if (sets->sets[i].used && sets->sets[i].closed) {
-            return lockstep_refuse(ret_refusal, "DRAIN", "another set is closed, wait for it");
+            return lockstep_host_refuse(ret_refusal, "DRAIN", "another set is closed, wait for it");
         }
     }
     lockstep_sets_unmark(sets);
@@ -190,7 +190,7 @@ bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_
     uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
     struct lockstep_gate_counts counts = {0};
     if (line == NULL || line->live == NULL) {
-        return lockstep_refuse(ret_refusal, "NOFILE", "module %.63s is not live", module);
+        return lockstep_host_refuse(ret_refusal, "NOFILE", "module %.63s is not live", module);
     }
     lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN);
     for (unsigned attempt = 0; lockstep_job_now_ms() < end_ms || attempt == 0; attempt++) {
@@ -201,8 +201,8 @@ bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_
         pause_briefly(attempt);
     }
     lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
-    return lockstep_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",
-                           (unsigned long long)counts.in_flight, module, drain_ms);
+    return lockstep_host_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",
+                                (unsigned long long)counts.in_flight, module, drain_ms);
 }
 
 bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module)

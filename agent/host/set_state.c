@@ -117,7 +117,7 @@ static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_bag 
     }
     job = lockstep_job_drop(job);
     return end == LOCKSTEP_JOB_PASSED ||
-           lockstep_refuse(ret_refusal, "STATE", "handing the state over: %s", why);
+           lockstep_host_refuse(ret_refusal, "STATE", "handing the state over: %s", why);
 }
 
 bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
@@ -132,16 +132,17 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
         return true;
     }
     if (from->stuck || to->stuck) {
-        return lockstep_refuse(ret_refusal, "STATE", "handing its state over did not end before");
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "handing its state over did not end before");
     }
     handing = new_handing(from, to);
     if (handing == NULL) {
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
     }
     if (item->line->residue.schema == schema_of(to) &&
         !lockstep_bag_take(&handing->kept, &item->line->residue, true, true)) {
         free_handing(handing);
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
     }
     /* What is kept for a third schema stays, unless this way down makes a new residue. */
     item->has_residue = schema_of(to) < schema_of(from) ||
@@ -160,11 +161,11 @@ bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
     }
     handing = new_handing(NULL, item->image);
     if (handing == NULL) {
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
     }
     if (lockstep_bag_load(&handing->records, state_fd, &err) != LOCKSTEP_OK) {
         free_handing(handing);
-        return lockstep_refuse(ret_refusal, "STATE", "%s", err.message);
+        return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
     handing->schema = handing->records.schema;
     return run(handing, LOCKSTEP_LOAD_LIMIT_MS, NULL, NULL, ret_refusal);
@@ -175,7 +176,7 @@ static bool save(struct lockstep_module_line *line, struct lockstep_bag *ret_rec
 {
     struct handing *handing = new_handing(line->live, NULL);
     if (handing == NULL) {
-        return lockstep_refuse(ret_refusal, "MEMORY", "no memory for a snapshot");
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a snapshot");
     }
     return run(handing, ms, ret_records, NULL, ret_refusal);
 }
@@ -188,11 +189,12 @@ bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint
     struct lockstep_bag records;
     bool well;
     if (line == NULL || schema_of(line->live) == 0 || line->live->stuck) {
-        return lockstep_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
+        return lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
     }
     for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
         if (sets->sets[i].used && sets->sets[i].closed) {
-            return lockstep_refuse(ret_refusal, "BUSY", "a set is closed and not yet published");
+            return lockstep_host_refuse(ret_refusal, "BUSY",
+                                        "a set is closed and not yet published");
         }
     }
     lockstep_bag_init(&records);
@@ -202,7 +204,7 @@ bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint
            save(line, &records, drain_ms, ret_refusal);
     lockstep_sets_open_marked(sets);
     if (well && lockstep_bag_save(&records, ret_fd, &err) != LOCKSTEP_OK) {
-        well = lockstep_refuse(ret_refusal, "STATE", "%s", err.message);
+        well = lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
     lockstep_bag_deinit(&records);
     return well;

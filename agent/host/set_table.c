@@ -63,13 +63,14 @@ static bool has_needs(const struct lockstep_sets *sets, const struct lockstep_se
     for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES && needs[i].module[0] != '\0'; i++) {
         const struct lockstep_image *found = lockstep_sets_image(sets, set, needs[i].module);
         if (found == NULL) {
-            return lockstep_refuse(ret_refusal, "DEPENDENCY", "%s requires %s, which is not there",
-                                   image->name.text, needs[i].module);
+            return lockstep_host_refuse(ret_refusal, "DEPENDENCY",
+                                        "%s requires %s, which is not there", image->name.text,
+                                        needs[i].module);
         }
         if (compare_versions(found->version, needs[i].version) < 0) {
-            return lockstep_refuse(ret_refusal, "DEPENDENCY", "%s requires %s %s, not %s",
-                                   image->name.text, needs[i].module, needs[i].version,
-                                   found->version);
+            return lockstep_host_refuse(ret_refusal, "DEPENDENCY", "%s requires %s %s, not %s",
+                                        image->name.text, needs[i].module, needs[i].version,
+                                        found->version);
         }
     }
     return true;
@@ -162,9 +163,9 @@ static bool has_twins(const struct lockstep_gate_table *table, struct lockstep_r
 {
     for (size_t i = 1; i < table->count; i++) {
         if (strcmp(table->entries[i - 1].name, table->entries[i].name) == 0) {
-            (void)lockstep_refuse(ret_refusal, "DUPLICATE", "tool %s is in %s and in %s",
-                                  table->entries[i].name, table->entries[i - 1].module,
-                                  table->entries[i].module);
+            (void)lockstep_host_refuse(ret_refusal, "DUPLICATE", "tool %s is in %s and in %s",
+                                       table->entries[i].name, table->entries[i - 1].module,
+                                       table->entries[i].module);
             return true;
         }
     }
@@ -194,7 +195,8 @@ struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets
     }
     table = calloc(1, sizeof(*table) + count * sizeof(table->entries[0]));
     if (table == NULL) {
-        (void)lockstep_refuse(ret_refusal, "MEMORY", "no memory for a table of %zu tools", count);
+        (void)lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a table of %zu tools",
+                                   count);
         return NULL;
     }
     for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
