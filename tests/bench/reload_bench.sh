@@ -86,58 +86,64 @@ fleet_tree() {
     done
 }
 
-# Ticks that they and their ended children have used.
-ticks() { # ticks PID...
-    local pid sum=0 fields
+# Builtins only, so that looking costs the shell nothing that would be counted.
+# ticks PID...: ticks that they and their ended children have used, into $used.
+ticks() {
+    local pid line fields
+    used=0
     for pid in "$@"; do
-        read -r -a fields < <(sed 's/^.*) //' "/proc/$pid/stat" 2>/dev/null)
-        [ ${#fields[@]} -gt 14 ] || continue
-        sum=$((sum + fields[11] + fields[12] + fields[13] + fields[14]))
+        read -r line 2>/dev/null <"/proc/$pid/stat" || continue
+        read -r -a fields <<<"${line##*) }"
+        used=$((used + fields[11] + fields[12] + fields[13] + fields[14]))
     done
-    echo "$sum"
 }
 
-own_ticks() { # own_ticks PID: of the ended children of that shell, the commands and the odd sed
-    local fields
-    read -r -a fields < <(sed 's/^.*) //' "/proc/$1/stat")
-    echo $((fields[13] + fields[14]))
+# own_ticks PID: ticks of the ended children of that shell, which are the commands, into $used.
+own_ticks() {
+    local line fields
+    read -r line <"/proc/$1/stat"
+    read -r -a fields <<<"${line##*) }"
+    used=$((fields[13] + fields[14]))
 }
 
 # ---- measuring ------------------------------------------------------------------------------------
 
-time_of() { # time_of WORD: that time of the document
-    sed -n "s/^ *\"$1_unix_ms\": \([0-9]*\),\{0,1\}$/\1/p" "$FLEET/document"
+time_of() { # time_of WORD VARIABLE: that time of $document
+    [[ $document =~ \"$1_unix_ms\":\ ([0-9]+) ]] && printf -v "$2" %d "${BASH_REMATCH[1]}"
 }
 
 reload_once() { # reload_once NAME VERSION OPTION...
-    local name=$1 begin end opened decided ended
+    local name=$1 begin end opened decided ended document micro
     begin=${EPOCHREALTIME/./}
     fleet_cli reload "echo@$2.0.0" --soak 0 -y -o json "${@:3}" >"$FLEET/document" || {
         cat "$FLEET/document" >&2
         return 1
     }
     end=${EPOCHREALTIME/./}
-    opened=$(time_of opened) decided=$(time_of decided) ended=$(time_of ended)
-    note "$name-command" "$(((end - begin) / 1000)).$(printf %03d $(((end - begin) % 1000)))" ms
+    IFS= read -r -d '' document <"$FLEET/document"
+    time_of opened opened && time_of decided decided && time_of ended ended || return
+    printf -v micro %03d $(((end - begin) % 1000))
+    note "$name-command" "$(((end - begin) / 1000)).$micro" ms
     note "$name-operation" $((ended - opened)) ms
     note "$name-prepare" $((decided - opened)) ms
     note "$name-commit" $((ended - decided)) ms
 }
 
 measure() { # measure NAME OPTION...
-    local name=$1 round processes before own version=1 tick self=$BASHPID
+    local name=$1 round processes used before own version=1 tick self=$BASHPID
     shift
     tick=$((1000 / $(getconf CLK_TCK)))
     mapfile -t processes < <(fleet_processes)
     for ((round = 0; round < rounds; round++)); do
         if [ $((round % batch)) -eq 0 ]; then
-            before=$(ticks "${processes[@]}") own=$(own_ticks "$self")
+            ticks "${processes[@]}" && before=$used
+            own_ticks "$self" && own=$used
         fi
         version=$((3 - version))
         reload_once "$name" "$version" "$@" || return
         if [ $((round % batch)) -eq $((batch - 1)) ]; then
-            note "$name-cpu" $((($(ticks "${processes[@]}") - before) * tick / batch)) ms
-            note "$name-cpu-command" $((($(own_ticks "$self") - own) * tick / batch)) ms
+            ticks "${processes[@]}" && note "$name-cpu" $(((used - before) * tick / batch)) ms
+            own_ticks "$self" && note "$name-cpu-command" $(((used - own) * tick / batch)) ms
         fi
     done
     # An even number of rounds ends where it began.
