@@ -16,13 +16,13 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved)
 
 /* ---- which version -------------------------------------------------------------------------- */
 
-/* What nodes are to run of a module, gathered from the journal. */
+/* What nodes are to run of a module, gathered from the journal: a place a node. */
 struct desired {
     const struct lockstep_name *module;
     const bool *selected;
-    uint32_t count;
+    uint32_t node_count;
     struct {
-        uint32_t node;
+        bool given;
         struct lockstep_digest digest;
         struct lockstep_digest previous;
     } * rows;
@@ -31,12 +31,11 @@ struct desired {
 static void gather_desired(void *context, const struct lockstep_desired_row *row)
 {
     struct desired *desired = context;
-    if (lockstep_name_equal(&row->module, desired->module) && row->node < LOCKSTEP_NODES_MAX &&
-        desired->selected[row->node]) {
-        desired->rows[desired->count].node = row->node;
-        desired->rows[desired->count].digest = row->digest;
-        desired->rows[desired->count].previous = row->previous;
-        desired->count++;
+    if (row->node < desired->node_count && desired->selected[row->node] &&
+        lockstep_name_equal(&row->module, desired->module)) {
+        desired->rows[row->node].given = true;
+        desired->rows[row->node].digest = row->digest;
+        desired->rows[row->node].previous = row->previous;
     }
 }
 
@@ -44,34 +43,46 @@ static enum lockstep_err read_desired(struct lockstep_coordinator *coordinator,
                                       const struct lockstep_name *module, const bool *selected,
                                       struct desired *desired, struct lockstep_error *err)
 {
-    *desired = (struct desired){.module = module, .selected = selected};
-    desired->rows = calloc(coordinator->fleet.node_count + 1U, sizeof(*desired->rows));
+    *desired = (struct desired){
+        .module = module, .selected = selected, .node_count = coordinator->fleet.node_count};
+    desired->rows = calloc(desired->node_count + 1U, sizeof(*desired->rows));
     if (desired->rows == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
     }
     return lockstep_store_desired(coordinator->store, gather_desired, desired, err);
 }
 
-/* The digest that most rows have; false if there are none. */
+static int by_digest(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct lockstep_digest));
+}
+
+/* The digest that most nodes have; false if none has any. */
 static bool most_common(const struct desired *desired, bool previous,
                         struct lockstep_digest *ret_digest)
 {
+    struct lockstep_digest *sorted = calloc(desired->node_count + 1U, sizeof(*sorted));
+    uint32_t count = 0;
     uint32_t best = 0;
-    for (uint32_t i = 0; i < desired->count; i++) {
-        const struct lockstep_digest *candidate = previous ? &desired->rows[i].previous
-                                                           : &desired->rows[i].digest;
-        uint32_t same = 0;
-        for (uint32_t j = 0; j < desired->count; j++) {
-            same += lockstep_digest_equal(candidate, previous ? &desired->rows[j].previous
-                                                              : &desired->rows[j].digest)
-                        ? 1
-                        : 0;
-        }
-        if (same > best && !lockstep_digest_is_zero(candidate)) {
-            best = same;
-            *ret_digest = *candidate;
+    uint32_t same = 0;
+    for (uint32_t i = 0; sorted != NULL && i < desired->node_count; i++) {
+        const struct lockstep_digest *digest = previous ? &desired->rows[i].previous
+                                                        : &desired->rows[i].digest;
+        if (desired->rows[i].given && !lockstep_digest_is_zero(digest)) {
+            sorted[count++] = *digest;
         }
     }
+    if (count > 0) {
+        qsort(sorted, count, sizeof(*sorted), by_digest);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        same = i > 0 && lockstep_digest_equal(&sorted[i], &sorted[i - 1]) ? same + 1 : 1;
+        if (same > best) {
+            best = same;
+            *ret_digest = sorted[i];
+        }
+    }
+    free(sorted);
     return best > 0;
 }
 
@@ -177,11 +188,7 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
             *target = *runs;
             continue;
         }
-        for (uint32_t j = 0; j < desired->count; j++) {
-            if (desired->rows[j].node == request->selected[i]) {
-                *target = desired->rows[j].previous;
-            }
-        }
+        *target = desired->rows[request->selected[i]].previous;
         if (lockstep_digest_is_zero(target)) {
             return LOCKSTEP_FAIL(err, REFUSED,
                                  "%s has no version of %s to go back to; lockstep history %s shows "
@@ -328,16 +335,11 @@ static enum lockstep_err fill_placed(struct lockstep_coordinator *coordinator, c
     request->placed = resolved->placed;
     for (uint32_t i = 0; i < request->item_count; i++) {
         struct desired desired;
-        uint32_t at = 0; /* rows and selected nodes are both ascending */
         enum lockstep_err result = read_desired(coordinator, &request->items[i].module, selected,
                                                 &desired, err);
-        for (uint32_t j = 0; result == LOCKSTEP_OK && j < desired.count; j++) {
-            while (at < request->selected_count && request->selected[at] < desired.rows[j].node) {
-                at++;
-            }
-            if (at < request->selected_count && request->selected[at] == desired.rows[j].node) {
-                resolved->placed[(size_t)at * request->item_count + i] = desired.rows[j].digest;
-            }
+        for (uint32_t j = 0; result == LOCKSTEP_OK && j < request->selected_count; j++) {
+            resolved->placed[(size_t)j * request->item_count + i] =
+                desired.rows[request->selected[j]].digest;
         }
         free(desired.rows);
         LOCKSTEP_TRY(result);

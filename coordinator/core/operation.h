@@ -91,7 +91,7 @@ struct lockstep_operation {
     uint32_t item_count;
     uint32_t part_count;
     struct lockstep_item items[LOCKSTEP_ITEMS_MAX];
-    struct lockstep_part *parts;      /* part_count of them */
+    struct lockstep_part *parts;      /* part_count of them, by ascending node */
     struct lockstep_digest *starts;   /* part_count * item_count: what each node ran at opening */
     struct lockstep_operation *spare; /* memory for its compensation, with as many parts */
 };

@@ -167,9 +167,17 @@ bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint
 
 int64_t lockstep_operation_part(const struct lockstep_operation *operation, uint32_t node)
 {
-    for (uint32_t i = 0; i < operation->part_count; i++) {
-        if (operation->parts[i].node == node) {
-            return i;
+    uint32_t first = 0;
+    uint32_t end = operation->part_count;
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        if (operation->parts[middle].node == node) {
+            return middle;
+        }
+        if (operation->parts[middle].node < node) {
+            first = middle + 1;
+        } else {
+            end = middle;
         }
     }
     return -1;
