@@ -56,8 +56,7 @@ static void answer_on(struct lockstep_session *session)
 static void queue_answer(struct lockstep_session *session, struct lockstep_answering *answer)
 {
     struct lockstep_answering **end = &session->answers;
-    if (session->answers != NULL &&
-        session->answer_bytes + answer->length > LOCKSTEP_OUTBOX_MAX) {
+    if (session->answers != NULL && session->answer_bytes + answer->length > LOCKSTEP_OUTBOX_MAX) {
         lockstep_link_close(session->link, "more is asked for than is read");
     }
     while (*end != NULL) {

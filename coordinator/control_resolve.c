@@ -1,6 +1,7 @@
 /* From what an operator writes to what the core wants: versions, nodes, options. */
 #include "coordinator/driver_internal.h"
 
+#include "common/base/assert.h"
 #include "common/io/intent.h"
 
 #include <stdlib.h>
@@ -184,6 +185,7 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
         const struct lockstep_digest *runs = live != NULL && !lockstep_digest_is_zero(&live->digest)
                                                  ? &live->digest
                                                  : &resolved->placed[target - resolved->targets];
+        ASSERT(runs != NULL);
         if (!lockstep_digest_equal(runs, &item->leaving)) {
             *target = *runs;
             continue;

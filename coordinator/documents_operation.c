@@ -91,12 +91,12 @@ static json_t *items_of(const struct lockstep_book *book,
         struct lockstep_digest digest = brings(operation, i);
         bool leaves = !lockstep_digest_is_zero(&item->leaving);
         (void)json_array_append_new(
-            items, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "module", item->module.text,
-                             "generation", (json_int_t)item->generation, "version",
-                             lockstep_book_version(book, &digest), "digest",
-                             lockstep_json_digest(&digest), "leaving_version",
-                             leaves ? lockstep_book_version(book, &item->leaving) : json_null(),
-                             "leaving", lockstep_json_digest(&item->leaving)));
+            items,
+            json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "module", item->module.text, "generation",
+                      (json_int_t)item->generation, "version", lockstep_book_version(book, &digest),
+                      "digest", lockstep_json_digest(&digest), "leaving_version",
+                      leaves ? lockstep_book_version(book, &item->leaving) : json_null(), "leaving",
+                      lockstep_json_digest(&item->leaving)));
     }
     return items;
 }

@@ -3,6 +3,7 @@
 #include "tests/support/cmocka.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,16 +107,22 @@ static int begin(void **state)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
 static int end(void **state)
 {
     struct node *node = *state;
     struct lockstep_node_agent *agent = node->agent;
-    char command[128];
     (void)lockstep_artifacts_close(agent->artifacts);
     (void)lockstep_agent_store_close(agent->config.store);
     (void)close(agent->gen_fd);
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", node->directory);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(node->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(agent->core);
     free(agent->modules);
     free(agent->copies);

@@ -1,0 +1,80 @@
+/* What people ask, and how they are answered; part of driver_internal.h. */
+#ifndef LOCKSTEP_COORDINATOR_CONTROL_H
+#define LOCKSTEP_COORDINATOR_CONTROL_H
+
+#include "coordinator/driver_internal.h"
+
+/* ---- control.c and its parts ----------------------------------------------------------------- */
+
+void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire);
+void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
+/* Tells every watcher of what has changed. */
+void lockstep_control_tell(struct lockstep_coordinator *coordinator);
+void lockstep_control_answers_end(struct lockstep_session *session);
+/* Its outbox is empty: it is told what has changed meanwhile. */
+void lockstep_control_drained(struct lockstep_session *session);
+/* A session is gone: what it waited for is no longer wanted. */
+void lockstep_control_forget(struct lockstep_session *session);
+void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
+                             bool last);
+void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
+                             const char *code, const char *next, const char *format, ...)
+    LOCKSTEP_PRINTF(6, 7);
+/* The same from an error, with the exit code that its kind has. */
+void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
+                                   const struct lockstep_error *err);
+
+/* Which nodes are meant: RET_SELECTED has one entry a node. Without names and selector all are.
+ * INVALID for a name that is none, or a selector that is none or matches nothing. */
+enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinator,
+                                          const char *selector, const struct lockstep_name *nodes,
+                                          uint32_t node_count, bool *ret_selected,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Calls of a person who has left, and calls on a node that has. */
+void lockstep_control_calls_forget(const struct lockstep_session *session);
+void lockstep_control_tool_call(struct lockstep_session *session,
+                                const struct lockstep_wire_tool_call *message);
+/* A request as the core wants it, with the memory it borrows. */
+struct lockstep_resolved {
+    struct lockstep_request request;
+    struct lockstep_plan plan;
+    struct lockstep_digest roster_digest;
+    uint32_t *selected;
+    uint32_t *roster;
+    struct lockstep_digest *targets;
+    struct lockstep_digest *placed;
+};
+
+/* Turns BODY into a request, and plans it. Release with _deinit on success. */
+enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordinator,
+                                           const struct lockstep_wire_request *body,
+                                           struct lockstep_resolved *resolved,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_resolved_deinit(struct lockstep_resolved *resolved);
+
+void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan);
+void lockstep_control_submit(struct lockstep_session *session,
+                             const struct lockstep_wire_submit *submit);
+/* Tries SUBMITs that wait for nodes; ends those whose time is over. */
+void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
+struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator);
+/* Request TARGET of SESSION is no longer wanted. */
+void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
+void lockstep_control_put(struct lockstep_session *session,
+                          const struct lockstep_wire_artifact_put *message);
+void lockstep_control_put_end(struct lockstep_session *session);
+void lockstep_control_tool_result(struct lockstep_session *agent,
+                                  const struct lockstep_wire_tool_result *result);
+/* The operation that TEXT names (an id, "op-" and a prefix, a prefix): sends the refusal itself and
+ * returns false if there is not exactly one. */
+bool lockstep_control_find(struct lockstep_session *session, uint64_t request, const char *text,
+                           struct lockstep_id *ret_id);
+/* Its document; NULL and *err set if that cannot be made. */
+json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
+                                   const struct lockstep_id *id, struct lockstep_error *err);
+/* The artifact that WORD (a version, a digest prefix) names of MODULE; without one, WORD is
+ * MODULE@VERSION, MODULE@DIGESTPREFIX or a digest prefix. 0, 1 or 2 found. */
+unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
+                                   const char *word, struct lockstep_artifact_row *ret_row);
+
+#endif
