@@ -127,6 +127,16 @@ static const struct lockstep_operation *find_holder(const struct lockstep_fleet 
     return holder;
 }
 
+/* True if there is room for the names of modules that are new to the fleet. */
+static bool names_fit(const struct lockstep_fleet *fleet, const struct lockstep_request *request)
+{
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        fresh += lockstep_fleet_module(fleet, &request->items[i].module) == NULL ? 1 : 0;
+    }
+    return fresh <= fleet->module_max - fleet->module_count;
+}
+
 static uint32_t free_slots(const struct lockstep_fleet *fleet)
 {
     uint32_t empty = 0;
@@ -218,7 +228,8 @@ static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
     if (!enough_reachable(request, plan)) {
         return LOCKSTEP_ADMISSION_ABSENT;
     }
-    if (running >= fleet->settings.operations || free_slots(fleet) < 2) {
+    if (running >= fleet->settings.operations || free_slots(fleet) < 2 ||
+        !names_fit(fleet, request)) {
         return LOCKSTEP_ADMISSION_TOO_MANY;
     }
     return LOCKSTEP_ADMISSION_ADMITTED;

@@ -19,7 +19,7 @@
     X(PARTIAL_SET, 4, "some nodes carry only a part of the set")                        \
     X(QUARANTINED, 4, "the version is quarantined")                                     \
     X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
-    X(TOO_MANY, 4, "too many operations are under way")                                 \
+    X(TOO_MANY, 4, "too many operations are under way, or modules known")               \
     X(HELD, 5, "another operation holds the module")                                    \
     X(MOVED, 5, "the fleet has changed since the plan")
 

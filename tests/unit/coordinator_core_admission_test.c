@@ -18,6 +18,7 @@ struct row {
     bool held;
     bool read_only;
     bool twice;
+    bool no_names; /* as many modules are known as may be */
     enum lockstep_admission admission;
     uint32_t n;
     uint32_t need;
@@ -146,6 +147,14 @@ static const struct row rows[] = {
      .admission = A(READ_ONLY),
      .n = 2,
      .need = 2},
+    {.name = "one module more than may be known",
+     ALL,
+     FAIL,
+     "RR",
+     .no_names = true,
+     .admission = A(TOO_MANY),
+     .n = 2,
+     .need = 2},
     {.name = "named twice", ALL, FAIL, "RR", .twice = true, .admission = A(DUPLICATE)},
 };
 
@@ -168,6 +177,7 @@ static void check(void **state)
     assert_non_null(fleet);
     assert_non_null(holder);
     lockstep_defaults_init(&settings);
+    fleet->module_max = row->no_names ? 0 : 1;
     fleet->nodes = nodes;
     fleet->node_count = (uint32_t)strlen(row->nodes);
     lockstep_fleet_init(fleet, &settings, 1, 0, (struct lockstep_time){1});
