@@ -57,6 +57,20 @@ static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
                                     err);
 }
 
+/* The generation of MODULE by which its host knows it: one that only rose passed the host by. */
+static uint64_t generation_in_host(const struct lockstep_node_agent *agent,
+                                   const struct lockstep_agent_module *module)
+{
+    static struct lockstep_hosts_module status[LOCKSTEP_NODE_MODULES_MAX];
+    size_t count = lockstep_hosts_status(agent->hosts, status, LOCKSTEP_COUNT(status));
+    for (size_t i = 0; i < count && i < LOCKSTEP_COUNT(status); i++) {
+        if (lockstep_name_equal(&status[i].module, &module->name)) {
+            return status[i].generation;
+        }
+    }
+    return module->current.generation;
+}
+
 /* What the pointer row is about to replace: to be retired when the window is over. */
 static void note_left(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
 {
@@ -67,7 +81,11 @@ static void note_left(struct lockstep_node_agent *agent, const struct lockstep_d
         bool same;
         ASSERT(module != NULL); /* the core added it when it took the order */
         same = lockstep_digest_equal(&module->current.digest, &duty->order.items[i].digest);
-        papers->left[i] = same && !duty->order.again ? 0 : module->current.generation;
+        papers->left[i] = (struct lockstep_version){0};
+        if (!same || duty->order.again) {
+            papers->left[i].generation = generation_in_host(agent, module);
+            papers->left[i].digest = module->current.digest;
+        }
     }
 }
 

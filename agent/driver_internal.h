@@ -18,8 +18,9 @@
 struct lockstep_papers {
     bool used;
     struct lockstep_id operation;
-    bool mapped;                       /* a host has the set, prepared or live */
-    uint64_t left[LOCKSTEP_ITEMS_MAX]; /* generations that the pointer row replaced */
+    bool mapped; /* a host has the set, prepared or live */
+    /* What the pointer row replaced; generation 0: nothing. */
+    struct lockstep_version left[LOCKSTEP_ITEMS_MAX];
     size_t intent_length;
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
     struct lockstep_name signer;

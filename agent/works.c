@@ -295,20 +295,19 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
         const struct lockstep_item *item = &duty->order.items[i];
         const struct lockstep_agent_module *module = lockstep_agent_module(agent->core,
                                                                            &item->module);
-        const struct lockstep_digest *left = duty->order.kind == LOCKSTEP_KIND_RELOAD
-                                                 ? &module->previous.digest
-                                                 : &item->leaving;
-        uint64_t generation = papers != NULL && papers->left[i] != 0 ? papers->left[i]
-                                                                     : module->previous.generation;
-        if (generation != 0 && generation != module->current.generation) {
+        /* After a restart what was replaced is told by the pointers. */
+        const struct lockstep_version *left = papers != NULL && papers->left[i].generation != 0
+                                                  ? &papers->left[i]
+                                                  : &module->previous;
+        if (left->generation != 0 && left->generation != module->current.generation) {
             items[count++] = (struct lockstep_hosts_item){.service = module->service,
                                                           .module = module->name,
-                                                          .generation = generation,
+                                                          .generation = left->generation,
                                                           .config_fd = -1};
             /* A host does not map a retired file again: the next time it will be a new one. What
              * was loaded again from its own bytes has one already. */
-            if (!lockstep_digest_equal(left, &module->current.digest)) {
-                lockstep_copies_forget(agent, &item->module, left);
+            if (!lockstep_digest_equal(&left->digest, &module->current.digest)) {
+                lockstep_copies_forget(agent, &item->module, &left->digest);
             }
         }
     }
