@@ -30,9 +30,13 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
     return duty->final ? lockstep_duty_finish(duty, step) : LOCKSTEP_DUTY_LIVE;
 }
 
+/* A host that has not come yet is no host that died: what it runs is said when it is up. */
 unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     bool loaded = lockstep_duty_is_loaded(step->agent, duty);
+    if (!loaded && !lockstep_duty_hosts_up(step->agent, duty)) {
+        return LOCKSTEP_DUTY_LIVE;
+    }
     lockstep_agent_send_ack(step->agent, &duty->order.operation,
                             loaded ? LOCKSTEP_APPLIED_APPLIED : LOCKSTEP_APPLIED_FAILED,
                             loaded ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_CRASHED, duty->text);
