@@ -276,7 +276,8 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (lockstep_config_agent_load(flags.config, &config, &err) != LOCKSTEP_OK) {
-        return complain(&err);
+        (void)complain(&err);
+        return EXIT_USAGE;
     }
     lockstep_log_set_level((enum lockstep_log_level)config.log);
     if (flags.check) {

@@ -148,11 +148,14 @@ static enum lockstep_err serve(const struct lockstep_config_coordinator *config,
     return result;
 }
 
-static enum lockstep_err act(const struct flags *flags, bool init, struct lockstep_error *err)
+static int act(const struct flags *flags, bool init, struct lockstep_error *err)
 {
     struct lockstep_config_coordinator config;
     enum lockstep_err result;
-    LOCKSTEP_TRY(lockstep_config_coordinator_load(flags->config, &config, err));
+    if (lockstep_config_coordinator_load(flags->config, &config, err) != LOCKSTEP_OK) {
+        (void)complain(err);
+        return EXIT_USAGE;
+    }
     lockstep_log_set_level((enum lockstep_log_level)config.log);
     if (init) {
         struct lockstep_init what = {flags->admins.items, flags->admins.count, flags->new_admin,
@@ -168,7 +171,7 @@ static enum lockstep_err act(const struct flags *flags, bool init, struct lockst
         result = serve(&config, flags->config, err);
     }
     lockstep_config_coordinator_deinit(&config);
-    return result;
+    return result == LOCKSTEP_OK ? EXIT_SUCCESS : complain(err);
 }
 
 int main(int argc, char **argv)
@@ -204,5 +207,5 @@ int main(int argc, char **argv)
                       argv[first + offset]);
         return EXIT_USAGE;
     }
-    return act(&flags, init, &err) == LOCKSTEP_OK ? EXIT_SUCCESS : complain(&err);
+    return act(&flags, init, &err);
 }
