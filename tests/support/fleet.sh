@@ -276,6 +276,7 @@ fleet_coordinator() {
 fleet_coordinator_config() { # fleet_coordinator_config URL YAML
     {
         printf 'data: %s\nlisten:\n  - "%s"\n' "$FLEET/coordinator" "$1"
+        [ -z "${FLEET_ALSO-}" ] || printf '  - "%s"\n' "$FLEET_ALSO" # a second place to listen at
         [ -z "$2" ] || printf '%s\n' "$2"
     } >"$FLEET/lockstepd.yaml"
 }
