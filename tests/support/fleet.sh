@@ -419,24 +419,12 @@ fleet_tool() {
     "$FLEET_BIN/lockstep" tool call --socket "$(fleet_socket "$1")" "${@:2}"
 }
 
-# fleet_host NODE: the process in which that node's modules live.
+# fleet_host NODE: the process in which that node's modules live, as its agent last said.
 fleet_host() {
-    local mapped found=
-    for mapped in /proc/[0-9]*/maps; do
-        mapped=${mapped%/maps}
-        if [ "$(readlink "$mapped/exe")" = "$(readlink -f "$FLEET_BIN/lockstep-host")" ] \
-            && fleet_is_of "${mapped#/proc/}" "$FLEET/$1/"; then
-            found=${mapped#/proc/}
-        fi
-    done 2>/dev/null
-    [ -n "$found" ] && echo "$found"
-}
-
-# fleet_is_of PID FOLDER: has the process a path of this folder in its arguments, or open?
-fleet_is_of() {
-    tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -q -F -- "$2" && return
-    tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | grep -q -F -- "$2" && return
-    find "/proc/$1/fd" -lname "$2*" 2>/dev/null | grep -q .
+    local pid
+    pid=$(grep -o 'host up service=default pid=[0-9]*' "$FLEET/log/agent-$1" | tail -n 1)
+    pid=${pid##*=}
+    [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && echo "$pid"
 }
 
 # ---- callers --------------------------------------------------------------------------------------------
