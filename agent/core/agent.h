@@ -60,9 +60,10 @@ struct lockstep_service {
 /* This node's part of an operation. */
 struct lockstep_duty {
     struct lockstep_prepare order;
-    uint8_t state;  /* enum lockstep_duty_state */
-    bool unchanged; /* every digest ordered is current already: only the generation rises */
-    bool mapped;    /* the host holds the set */
+    uint8_t state;   /* enum lockstep_duty_state */
+    bool superseded; /* to be closed as soon as the publish under way has ended */
+    bool unchanged;  /* every digest ordered is current already: only the generation rises */
+    bool mapped;     /* the host holds the set */
     bool stateful;
     bool decided; /* the decision is commit */
     bool final;   /* FINAL came before it was live */

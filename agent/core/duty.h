@@ -45,6 +45,7 @@ lockstep_duty_fn lockstep_duty_migrated;
 lockstep_duty_fn lockstep_duty_pointed;
 lockstep_duty_fn lockstep_duty_published;
 lockstep_duty_fn lockstep_duty_publish_failed;
+lockstep_duty_fn lockstep_duty_superseded;
 lockstep_duty_fn lockstep_duty_publish_tick;
 lockstep_duty_fn lockstep_duty_host_died_publishing;
 lockstep_duty_fn lockstep_duty_host_back_pointed;

@@ -147,11 +147,25 @@ unsigned lockstep_duty_published(struct lockstep_duty *duty, struct lockstep_dut
         module->loaded = module->current;
     }
     (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_REPORT);
-    return lockstep_duty_enter_live(duty, step);
+    return duty->superseded ? lockstep_duty_close(duty, step)
+                            : lockstep_duty_enter_live(duty, step);
+}
+
+/* A publish that is under way is waited for: what comes next must know what the host runs then. */
+unsigned lockstep_duty_superseded(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (duty->ticket == 0) {
+        return lockstep_duty_close(duty, step);
+    }
+    duty->superseded = true;
+    return LOCKSTEP_DUTY_PUBLISHING;
 }
 
 unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    if (duty->superseded) {
+        return lockstep_duty_close(duty, step);
+    }
     (void)try_later(duty, step, step->result->no, step->result->text);
     return LOCKSTEP_DUTY_PUBLISHING;
 }
@@ -169,11 +183,10 @@ unsigned lockstep_duty_publish_tick(struct lockstep_duty *duty, struct lockstep_
 unsigned lockstep_duty_host_died_publishing(struct lockstep_duty *duty,
                                             struct lockstep_duty_step *step)
 {
-    (void)step;
     duty->ticket = 0;
     duty->mapped = false;
     duty->retry = LOCKSTEP_TIME_NEVER;
-    return LOCKSTEP_DUTY_PUBLISHING;
+    return duty->superseded ? lockstep_duty_close(duty, step) : LOCKSTEP_DUTY_PUBLISHING;
 }
 
 /* A host of our own starts with the new row. One that comes by itself may still run the old: it

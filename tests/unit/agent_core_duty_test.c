@@ -106,9 +106,42 @@ static void check_pointing(void **state)
     assert_int_equal(previous.digest.bytes[0], row->previous);
 }
 
+/* ---- superseded while its publish is under way ----------------------------------------------- */
+
+static void a_publish_under_way_is_waited_for(void **state)
+{
+    static struct lockstep_agent_actions actions;
+    struct lockstep_agent *agent = calloc(1, sizeof(*agent));
+    struct lockstep_agent_module module = {
+        .name = {"pay"}, .generation = 6, .current = {6, digest(3)}, .loaded = {5, digest(2)}};
+    struct lockstep_work_result published = {.ticket = 7, .ok = true};
+    struct lockstep_duty *duty;
+    (void)state;
+    assert_non_null(agent);
+    agent->modules = &module;
+    agent->module_count = 1;
+    agent->out = &actions;
+    duty = &agent->duties[0];
+    duty->state = LOCKSTEP_DUTY_PUBLISHING;
+    duty->decided = true;
+    duty->ticket = 7;
+    duty->order.item_count = 1;
+    duty->order.items[0] = (struct lockstep_item){
+        .module = {"pay"}, .generation = 6, .digest = digest(3)};
+    lockstep_duty_step(agent, (struct lockstep_time){0}, duty, LOCKSTEP_DUTY_ON_SUPERSEDED, NULL);
+    assert_string_equal(lockstep_duty_state_name(duty->state), "PUBLISHING");
+    lockstep_duty_step(agent, (struct lockstep_time){0}, duty, LOCKSTEP_DUTY_ON_WORKED, &published);
+    assert_int_equal(duty->state, LOCKSTEP_DUTY_FREE);
+    assert_int_equal(module.loaded.digest.bytes[0], 3); /* and not what ran before */
+    free(agent);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_matrix_has_no_hole),
+        cmocka_unit_test(a_publish_under_way_is_waited_for),
+    };
     int failed = cmocka_run_group_tests_name("duty", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("orders", orders, check_order);
     failed += LOCKSTEP_RUN_TABLE("pointers", pointings, check_pointing);
