@@ -338,7 +338,8 @@ static void import_if_there(struct lockstep_node_agent *agent, const struct lock
     if (lockstep_disk_find(agent, &item->module, &digest, path, sizeof(path)) &&
         lockstep_digest_equal(&digest, &item->digest) &&
         import(agent, path, &digest, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "%s is not taken over: %s", path, err.message);
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "%s is not taken over: %s", path,
+                     err.message);
     }
 }
 

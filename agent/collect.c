@@ -148,7 +148,7 @@ void lockstep_collect(struct lockstep_node_agent *agent)
                                             STORE_MAX_BYTES, NULL, &err);
     }
     if (result != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "old versions stay in the store: %s",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "old versions stay in the store: %s",
                      err.message);
     }
     free(collecting.newest);
@@ -168,7 +168,7 @@ void lockstep_collect_bad(struct lockstep_node_agent *agent, const struct lockst
         }
     }
     if (lockstep_artifact_remove(agent->artifacts, digest, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "a bad version stays in the store: %s",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "a bad version stays in the store: %s",
                      err.message);
     }
 }

@@ -19,7 +19,7 @@ void lockstep_driver_fail(struct lockstep_node_agent *agent, const struct lockst
     if (agent->failed == LOCKSTEP_OK) {
         agent->failed = why->code == LOCKSTEP_OK ? LOCKSTEP_IO : why->code;
         agent->failure = *why;
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "stops: %s", why->message);
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "stops: %s", why->message);
     }
     lockstep_loop_stop(agent->loop);
 }
@@ -235,7 +235,7 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
     case LOCKSTEP_AGENT_PERSIST:
         UNREACHABLE("persisting ends a list; see act_list");
     case LOCKSTEP_AGENT_NOTE:
-        lockstep_log(LOCKSTEP_LOG_INFO, "agent", "operation %.8s row=%d", id, (int)action->row);
+        lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "operation %.8s row=%d", id, (int)action->row);
         note(agent, action->duty, action->row);
         break;
     case LOCKSTEP_AGENT_EPOCH:
@@ -251,11 +251,11 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
         lockstep_works_start(agent, action->service);
         break;
     case LOCKSTEP_AGENT_ALARM:
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
                      "operation %.8s is in doubt for long: the coordinator does not answer", id);
         break;
     case LOCKSTEP_AGENT_STRANGE:
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent",
                      "the coordinator contradicts itself about operation %.8s; nothing is done",
                      id);
         break;
@@ -429,7 +429,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     }
     LOCKSTEP_TRY(check_name(agent, err));
     if (!config->enforce) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
                      "enforce: false changes nothing: what has no trusted signature is refused");
     }
     LOCKSTEP_TRY(make_directory(config->run, 0700, err));

@@ -17,7 +17,7 @@ static void on_host_up(void *context, uint8_t service, const struct lockstep_liv
                        uint32_t count)
 {
     struct lockstep_node_agent *agent = context;
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "host of %s is up with %u modules",
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "host of %s is up with %u modules",
                  agent->core->services[service].name.text, count);
     lockstep_agent_host_up(agent->core, lockstep_loop_now(agent->loop), service, live, count,
                            agent->actions);
@@ -43,7 +43,7 @@ static void forget_mapped(struct lockstep_node_agent *agent, uint8_t service)
 
 static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
 {
-    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "host of %s is gone",
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "host of %s is gone",
                  agent->core->services[service].name.text);
     agent->host_restarts++;
     forget_mapped(agent, service);

@@ -46,7 +46,7 @@ void lockstep_hosts_adopt_note(const struct lockstep_hosts *hosts, uint8_t servi
     LOCKSTEP_FCLOSE FILE *stream = fopen(path, "we");
     if (stream == NULL || !start_of(pid, &start) ||
         fprintf(stream, "%d %" PRIu64 "\n", (int)pid, start) < 0) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "cannot write file=%s cause=%s", path,
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "cannot write file=%s cause=%s", path,
                      strerror(errno));
     }
 }
@@ -81,7 +81,7 @@ void lockstep_hosts_adopt(struct lockstep_hosts *hosts, uint8_t service)
     }
     process = lockstep_hosts_process_new(hosts, service, pid, &err);
     if (process == NULL) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "host not adopted service=%s pid=%d cause=%s",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host not adopted service=%s pid=%d cause=%s",
                      hosts->rooms[service].name.text, (int)pid, err.message);
         return;
     }
@@ -89,6 +89,6 @@ void lockstep_hosts_adopt(struct lockstep_hosts *hosts, uint8_t service)
     process->spawned = true;
     process->was_up = true;
     hosts->rooms[service].told = true;
-    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host of the last agent awaited service=%s pid=%d",
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host of the last agent awaited service=%s pid=%d",
                  hosts->rooms[service].name.text, (int)pid);
 }

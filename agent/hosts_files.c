@@ -46,7 +46,7 @@ static enum lockstep_err read_boot(struct lockstep_hosts *hosts, uint8_t service
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot", path, err));
     stream = fopen(path, "re");
     if (stream != NULL && lockstep_boot_read(stream, boot, &why) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "boot file ignored file=%s cause=%s", path,
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "boot file ignored file=%s cause=%s", path,
                      why.message);
         boot->count = 0;
     }

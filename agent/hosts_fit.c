@@ -52,7 +52,7 @@ static bool fill_prepare(struct lockstep_hosts_process *process,
     if (from->config[0] != '\0') {
         entry->config_fd = open(from->config, O_RDONLY | O_CLOEXEC);
         if (entry->config_fd < 0) {
-            lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "cannot read the configuration file=%s",
+            lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "cannot read the configuration file=%s",
                          from->config);
             return false;
         }
@@ -78,7 +78,7 @@ static void tell_missing(const struct lockstep_hosts_process *process)
     const struct lockstep_boot *boot = process->hosts->rooms[process->service].boot;
     for (size_t i = 0; i < boot->count; i++) {
         if (lockstep_hosts_view_live(&process->view, &boot->entries[i].module) == NULL) {
-            lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "host lacks module=%s generation=%llu",
+            lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "host lacks module=%s generation=%llu",
                          boot->entries[i].module.text,
                          (unsigned long long)boot->entries[i].generation);
         }
@@ -113,7 +113,7 @@ static void next_module(struct lockstep_hosts_process *process)
 static void module_refused(struct lockstep_hosts_process *process)
 {
     const struct lockstep_hostwire_message *in = process->hosts->in;
-    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host does not load module=%s no=%s cause=%s",
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host does not load module=%s no=%s cause=%s",
                  process->boot_image.module.text, in->code, in->text);
     process->boot_index++;
     next_module(process);
@@ -208,7 +208,7 @@ static void listeners_given(struct lockstep_hosts_process *process)
         return;
     }
     if (lockstep_hosts_files_listen(hosts, process->service, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "no tool socket service=%s cause=%s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "no tool socket service=%s cause=%s",
                      hosts->rooms[process->service].name.text, err.message);
         ask_status(process);
         return;
@@ -264,7 +264,7 @@ void lockstep_hosts_fit_answer(struct lockstep_hosts_process *process)
  */
 void lockstep_hosts_fit_timeout(struct lockstep_hosts_process *process)
 {
-    lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "host does not answer service=%s pid=%d",
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host does not answer service=%s pid=%d",
                  process->hosts->rooms[process->service].name.text, (int)process->pid);
     lockstep_hosts_link_end(process->link);
 }

@@ -68,7 +68,7 @@ static void refuse(struct lockstep_hosts_link *link, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(out->text, sizeof(out->text), format, args);
     va_end(args);
-    lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "host refused pid=%d cause=%s", (int)link->pid,
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host refused pid=%d cause=%s", (int)link->pid,
                  out->text);
     (void)!lockstep_hostwire_send(link->fd, out, 0, NULL);
     lockstep_hosts_link_end(link);
@@ -168,7 +168,7 @@ static void take_health(struct lockstep_hosts_process *process)
     if (in->latched) {
         (void)snprintf(process->latched, sizeof(process->latched), "%s",
                        in->text[0] == '\0' ? "it does not say why" : in->text);
-        lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "host refuses reloads service=%s cause=%s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "host refuses reloads service=%s cause=%s",
                      process->hosts->rooms[process->service].name.text, process->latched);
     }
 }
@@ -224,7 +224,7 @@ static void link_ready(void *context, uint32_t events)
             continue;
         }
         if (code != LOCKSTEP_CLOSED) {
-            lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "connection ended pid=%d cause=%s",
+            lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "connection ended pid=%d cause=%s",
                          (int)link->pid, err.message);
         }
         lockstep_hosts_link_end(link);
@@ -247,7 +247,7 @@ static bool may_come(const struct lockstep_hosts *hosts, int fd, int64_t *ret_pi
         count++;
     }
     if (!lockstep_hostwire_peer(fd, ret_pid, &uid) || (uid != geteuid() && uid != 0)) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "stranger refused uid=%u", uid);
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "stranger refused uid=%u", uid);
         return false;
     }
     return count < LOCKSTEP_HOSTS_LINKS_MAX;

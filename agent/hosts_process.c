@@ -58,7 +58,7 @@ void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
 {
     struct lockstep_hosts *hosts = process->hosts;
     uint8_t service = process->service;
-    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host gone service=%s pid=%d",
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host gone service=%s pid=%d",
                  hosts->rooms[service].name.text, (int)process->pid);
     lockstep_hosts_request_fail(process, LOCKSTEP_NO_CRASHED, "the host died", true);
     lockstep_hosts_process_free(process);
@@ -74,7 +74,7 @@ static void process_exited(void *context, pid_t pid, int status)
     struct lockstep_hosts_process *process = context;
     (void)pid;
     if (process->spawned && status != 0) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts", "host ended service=%s %s=%d",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host ended service=%s %s=%d",
                      process->hosts->rooms[process->service].name.text,
                      WIFSIGNALED(status) ? "signal" : "status",
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -103,7 +103,7 @@ static void timer_due(void *context)
     if (process->stage == LOCKSTEP_HOSTS_FITTING) {
         lockstep_hosts_fit_timeout(process);
     } else if (!process->was_up && process->spawned) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "hosts",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts",
                      "host does not come up, ended service=%s pid=%d",
                      process->hosts->rooms[process->service].name.text, (int)process->pid);
         (void)kill(process->pid, SIGKILL);
@@ -294,7 +294,7 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
     lockstep_timer_disarm(hosts->loop, &process->timer);
     hosts->rooms[service].told = true;
     if (modules == NULL || live == NULL) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "no memory to look at a host");
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "no memory to look at a host");
         lockstep_hosts_link_end(process->link);
         return;
     }
@@ -306,7 +306,7 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
             live[i].digest = modules[i].digest;
         }
     }
-    lockstep_log(LOCKSTEP_LOG_INFO, "hosts", "host up service=%s pid=%d modules=%zu",
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host up service=%s pid=%d modules=%zu",
                  hosts->rooms[service].name.text, (int)process->pid, count);
     hosts->config.up(hosts->config.context, service, live, (uint32_t)count);
 }

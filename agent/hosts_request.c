@@ -39,7 +39,7 @@ static struct lockstep_hosts_request *begin(struct lockstep_hosts *hosts,
             return request;
         }
     }
-    lockstep_log(LOCKSTEP_LOG_ERROR, "hosts", "too many requests ticket=%u", ticket);
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "too many requests ticket=%u", ticket);
     return NULL;
 }
 

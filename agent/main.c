@@ -154,11 +154,11 @@ static void reload(const struct daemon *daemon)
     struct lockstep_config_agent config;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (lockstep_config_agent_load(daemon->path, &config, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the old configuration stays: %s", err.message);
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "the old configuration stays: %s", err.message);
         return;
     }
-    lockstep_log_set_level((enum lockstep_log_level)config.log);
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent",
+    lockstep_log_set_level(config.log);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent",
                  "configuration read again: the log's level is taken over, the rest at a restart");
     lockstep_config_agent_deinit(&config);
 }
@@ -170,7 +170,7 @@ static void on_signal(void *context, int signal)
         reload(daemon);
         return;
     }
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "asked to stop");
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "asked to stop");
     lockstep_loop_stop(daemon->loop);
 }
 
@@ -229,7 +229,7 @@ static enum lockstep_err serve(const struct flags *flags,
     }
     if (result == LOCKSTEP_OK && flags->join != NULL &&
         lockstep_agent_store_meta(driver.store)->enrolled) {
-        lockstep_log(LOCKSTEP_LOG_INFO, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_INFO, "agent",
                      "enrolled already: the join token is not looked at; to join another cluster, "
                      "start with an empty data directory");
     } else if (result == LOCKSTEP_OK && flags->join != NULL) {
@@ -279,7 +279,7 @@ int main(int argc, char **argv)
         (void)complain(&err);
         return EXIT_USAGE;
     }
-    lockstep_log_set_level((enum lockstep_log_level)config.log);
+    lockstep_log_set_level(config.log);
     if (flags.check) {
         printf("%s is in order\n", flags.config);
         result = LOCKSTEP_OK;

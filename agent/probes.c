@@ -183,7 +183,7 @@ static struct lockstep_probe_verdict *judge(struct trial *trial)
     }
     if (trial->text == NULL ||
         lockstep_probe_verdict_parse(trial->text, trial->length, &verdict, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "probes", "no verdict status=%d cause=%s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "probes", "no verdict status=%d cause=%s",
                      WEXITSTATUS(trial->status), err.message);
         decide(trial, LOCKSTEP_NO_INTERNAL, "the probe printed no verdict");
         return NULL;

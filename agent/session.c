@@ -23,7 +23,7 @@ void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockst
         return;
     }
     if (lockstep_wire_encode(agent->codec, wire, agent->frame, &length, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "cannot write %s: %s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "cannot write %s: %s",
                      lockstep_message_name(wire->message.type), err.message);
         lockstep_link_close(agent->link, "a message could not be written");
         return;
@@ -182,7 +182,7 @@ static enum lockstep_err take_first_bundle(struct lockstep_node_agent *agent,
     meta.cluster = token->cluster;
     memcpy(meta.coordinator_key, token->coordinator, sizeof(meta.coordinator_key));
     LOCKSTEP_TRY(lockstep_agent_store_enrol(agent->config.store, &meta, &row, err));
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "enrolled as %s", meta.name.text);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "enrolled as %s", meta.name.text);
     return LOCKSTEP_OK;
 }
 
@@ -221,7 +221,7 @@ static void on_bundle(struct lockstep_node_agent *agent, const struct lockstep_w
     result = trust.version == 0 ? take_first_bundle(agent, message, bundle, &err)
                                 : take_next_bundle(agent, message, bundle, &err);
     if (result != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the trust bundle is refused: %s", err.message);
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "the trust bundle is refused: %s", err.message);
         lockstep_link_close(agent->link, "the trust bundle is refused");
         free(bundle);
         return;
@@ -240,7 +240,7 @@ static void on_quarantine(struct lockstep_node_agent *agent,
     struct lockstep_digest *list;
     if (count + message->digest_count >
         LOCKSTEP_AGENT_REFUSED_MAX - LOCKSTEP_AGENT_REFUSED_OURS_MAX) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent",
                      "the coordinator quarantines more than %d versions; lift what is old with "
                      "lockstep artifact unquarantine",
                      LOCKSTEP_AGENT_REFUSED_MAX - LOCKSTEP_AGENT_REFUSED_OURS_MAX);
@@ -343,7 +343,7 @@ static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_
 
 static void on_ready(struct lockstep_node_agent *agent)
 {
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "ready: the coordinator counts this node");
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "ready: the coordinator counts this node");
     if (!agent->was_ready && agent->config.ready != NULL) {
         agent->config.ready(agent->config.context);
     }
@@ -378,7 +378,7 @@ static void on_checkpoint(struct lockstep_node_agent *agent,
     result = lockstep_agent_store_checkpoint(agent->config.store, checkpoint->audit_sequence,
                                              &checkpoint->audit_head, &err);
     if (result == LOCKSTEP_CONFLICT) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent",
                      "the coordinator's audit trail is not what it was: %s", err.message);
     } else if (result != LOCKSTEP_OK) {
         lockstep_driver_fail(agent, &err);
@@ -392,7 +392,7 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
         on_welcome(agent, &wire->message.u.welcome);
         break;
     case LOCKSTEP_MESSAGE_REFUSED:
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
                      wire->u.refused.reason, wire->u.refused.version_min,
                      wire->u.refused.version_max);
         break;
@@ -438,7 +438,7 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
     ASSERT(wire != NULL);
     if (lockstep_wire_decode(agent->codec, (unsigned)LOCKSTEP_ROLE_COORDINATOR, bytes, size, wire,
                              &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the coordinator sent what is refused: %s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "the coordinator sent what is refused: %s",
                      err.message);
         lockstep_link_close(link, "a message was refused");
     } else {
@@ -455,7 +455,7 @@ static void on_up(void *context, struct lockstep_link *link)
     agent->link = link;
     agent->welcomed = false;
     agent->failures = 0;
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "connected to %s", lockstep_link_address(link));
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "connected to %s", lockstep_link_address(link));
 }
 
 /* The enrolment's channel was made with the token; from now on the key alone opens it. */
@@ -481,7 +481,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
 {
     struct lockstep_node_agent *agent = context;
     (void)link;
-    lockstep_log(LOCKSTEP_LOG_WARNING, "agent", "the coordinator is away: %s", text);
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "the coordinator is away: %s", text);
     agent->link = NULL;
     agent->welcomed = false;
     lockstep_timer_disarm(agent->loop, &agent->heartbeat);
@@ -496,7 +496,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
 static void on_failed(void *context, const char *address, const char *text)
 {
     struct lockstep_node_agent *agent = context;
-    lockstep_log(LOCKSTEP_LOG_INFO, "agent", "no session with %s: %s", address, text);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "no session with %s: %s", address, text);
     agent->failures++;
     if (agent->enrolling && lockstep_unix_ms() >= agent->config.token->expires_unix_ms) {
         struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -506,11 +506,11 @@ static void on_failed(void *context, const char *address, const char *text)
                             agent->config.config->name.text);
         lockstep_driver_fail(agent, &err);
     } else if (agent->enrolling) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
                      "not enrolled yet; if this goes on, the token may be used, expired or for "
                      "another node");
     } else if (agent->failures >= PUZZLED_AFTER && (agent->failures & (agent->failures - 1)) == 0) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "agent",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
                      "no session after %u tries; is the coordinator there, with the key that this "
                      "node was enrolled with? One with another key cuts the connection",
                      agent->failures);

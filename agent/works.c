@@ -82,7 +82,7 @@ void lockstep_works_snapshot(void *context, const struct lockstep_work_result *r
         return;
     }
     if (!result->ok) {
-        lockstep_log(LOCKSTEP_LOG_INFO, "agent", "tried without live state: %s",
+        lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "tried without live state: %s",
                      result->text == NULL ? "" : result->text);
     }
     trial->request->subjects[trial->next - 1].snapshot_fd = result->ok ? fd : -1;
@@ -331,7 +331,7 @@ void lockstep_works_start(struct lockstep_node_agent *agent, uint8_t service)
     if (lockstep_copies_boot(agent, service, boot, &err) != LOCKSTEP_OK ||
         lockstep_hosts_start(agent->hosts, service, boot->entries, boot->count, &err) !=
             LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "host of %s cannot be started: %s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "host of %s cannot be started: %s",
                      agent->core->services[service].name.text, err.message);
         if (!lockstep_hosts_lives(agent->hosts, service)) {
             agent->failed_services |= 1U << service;
@@ -358,7 +358,7 @@ void lockstep_works_boot(struct lockstep_node_agent *agent, const struct lockste
         if (lockstep_copies_boot(agent, module->service, boot, &err) != LOCKSTEP_OK ||
             lockstep_hosts_boot(agent->hosts, module->service, boot->entries, boot->count, &err) !=
                 LOCKSTEP_OK) {
-            lockstep_log(LOCKSTEP_LOG_ERROR, "agent", "the boot file of %s cannot be written: %s",
+            lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "the boot file of %s cannot be written: %s",
                          agent->core->services[module->service].name.text, err.message);
         }
     }

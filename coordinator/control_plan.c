@@ -297,7 +297,8 @@ static bool park(struct lockstep_session *session, const struct lockstep_wire_su
         unpark(wait);
         return false;
     }
-    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "a request of %s waits for nodes", session->who);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "a request of %s waits for nodes",
+                 session->who);
     lockstep_driver_arm(coordinator);
     return true;
 }

@@ -16,7 +16,7 @@ void lockstep_driver_fail(struct lockstep_coordinator *coordinator,
     if (coordinator->failed == LOCKSTEP_OK) {
         coordinator->failed = why->code == LOCKSTEP_OK ? LOCKSTEP_IO : why->code;
         coordinator->failure = *why;
-        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "stops: %s", why->message);
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator", "stops: %s", why->message);
     }
     lockstep_loop_stop(coordinator->loop);
 }
@@ -25,7 +25,7 @@ void lockstep_driver_miss(struct lockstep_coordinator *coordinator,
                           const struct lockstep_error *why)
 {
     if (why->code == LOCKSTEP_LIMIT) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "not written: %s", why->message);
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator", "not written: %s", why->message);
     } else {
         lockstep_driver_fail(coordinator, why);
     }
@@ -49,7 +49,7 @@ void lockstep_driver_send(struct lockstep_session *session, const struct lockste
     size_t length = 0;
     if (lockstep_wire_encode(coordinator->codec, wire, coordinator->frame, &length, &err) !=
         LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator", "cannot write %s: %s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator", "cannot write %s: %s",
                      lockstep_message_name(wire->message.type), err.message);
         lockstep_link_close(session->link, "a message could not be written");
         return;
@@ -237,7 +237,7 @@ static void persist(struct lockstep_coordinator *coordinator, struct lockstep_op
     }
     crash_after(row);
     note_times(running, row);
-    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "operation %.8s row=%s state=%s", id,
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "operation %.8s row=%s state=%s", id,
                  lockstep_row_text(row), lockstep_operation_word(operation));
     if (row == LOCKSTEP_ROW_COMMIT) {
         lockstep_driver_quarantine_left(coordinator, operation);
@@ -300,7 +300,7 @@ static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
     }
     coordinator->views[node].row.member = true;
     coordinator->views[node].row.journal = row->journal;
-    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is ready", row->name.text);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is ready", row->name.text);
     lockstep_driver_send_to(coordinator, node, &wire);
 }
 
@@ -356,7 +356,7 @@ static void note_changed(struct lockstep_coordinator *coordinator,
 
 static void close_silent(struct lockstep_coordinator *coordinator, uint32_t node)
 {
-    lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "node %s is silent: its link is closed",
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "node %s is silent: its link is closed",
                  coordinator->nodes[node].name.text);
     if (coordinator->agents[node] != NULL) {
         lockstep_link_close(coordinator->agents[node]->link, "silent for too long");
@@ -396,7 +396,7 @@ static void act_one(struct lockstep_coordinator *coordinator,
         forget(coordinator, action->operation);
         break;
     case LOCKSTEP_FLEET_ROLLBACK:
-        lockstep_log(LOCKSTEP_LOG_ERROR, "coordinator",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator",
                      "node %s knows more than this journal: it was restored from a backup. "
                      "Nothing is decided until it is recovered",
                      coordinator->nodes[action->node].name.text);

@@ -81,12 +81,12 @@ static void reload(const struct daemon *daemon)
     struct lockstep_config_coordinator config;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (lockstep_config_coordinator_load(daemon->path, &config, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_ERROR, "lockstepd", "the old configuration stays: %s",
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "lockstepd", "the old configuration stays: %s",
                      err.message);
         return;
     }
-    lockstep_log_set_level((enum lockstep_log_level)config.log);
-    lockstep_log(LOCKSTEP_LOG_INFO, "lockstepd",
+    lockstep_log_set_level(config.log);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "lockstepd",
                  "configuration read again: the log's level is taken over, the rest at a restart");
     lockstep_config_coordinator_deinit(&config);
 }
@@ -98,7 +98,7 @@ static void on_signal(void *context, int signal)
         reload(daemon);
         return;
     }
-    lockstep_log(LOCKSTEP_LOG_INFO, "lockstepd", "asked to stop");
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "lockstepd", "asked to stop");
     lockstep_loop_stop(daemon->loop);
 }
 
@@ -156,7 +156,7 @@ static int act(const struct flags *flags, bool init, struct lockstep_error *err)
         (void)complain(err);
         return EXIT_USAGE;
     }
-    lockstep_log_set_level((enum lockstep_log_level)config.log);
+    lockstep_log_set_level(config.log);
     if (init) {
         struct lockstep_init what = {flags->admins.items, flags->admins.count, flags->new_admin,
                                      flags->releases.items, flags->releases.count};

@@ -22,7 +22,7 @@ static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_I
     if (lockstep_store_token_find(coordinator->store, token, lockstep_unix_ms(), &found, ret_psk,
                                   &row, &err) != LOCKSTEP_OK ||
         !found) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator",
                      "somebody came with a join token that is unknown, used or expired");
         return false;
     }
@@ -46,11 +46,11 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
         lockstep_store_enrol(coordinator->store, lockstep_link_token(link),
                              lockstep_link_peer(link), lockstep_unix_ms(), &audit, &row,
                              &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "no enrolment: %s", err.message);
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "no enrolment: %s", err.message);
         return false;
     }
     lockstep_driver_add_node(coordinator, &row);
-    lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is enrolled", row.name.text);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is enrolled", row.name.text);
     *ret_node = row.number;
     return true;
 }
@@ -172,7 +172,7 @@ static void agent_up(struct lockstep_session *session)
         if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
             lockstep_driver_miss(coordinator, &err);
         }
-        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator",
                      "node %s has come twice: the older session is closed", session->who);
         lockstep_control_calls_forget(older); /* their answers would come on the older link */
         older->agent = false;                 /* its end is not the node's */
@@ -230,7 +230,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
     struct lockstep_session *session = lockstep_link_user(link);
     if (session->agent && coordinator->agents[session->node] == session) {
         coordinator->agents[session->node] = NULL;
-        lockstep_log(LOCKSTEP_LOG_INFO, "coordinator", "node %s is away: %s", session->who, text);
+        lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is away: %s", session->who, text);
         lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                  session->node);
     }
@@ -240,7 +240,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
 static void on_failed(void *context, const char *address, const char *text)
 {
     (void)context;
-    lockstep_log(LOCKSTEP_LOG_DEBUG, "coordinator", "no session with %s: %s", address, text);
+    lockstep_log(LOCKSTEP_LEVEL_DEBUG, "coordinator", "no session with %s: %s", address, text);
 }
 
 /* A journal that nothing can be written to any more is not served from, whoever found out. */
@@ -267,7 +267,7 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
     ASSERT(wire != NULL);
     if (lockstep_wire_decode(coordinator->codec, session->roles, bytes, size, wire, &err) !=
         LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LOG_WARNING, "coordinator", "%s sent what is refused: %s",
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s sent what is refused: %s",
                      session->who, err.message);
         lockstep_control_refuse(session, 0, err.code == LOCKSTEP_REFUSED ? 8 : 2,
                                 err.code == LOCKSTEP_REFUSED ? "not-permitted" : "malformed", "",

@@ -14,6 +14,7 @@
 #include "common/base/attr.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/io/log.h"
 #include "common/tbl/defaults.h"
 
 #include <stdbool.h>
@@ -31,18 +32,11 @@ struct lockstep_config_list {
     size_t count;
 };
 
-enum lockstep_config_log {
-    LOCKSTEP_CONFIG_LOG_ERROR,
-    LOCKSTEP_CONFIG_LOG_WARNING,
-    LOCKSTEP_CONFIG_LOG_INFO,
-    LOCKSTEP_CONFIG_LOG_DEBUG,
-};
-
 /* lockstepd.yaml */
 struct lockstep_config_coordinator {
     char *data;                         /* directory; /var/lib/lockstep/coordinator */
     struct lockstep_config_list listen; /* URLs: tcp:// or ipc://; LOCKSTEP_CONFIG_LISTEN */
-    enum lockstep_config_log log;
+    enum lockstep_level log;
     uint64_t artifact_max; /* bytes */
     struct lockstep_defaults settings;
 };
@@ -67,7 +61,7 @@ struct lockstep_config_agent {
     struct lockstep_config_service *services; /* at least one; "default" if none is named */
     size_t service_count;
     bool enforce; /* artifacts without a trusted signature are refused; true unless set */
-    enum lockstep_config_log log;
+    enum lockstep_level log;
     struct lockstep_defaults settings;
 };
 

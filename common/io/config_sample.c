@@ -24,7 +24,7 @@ static void print_log(FILE *out)
     (void)fprintf(out,
                   "\n# What is logged: error, warning, info or debug.\n"
                   "#log: %s\n",
-                  lockstep_config_level_text(LOCKSTEP_CONFIG_LOG_DEFAULT));
+                  lockstep_level_name(LOCKSTEP_LEVEL_DEFAULT));
 }
 
 static void print_coordinator(FILE *out)

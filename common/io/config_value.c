@@ -105,31 +105,12 @@ enum lockstep_err lockstep_config_flag(const struct lockstep_config_file *file, 
     return LOCKSTEP_OK;
 }
 
-static const char *const levels[] = {
-    [LOCKSTEP_CONFIG_LOG_ERROR] = "error",
-    [LOCKSTEP_CONFIG_LOG_WARNING] = "warning",
-    [LOCKSTEP_CONFIG_LOG_INFO] = "info",
-    [LOCKSTEP_CONFIG_LOG_DEBUG] = "debug",
-};
-
-const char *lockstep_config_level_text(enum lockstep_config_log log)
-{
-    return (unsigned)log < LOCKSTEP_COUNT(levels) ? levels[log] : NULL;
-}
-
 enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file, const char *text,
-                                        enum lockstep_config_log *ret_log,
-                                        struct lockstep_error *err)
+                                        enum lockstep_level *ret_log, struct lockstep_error *err)
 {
-    *ret_log = LOCKSTEP_CONFIG_LOG_DEFAULT;
-    if (text == NULL) {
+    *ret_log = LOCKSTEP_LEVEL_DEFAULT;
+    if (text == NULL || lockstep_level_parse(text, ret_log)) {
         return LOCKSTEP_OK;
-    }
-    for (size_t i = 0; i < LOCKSTEP_COUNT(levels); i++) {
-        if (strcmp(levels[i], text) == 0) {
-            *ret_log = (enum lockstep_config_log)i;
-            return LOCKSTEP_OK;
-        }
     }
     return lockstep_config_fail(file, "log", text, err,
                                 "%.80s is none of error, warning, info, debug", text);

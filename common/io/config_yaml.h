@@ -59,7 +59,7 @@ enum lockstep_err lockstep_config_flag(const struct lockstep_config_file *file, 
                                        const char *text, bool fallback, bool *ret_flag,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file, const char *text,
-                                        enum lockstep_config_log *ret_log,
+                                        enum lockstep_level *ret_log,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* A list as libcyaml has it. */
@@ -97,10 +97,6 @@ enum lockstep_err lockstep_config_settings_take(const struct lockstep_config_fil
                                                 const struct lockstep_config_raw_settings *raw,
                                                 struct lockstep_defaults *ret_settings,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* What an unset level is, and its word. */
-#define LOCKSTEP_CONFIG_LOG_DEFAULT LOCKSTEP_CONFIG_LOG_INFO
-const char *lockstep_config_level_text(enum lockstep_config_log log);
-
 /* A key that holds a text. */
 #define LOCKSTEP_CONFIG_TEXT(structure, member)                                                  \
     CYAML_FIELD_STRING_PTR(#member, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, member, \

@@ -1,5 +1,6 @@
 #include "common/io/log.h"
 
+#include "common/base/assert.h"
 #include "common/io/loop.h"
 
 #include <stdarg.h>
@@ -11,24 +12,30 @@
 
 #define LINE_MAX_BYTES 1024
 
-static atomic_int most = LOCKSTEP_LOG_INFO;
+static atomic_int most = LOCKSTEP_LEVEL_DEFAULT;
 
 static const char *const words[] = {
 #define WORD(name, word) word,
-    LOCKSTEP_LOG_TABLE(WORD)
+    LOCKSTEP_LEVEL_TABLE(WORD)
 #undef WORD
 };
 
-void lockstep_log_set_level(enum lockstep_log_level level)
+void lockstep_log_set_level(enum lockstep_level level)
 {
     atomic_store(&most, (int)level);
 }
 
-bool lockstep_log_parse(const char *word, enum lockstep_log_level *ret_level)
+const char *lockstep_level_name(enum lockstep_level level)
+{
+    ASSERT((size_t)level < LOCKSTEP_COUNT(words));
+    return words[level];
+}
+
+bool lockstep_level_parse(const char *word, enum lockstep_level *ret_level)
 {
     for (size_t i = 0; i < LOCKSTEP_COUNT(words); i++) {
         if (strcmp(words[i], word) == 0) {
-            *ret_level = (enum lockstep_log_level)i;
+            *ret_level = (enum lockstep_level)i;
             return true;
         }
     }
@@ -51,7 +58,7 @@ static size_t escape(const char *text, char *out, size_t size)
     return used;
 }
 
-void lockstep_log(enum lockstep_log_level level, const char *component, const char *format, ...)
+void lockstep_log(enum lockstep_level level, const char *component, const char *format, ...)
 {
     char message[LINE_MAX_BYTES];
     char line[LINE_MAX_BYTES + 128];

@@ -14,25 +14,29 @@
 #include <stdbool.h>
 
 /*  X(NAME, word) */
-#define LOCKSTEP_LOG_TABLE(X) \
-    X(ERROR, "error")         \
-    X(WARNING, "warning")     \
-    X(INFO, "info")           \
+#define LOCKSTEP_LEVEL_TABLE(X) \
+    X(ERROR, "error")           \
+    X(WARNING, "warning")       \
+    X(INFO, "info")             \
     X(DEBUG, "debug")
 
-enum lockstep_log_level {
-#define LOCKSTEP_LOG_ENUM(name, word) LOCKSTEP_LOG_##name,
-    LOCKSTEP_LOG_TABLE(LOCKSTEP_LOG_ENUM)
-#undef LOCKSTEP_LOG_ENUM
+enum lockstep_level {
+#define LOCKSTEP_LEVEL_ENUM(name, word) LOCKSTEP_LEVEL_##name,
+    LOCKSTEP_LEVEL_TABLE(LOCKSTEP_LEVEL_ENUM)
+#undef LOCKSTEP_LEVEL_ENUM
 };
 
-/* What is louder than LEVEL is left out. INFO at first. */
-void lockstep_log_set_level(enum lockstep_log_level level);
+#define LOCKSTEP_LEVEL_DEFAULT LOCKSTEP_LEVEL_INFO
+
+/* What is louder than LEVEL is left out. LOCKSTEP_LEVEL_DEFAULT at first. */
+void lockstep_log_set_level(enum lockstep_level level);
+/* "error", "info". */
+const char *lockstep_level_name(enum lockstep_level level);
 /* False if WORD names no level. */
-bool lockstep_log_parse(const char *word, enum lockstep_log_level *ret_level);
+bool lockstep_level_parse(const char *word, enum lockstep_level *ret_level);
 /* COMPONENT is a literal ("agent", "link"); the message is made as printf makes it, then escaped.
  */
-void lockstep_log(enum lockstep_log_level level, const char *component, const char *format, ...)
+void lockstep_log(enum lockstep_level level, const char *component, const char *format, ...)
     LOCKSTEP_PRINTF(3, 4);
 
 #endif

@@ -181,7 +181,7 @@ static void coordinator_whole(void **state)
     assert_string_equal(config.data, data);
     assert_int_equal(config.listen.count, 2);
     assert_string_equal(config.listen.items[1], "ipc:///run/x");
-    assert_int_equal(config.log, LOCKSTEP_CONFIG_LOG_DEBUG);
+    assert_int_equal(config.log, LOCKSTEP_LEVEL_DEBUG);
     assert_int_equal(config.artifact_max, 1 << 20);
     lockstep_defaults_init(&defaults);
     defaults.soak = 0;
@@ -202,7 +202,7 @@ static void coordinator_defaults(void **state)
     assert_string_equal(config.data, "/var/lib/lockstep/coordinator");
     assert_int_equal(config.listen.count, 1);
     assert_string_equal(config.listen.items[0], LOCKSTEP_CONFIG_LISTEN);
-    assert_int_equal(config.log, LOCKSTEP_CONFIG_LOG_INFO);
+    assert_int_equal(config.log, LOCKSTEP_LEVEL_INFO);
     assert_int_equal(config.artifact_max, LOCKSTEP_ARTIFACT_MAX);
     assert_memory_equal(&config.settings, &defaults, sizeof(defaults));
     lockstep_config_coordinator_deinit(&config);
