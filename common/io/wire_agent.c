@@ -30,17 +30,10 @@ SAME(ARTIFACT_PART, MANIFEST)
 SAME(ARTIFACT_PART, SIGNATURE)
 
 /* clang-format off */
-/* Rows of what cores use, and of what only drivers use. */
+/* REST for what cores use. */
 #define CORE(message_type, member, field, kind, least, most)                                \
     LOCKSTEP_WIRE_ONE(Lockstep__V1__##message_type, field, kind, struct lockstep_wire,      \
                       message.u.member.field, least, most)
-#define REST(message_type, member, field, kind, least, most)                                \
-    LOCKSTEP_WIRE_ONE(Lockstep__V1__##message_type, field, kind, struct lockstep_wire,      \
-                      u.member.field, least, most)
-#define SHAPE(shape_name, message, rows, structure, check_function)                         \
-    static const struct lockstep_wire_shape shape_name = {                                  \
-        &lockstep__v1__##message##__descriptor, rows, LOCKSTEP_COUNT(rows),                 \
-        sizeof(structure), check_function}
 /* clang-format on */
 
 #define LIVE(field, kind) \

@@ -6,30 +6,10 @@
 
 #include "lockstep/v1/control.pb-c.h"
 
-#define SAME_THING(number, name, text)                                \
+#define SAME_THING(number, name)                                      \
     STATIC_ASSERT((number) == (int)LOCKSTEP__V1__THING__THING_##name, \
                   "LOCKSTEP_THING_TABLE and proto/ must have the same numbers");
 LOCKSTEP_THING_TABLE(SAME_THING)
-
-const char *lockstep_thing_text(enum lockstep_thing thing)
-{
-    static const char *const texts[] = {
-#define THING_TEXT(number, name, text) [number] = (text),
-        LOCKSTEP_THING_TABLE(THING_TEXT)
-#undef THING_TEXT
-    };
-    return (unsigned)thing < LOCKSTEP_COUNT(texts) ? texts[thing] : NULL;
-}
-
-/* clang-format off */
-#define REST(message_type, member, field, kind, least, most)                                \
-    LOCKSTEP_WIRE_ONE(Lockstep__V1__##message_type, field, kind, struct lockstep_wire,      \
-                      u.member.field, least, most)
-#define SHAPE(shape_name, message, rows, structure, check_function)                         \
-    static const struct lockstep_wire_shape shape_name = {                                  \
-        &lockstep__v1__##message##__descriptor, rows, LOCKSTEP_COUNT(rows),                 \
-        sizeof(structure), check_function}
-/* clang-format on */
 
 static const struct lockstep_wire_field show_rows[] = {
     REST(Show, show, request, U64, 0, 0),

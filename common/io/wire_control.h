@@ -21,34 +21,31 @@ struct lockstep_blob {
     size_t length;
 };
 
-/* What a SHOW asks for.  X(number, NAME, text) */
-#define LOCKSTEP_THING_TABLE(X)                   \
-    X(1, STATUS, "status")                        \
-    X(2, NODES, "nodes")                          \
-    X(3, NODE, "node")                            \
-    X(4, MODULES, "modules")                      \
-    X(5, MODULE, "module")                        \
-    X(6, MODULE_STATUS, "module-status")          \
-    X(7, OPERATIONS, "operations")                \
-    X(8, OPERATION, "operation")                  \
-    X(9, ARTIFACTS, "artifacts")                  \
-    X(10, ARTIFACT, "artifact")                   \
-    X(11, CHECK, "check")                         \
-    X(12, HISTORY, "history")                     \
-    X(13, TOKENS, "tokens")                       \
-    X(14, TOOLS, "tools")                         \
-    X(15, ARTIFACT_MANIFEST, "artifact-manifest") \
-    X(16, BUNDLE, "bundle")
+/* What a SHOW asks for.  X(number, NAME) */
+#define LOCKSTEP_THING_TABLE(X) \
+    X(1, STATUS)                \
+    X(2, NODES)                 \
+    X(3, NODE)                  \
+    X(4, MODULES)               \
+    X(5, MODULE)                \
+    X(6, MODULE_STATUS)         \
+    X(7, OPERATIONS)            \
+    X(8, OPERATION)             \
+    X(9, ARTIFACTS)             \
+    X(10, ARTIFACT)             \
+    X(11, CHECK)                \
+    X(12, HISTORY)              \
+    X(13, TOKENS)               \
+    X(14, TOOLS)                \
+    X(15, ARTIFACT_MANIFEST)    \
+    X(16, BUNDLE)
 
 enum lockstep_thing {
     LOCKSTEP_THING_UNSPECIFIED = 0,
-#define LOCKSTEP_THING_ENUM(number, name, text) LOCKSTEP_THING_##name = (number),
+#define LOCKSTEP_THING_ENUM(number, name) LOCKSTEP_THING_##name = (number),
     LOCKSTEP_THING_TABLE(LOCKSTEP_THING_ENUM)
 #undef LOCKSTEP_THING_ENUM
 };
-
-/* The thing's text, or NULL if it is none. */
-const char *lockstep_thing_text(enum lockstep_thing thing);
 
 struct lockstep_wire_show {
     uint64_t request;

@@ -2,6 +2,7 @@
  * checked afterwards, so here only what keeps copying safe is looked at: how many there are. */
 #include "common/io/wire_shape.h"
 
+#include <sodium.h>
 #include <string.h>
 
 void *lockstep_wire_take(struct lockstep_wire_arena *arena, size_t size)
@@ -161,13 +162,7 @@ static void lend_bytes(const void *data, size_t length, ProtobufCBinaryData *ret
 /* Zeros are written as nothing where a field may be absent. */
 static void lend_or_none(const uint8_t *data, size_t length, ProtobufCBinaryData *ret_bytes)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (data[i] != 0) {
-            lend_bytes(data, length, ret_bytes);
-            return;
-        }
-    }
-    lend_bytes(NULL, 0, ret_bytes);
+    lend_bytes(data, sodium_is_zero(data, length) ? 0 : length, ret_bytes);
 }
 
 static void write_value(const struct lockstep_wire_field *field, const void *from, void *to)

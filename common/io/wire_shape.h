@@ -133,6 +133,16 @@ extern const size_t lockstep_wire_control_row_count;
 #define LOCKSTEP_WIRE_WHOLE(message, field, structure, path, of)                            \
     {LOCKSTEP_WIRE_ANY(message, field, SUB, structure, path, 0, 0),                         \
      .plain_size = sizeof(((structure *)0)->path), .shape = (of)}
+
+/* Short, because tables are made of them: a single field that only drivers use, and the shape that
+ * its rows make. */
+#define REST(message_type, member, field, kind, least, most)                                \
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__##message_type, field, kind, struct lockstep_wire,      \
+                      u.member.field, least, most)
+#define SHAPE(shape_name, message, rows, structure, check_function)                         \
+    static const struct lockstep_wire_shape shape_name = {                                  \
+        &lockstep__v1__##message##__descriptor, rows, LOCKSTEP_COUNT(rows),                 \
+        sizeof(structure), check_function}
 /* clang-format on */
 
 /* Memory with a budget, given out in one direction and taken back as a whole. */
