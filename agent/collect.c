@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STORE_MAX_BYTES (UINT64_C(2) << 30)
-#define VERSIONS_KEPT   3 /* of each module, the newest, whatever became of them */
-
 struct collecting {
     const struct lockstep_node_agent *agent;
     struct lockstep_digest *newest; /* sorted */
@@ -101,7 +98,7 @@ static size_t choose_newest(struct dated *rows, size_t count, struct lockstep_di
     qsort(rows, count, sizeof(*rows), compare_dated);
     for (size_t i = 0; i < count; i++) {
         same = i > 0 && lockstep_name_equal(&rows[i - 1].module, &rows[i].module) ? same + 1 : 0;
-        if (same < VERSIONS_KEPT) {
+        if (same < LOCKSTEP_STORE_VERSIONS) {
             ret_newest[kept++] = rows[i].digest;
         }
     }
@@ -145,7 +142,7 @@ void lockstep_collect(struct lockstep_node_agent *agent)
     }
     if (result == LOCKSTEP_OK) {
         result = lockstep_artifacts_collect(agent->artifacts, keep_needed, &collecting,
-                                            STORE_MAX_BYTES, NULL, &err);
+                                            LOCKSTEP_STORE_MAX, NULL, &err);
     }
     if (result != LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "old versions stay in the store: %s",

@@ -28,24 +28,19 @@
 #define LOCKSTEP_REPORTS_MAX   64            /* modules in one REPORT message */
 #define LOCKSTEP_DOCUMENT_MAX  (64 * 1024 * 1024) /* bytes of one reassembled document */
 
-#define LOCKSTEP_ARTIFACT_MAX         (64 * 1024 * 1024) /* bytes; settable up to the next line */
-#define LOCKSTEP_ARTIFACT_CEILING     (1024 * 1024 * 1024)
-#define LOCKSTEP_MANIFEST_MAX         (16 * 1024)
-#define LOCKSTEP_SIGNATURE_MAX        1024
-#define LOCKSTEP_INTENT_MAX           (16 * 1024)
-#define LOCKSTEP_BUNDLE_MAX           (48 * 1024)
-#define LOCKSTEP_MODULE_CONFIG_MAX    (64 * 1024)
-#define LOCKSTEP_HOST_FRAME_MAX       (64 * 1024)
-#define LOCKSTEP_TOOL_REQUEST_MAX     (1024 * 1024)
-#define LOCKSTEP_STORE_MAX            (2ULL * 1024 * 1024 * 1024) /* bytes an agent keeps */
-#define LOCKSTEP_STORE_VERSIONS       3  /* versions a module an agent keeps beside those in use */
-#define LOCKSTEP_COORDINATOR_REVISION 10 /* revisions a module the coordinator keeps */
+#define LOCKSTEP_ARTIFACT_MAX      (64 * 1024 * 1024) /* bytes; settable up to the next line */
+#define LOCKSTEP_ARTIFACT_CEILING  (1024 * 1024 * 1024)
+#define LOCKSTEP_MANIFEST_MAX      (16 * 1024)
+#define LOCKSTEP_SIGNATURE_MAX     1024
+#define LOCKSTEP_INTENT_MAX        (16 * 1024)
+#define LOCKSTEP_BUNDLE_MAX        (48 * 1024)
+#define LOCKSTEP_MODULE_CONFIG_MAX (64 * 1024)
+#define LOCKSTEP_HOST_FRAME_MAX    (64 * 1024)
+#define LOCKSTEP_TOOL_REQUEST_MAX  (1024 * 1024)
+#define LOCKSTEP_STORE_MAX         (2ULL * 1024 * 1024 * 1024) /* bytes an agent keeps */
+#define LOCKSTEP_STORE_VERSIONS    3 /* of each module, the newest, whatever became of them */
 
-#define LOCKSTEP_HALF_OPEN_MAX         1024 /* connections before authentication, in all */
-#define LOCKSTEP_HALF_OPEN_ADDRESS_MAX 64   /* and from one address */
-#define LOCKSTEP_OUTBOX_MAX            (4 * 1024 * 1024) /* bytes waiting on one connection */
-#define LOCKSTEP_UNASKED_FRAMES        200 /* frames a second that an agent may send unasked */
-#define LOCKSTEP_UNASKED_BYTES         (4 * 1024 * 1024) /* and bytes a second */
+#define LOCKSTEP_OUTBOX_MAX (4 * 1024 * 1024) /* bytes waiting on one connection */
 
 #define LOCKSTEP_RETIRED_MAX 256 /* retired versions a host keeps */
 

@@ -262,20 +262,6 @@ lockstep_bundle_operator_by_name(const struct lockstep_bundle *bundle, const cha
     return NULL;
 }
 
-const struct lockstep_key_public *
-lockstep_bundle_coordinator_by_channel(const struct lockstep_bundle *bundle,
-                                       const uint8_t channel[LOCKSTEP_KEY_BYTES])
-{
-    for (uint32_t i = 0; i < bundle->coordinator_count; i++) {
-        const struct lockstep_key_public *key = &bundle->coordinators[i];
-        if (memcmp(key->channel, channel, LOCKSTEP_KEY_BYTES) == 0) {
-            struct lockstep_key_id id = lockstep_key_id(key);
-            return lockstep_bundle_key_revoked(bundle, &id) ? NULL : key;
-        }
-    }
-    return NULL;
-}
-
 const struct lockstep_bundle_release *
 lockstep_bundle_release_by_id(const struct lockstep_bundle *bundle,
                               const struct lockstep_key_id *id)

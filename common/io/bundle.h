@@ -124,9 +124,6 @@ lockstep_bundle_operator_by_channel(const struct lockstep_bundle *bundle,
                                     const uint8_t channel[LOCKSTEP_KEY_BYTES]);
 const struct lockstep_bundle_operator *
 lockstep_bundle_operator_by_name(const struct lockstep_bundle *bundle, const char *name);
-const struct lockstep_key_public *
-lockstep_bundle_coordinator_by_channel(const struct lockstep_bundle *bundle,
-                                       const uint8_t channel[LOCKSTEP_KEY_BYTES]);
 /* Also finds revoked release keys, so that a refusal can say so. */
 const struct lockstep_bundle_release *
 lockstep_bundle_release_by_id(const struct lockstep_bundle *bundle,

@@ -86,8 +86,3 @@ void lockstep_digest_domain(const char *domain, const void *bytes, size_t length
     (void)crypto_generichash_update(&state, bytes, length);
     (void)crypto_generichash_final(&state, ret_digest->bytes, sizeof(ret_digest->bytes));
 }
-
-bool lockstep_sums_same(const struct lockstep_sums *a, const struct lockstep_sums *b)
-{
-    return a->size == b->size && lockstep_digest_equal(&a->digest, &b->digest);
-}

@@ -51,7 +51,4 @@ void lockstep_digest_buffer(const void *bytes, size_t length, struct lockstep_di
 void lockstep_digest_domain(const char *domain, const void *bytes, size_t length,
                             struct lockstep_digest *ret_digest);
 
-/* True if both are the same version: same digest, same size. MD5 is not looked at. */
-bool lockstep_sums_same(const struct lockstep_sums *a, const struct lockstep_sums *b);
-
 #endif

@@ -250,14 +250,6 @@ enum lockstep_err lockstep_key_public_parse(const char *text, struct lockstep_ke
     return LOCKSTEP_OK;
 }
 
-bool lockstep_key_public_equal(const struct lockstep_key_public *a,
-                               const struct lockstep_key_public *b)
-{
-    return lockstep_name_equal(&a->name, &b->name) &&
-           memcmp(a->channel, b->channel, LOCKSTEP_KEY_BYTES) == 0 &&
-           memcmp(a->signing, b->signing, LOCKSTEP_KEY_BYTES) == 0;
-}
-
 struct lockstep_key_id lockstep_key_id(const struct lockstep_key_public *key)
 {
     uint8_t both[2 * LOCKSTEP_KEY_BYTES];

@@ -71,8 +71,6 @@ void lockstep_key_public_format(const struct lockstep_key_public *key,
 /* Parses such a line; white space around it is fine. INVALID says what is wrong with it. */
 enum lockstep_err lockstep_key_public_parse(const char *text, struct lockstep_key_public *ret_key,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-bool lockstep_key_public_equal(const struct lockstep_key_public *a,
-                               const struct lockstep_key_public *b);
 
 /* By which a bundle revokes KEY: it follows from both public keys, not from the name. */
 struct lockstep_key_id lockstep_key_id(const struct lockstep_key_public *key);

@@ -76,12 +76,6 @@ enum lockstep_err lockstep_manifest_limit_to(struct lockstep_manifest *manifest,
                                              const struct lockstep_id *cluster,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
-/* Less than, equal to or greater than zero as version A is before, like or after B. Numbers are
- * compared as numbers ("1.10" is after "1.9"), "-rc1" is before what it leads to, and what follows
- * a
- * '+' says nothing (as https://semver.org, section 11). */
-int lockstep_version_compare(const char *a, const char *b);
-
 /* The canonical text, NUL behind it. INVALID if a field is missing or lists are not sorted, LIMIT.
  */
 enum lockstep_err lockstep_manifest_encode(const struct lockstep_manifest *manifest, char *ret_text,

@@ -9,12 +9,10 @@ struct message_row {
     unsigned number;
     unsigned role;
     const char *name;
-    const char *text;
 };
 
 static const struct message_row message_rows[] = {
-#define MESSAGE_ROW(number, name, role, text) \
-    {(number), (unsigned)LOCKSTEP_ROLE_##role, #name, (text)},
+#define MESSAGE_ROW(number, name, role, text) {(number), (unsigned)LOCKSTEP_ROLE_##role, #name},
     LOCKSTEP_MESSAGE_TABLE(MESSAGE_ROW)
 #undef MESSAGE_ROW
 };
@@ -44,12 +42,6 @@ const char *lockstep_message_name(unsigned type)
 {
     const struct message_row *row = find_message(type);
     return row == NULL ? NULL : row->name;
-}
-
-const char *lockstep_message_text(unsigned type)
-{
-    const struct message_row *row = find_message(type);
-    return row == NULL ? NULL : row->text;
 }
 
 bool lockstep_message_allowed(unsigned type, unsigned roles)

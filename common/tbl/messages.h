@@ -58,8 +58,6 @@ enum lockstep_message_type {
 
 /* The name ("PREPARE"), or NULL for a number that no row has. */
 const char *lockstep_message_name(unsigned type);
-/* What the message says, in a few words; NULL for a number that no row has. */
-const char *lockstep_message_text(unsigned type);
 /* True if a peer with ROLES may send a message of TYPE: default deny. */
 bool lockstep_message_allowed(unsigned type, unsigned roles);
 

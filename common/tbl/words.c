@@ -100,8 +100,3 @@ enum lockstep_drain lockstep_drain_parse(const char *text)
 {
     return (enum lockstep_drain)PARSE(drains, text);
 }
-
-enum lockstep_disk lockstep_disk_parse(const char *text)
-{
-    return (enum lockstep_disk)PARSE(disks, text);
-}

@@ -12,7 +12,8 @@
     X(3, LOCAL, "local")           \
     X(4, ROLLING, "rolling")
 
-/* What an operation is. GOING_BACK is an operator's undo or the compensation of a failed one. */
+/* What an operation is. Two kinds go back: an operator's undo, and the compensation of a failed
+ * operation. */
 #define LOCKSTEP_KIND_TABLE(X) \
     X(1, RELOAD, "reload")     \
     X(2, UNDO, "undo")         \
@@ -116,6 +117,5 @@ enum lockstep_kind lockstep_kind_parse(const char *text);
 enum lockstep_on_failure lockstep_on_failure_parse(const char *text);
 enum lockstep_offline lockstep_offline_parse(const char *text);
 enum lockstep_drain lockstep_drain_parse(const char *text);
-enum lockstep_disk lockstep_disk_parse(const char *text);
 
 #endif

@@ -358,18 +358,11 @@ static void look_ups(void **state)
     assert_null(lockstep_bundle_operator_by_name(world.bundle, ""));
     assert_null(lockstep_bundle_operator_by_channel(world.bundle, world.bob->open.signing));
     assert_null(lockstep_bundle_operator_by_channel(world.bundle, world.coordinator->open.channel));
-    assert_non_null(
-        lockstep_bundle_coordinator_by_channel(world.bundle, world.coordinator->open.channel));
-    assert_null(lockstep_bundle_coordinator_by_channel(world.bundle, world.bob->open.channel));
     assert_non_null(lockstep_bundle_release_by_id(world.bundle, &world.release->open.id));
     assert_null(lockstep_bundle_release_by_id(world.bundle, &id));
     assert_int_equal(lockstep_bundle_revoke_key(world.bundle, &id, NULL), LOCKSTEP_OK);
     assert_null(lockstep_bundle_operator_by_name(world.bundle, "bob"));
     assert_null(lockstep_bundle_operator_by_channel(world.bundle, world.bob->open.channel));
-    id = lockstep_key_id(&world.coordinator->open);
-    assert_int_equal(lockstep_bundle_revoke_key(world.bundle, &id, NULL), LOCKSTEP_OK);
-    assert_null(
-        lockstep_bundle_coordinator_by_channel(world.bundle, world.coordinator->open.channel));
     assert_false(lockstep_bundle_digest_revoked(world.bundle, &digest));
     assert_int_equal(lockstep_bundle_revoke_digest(world.bundle, &digest, NULL), LOCKSTEP_OK);
     assert_true(lockstep_bundle_digest_revoked(world.bundle, &digest));

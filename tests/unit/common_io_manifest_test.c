@@ -450,41 +450,6 @@ static void check_context(void **state)
     assert_int_equal(lockstep_manifest_check(&manifest, bundle, &context, NULL), row->no);
 }
 
-struct version_row {
-    const char *name;
-    const char *a;
-    const char *b;
-    int order;
-};
-
-static const struct version_row version_rows[] = {
-    {"same", "1.2.3", "1.2.3", 0},
-    {"patch", "1.2.3", "1.2.4", -1},
-    {"numbers, not texts", "1.9", "1.10", -1},
-    {"one part more", "1.2", "1.2.0", -1},
-    {"zeros before", "1.02", "1.2", 0},
-    {"number too long for any type", "1.99999999999999999999999999",
-     "1.100000000000000000000000000", -1},
-    {"candidate before release", "2.0.0-rc1", "2.0.0", -1},
-    {"candidates in order", "2.0.0-rc2", "2.0.0-rc10", -1},
-    {"candidate after the release before", "2.0.0-rc1", "1.9.9", 1},
-    {"candidate before a patch", "2.0.0-rc1", "2.0.0.1", -1},
-    {"build says nothing", "1.0.0+5", "1.0.0+6", 0},
-    {"build of a release", "1.0.0+5", "1.0.0", 0},
-    {"letters", "1.0a", "1.0b", -1},
-    {"digit before letter", "1.1", "1.a", -1},
-    {"plain numbers", "7", "12", -1},
-};
-
-static void check_version(void **state)
-{
-    const struct version_row *row = *state;
-    int there = lockstep_version_compare(row->a, row->b);
-    int back = lockstep_version_compare(row->b, row->a);
-    assert_int_equal((there > 0) - (there < 0), row->order);
-    assert_int_equal((back > 0) - (back < 0), -row->order);
-}
-
 #define SIGNED(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -506,7 +471,6 @@ int main(void)
         SIGNED(signed_but_no_manifest),
     };
     return LOCKSTEP_RUN_TABLE("texts", mutations, check_mutation) +
-           LOCKSTEP_RUN_TABLE("versions", version_rows, check_version) +
            LOCKSTEP_RUN_TABLE("contexts", check_rows, check_context) +
            cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
