@@ -132,7 +132,8 @@ static struct lockstep_operation *restored(const struct sim_record *record)
 static void restore(struct sim_world *world, bool children)
 {
     struct sim_coordinator *coordinator = &world->coordinator;
-    for (uint32_t i = 0; i < coordinator->record_count; i++) {
+    /* A row that is written on the way may be the last thing it does. */
+    for (uint32_t i = 0; coordinator->running && i < coordinator->record_count; i++) {
         struct sim_record *record = &coordinator->records[i];
         bool child = record->operation.kind == LOCKSTEP_KIND_COMPENSATION;
         struct lockstep_fleet_actions actions;
@@ -264,6 +265,16 @@ static void write_parts(struct sim_world *world, const struct lockstep_operation
     }
 }
 
+/* Killed at action KILLED: operations that ended by then are in the rest of the list alone. */
+static void free_ended(const struct lockstep_fleet_actions *actions, uint32_t killed)
+{
+    for (uint32_t i = killed + 1; i < actions->count; i++) {
+        if (actions->list[i].type == LOCKSTEP_FLEET_ENDED) {
+            sim_operation_free(actions->list[i].operation);
+        }
+    }
+}
+
 void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions)
 {
     for (uint32_t i = 0; i < actions->count; i++) {
@@ -272,6 +283,7 @@ void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions 
         case LOCKSTEP_FLEET_PERSIST:
         case LOCKSTEP_FLEET_COMPENSATE:
             if (persist(world, action)) {
+                free_ended(actions, i);
                 return;
             }
             break;
