@@ -1,69 +1,38 @@
 /* lockstep-agent: this node's part in the fleet. */
 #include "agent/driver.h"
+#include "common/io/daemon.h"
 #include "common/io/log.h"
-#include "common/io/options.h"
-#include "common/io/ready.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define EXIT_USAGE 2
-#define PATH_SIZE  4096
+#define PATH_SIZE 4096
 
 struct flags {
-    const char *config;
     const char *join;
-    bool check;
-    bool help;
-    bool version;
-    bool sample;
     bool stop_hosts;
 };
 
 static const struct lockstep_option rows[] = {
-    {"config", 'c', LOCKSTEP_OPTION_TEXT, "FILE", "configuration to read", NULL,
-     LOCKSTEP_OPTION_AT(struct flags, config), 0, 0},
     {"join", '\0', LOCKSTEP_OPTION_TEXT, "FILE", "enrol with the join token in FILE (-: stdin)",
      NULL, LOCKSTEP_OPTION_AT(struct flags, join), 0, 0},
     {"stop-hosts", '\0', LOCKSTEP_OPTION_FLAG, NULL,
      "end the hosts too when asked to stop; else they go on serving", NULL,
      LOCKSTEP_OPTION_AT(struct flags, stop_hosts), 0, 0},
-    {"check", 'n', LOCKSTEP_OPTION_FLAG, NULL, "check the configuration and end", NULL,
-     LOCKSTEP_OPTION_AT(struct flags, check), 0, 0},
-    {"sample", '\0', LOCKSTEP_OPTION_FLAG, NULL, "print a configuration with every key", NULL,
-     LOCKSTEP_OPTION_AT(struct flags, sample), 0, 0},
-    {"help", 'h', LOCKSTEP_OPTION_FLAG, NULL, "this text", NULL,
-     LOCKSTEP_OPTION_AT(struct flags, help), 0, 0},
-    {"version", 'V', LOCKSTEP_OPTION_FLAG, NULL, "print the version", NULL,
-     LOCKSTEP_OPTION_AT(struct flags, version), 0, 0},
 };
 
-static void print_help(const struct lockstep_options *options, FILE *out)
-{
-    (void)fprintf(out, "lockstep-agent loads modules into this node's hosts, as the coordinator "
-                       "and the\nsignatures allow.\n\n"
-                       "  lockstep-agent --config FILE               run\n"
-                       "  lockstep-agent --config FILE --join TOKEN  enrol, and go on to run\n\n");
-    lockstep_options_help(options, out);
-    (void)fprintf(out, "\nEnds with 0 when it was asked to stop, 2 for a wrong configuration, a\n"
-                       "token or a directory in use, 1 for anything else.\n");
-}
+static const char about[] =
+    "lockstep-agent loads modules into this node's hosts, as the coordinator and the\n"
+    "signatures allow.\n\n"
+    "  lockstep-agent --config FILE               run\n"
+    "  lockstep-agent --config FILE --join TOKEN  enrol, and go on to run\n";
 
-static int complain(const struct lockstep_error *err)
-{
-    (void)fprintf(stderr, "lockstep-agent: %s\n", err->message);
-    return err->code == LOCKSTEP_INVALID || err->code == LOCKSTEP_CONFLICT ||
-                   err->code == LOCKSTEP_REFUSED
-               ? EXIT_USAGE
-               : EXIT_FAILURE;
-}
+static const char ending[] =
+    "Ends with 0 when it was asked to stop, 2 for a wrong configuration, a\n"
+    "token or a directory in use, 1 for anything else.\n";
 
 /* ---- what it needs --------------------------------------------------------------------------- */
 
@@ -143,74 +112,38 @@ static enum lockstep_err read_token(const char *path, const struct lockstep_conf
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-struct daemon {
-    struct lockstep_loop *loop;
-    const char *path;
-    const char *name;
-};
-
-static void reload(const struct daemon *daemon)
-{
-    struct lockstep_config_agent config;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_config_agent_load(daemon->path, &config, &err) != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "the old configuration stays: %s", err.message);
-        return;
-    }
-    lockstep_log_set_level(config.log);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent",
-                 "configuration read again: the log's level is taken over, the rest at a restart");
-    lockstep_config_agent_deinit(&config);
-}
-
-static void on_signal(void *context, int signal)
-{
-    const struct daemon *daemon = context;
-    if (signal == SIGHUP) {
-        reload(daemon);
-        return;
-    }
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "asked to stop");
-    lockstep_loop_stop(daemon->loop);
-}
-
 static void on_ready(void *context)
 {
-    const struct daemon *daemon = context;
-    lockstep_ready(daemon->name);
+    const struct lockstep_name *name = context;
+    lockstep_daemon_ready(name->text);
 }
 
-static enum lockstep_err run(const struct flags *flags, struct lockstep_node_agent_config *config,
-                             struct daemon *daemon, struct lockstep_error *err)
+static enum lockstep_err run(struct lockstep_loop *loop, bool stop_hosts,
+                             const struct lockstep_node_agent_config *config,
+                             struct lockstep_error *err)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct lockstep_node_agent *agent = NULL;
-    enum lockstep_err result = lockstep_loop_signals(daemon->loop, signals, LOCKSTEP_COUNT(signals),
-                                                     on_signal, daemon, err);
-    config->ready = on_ready;
-    config->context = daemon;
+    enum lockstep_err result = lockstep_node_agent_new(loop, config, &agent, err);
     if (result == LOCKSTEP_OK) {
-        result = lockstep_node_agent_new(daemon->loop, config, &agent, err);
-    }
-    if (result == LOCKSTEP_OK) {
-        result = lockstep_loop_run(daemon->loop, err);
+        result = lockstep_loop_run(loop, err);
     }
     if (result == LOCKSTEP_OK) {
         result = lockstep_node_agent_failure(agent, err);
     }
-    if (agent != NULL && flags->stop_hosts) {
+    if (agent != NULL && stop_hosts) {
         lockstep_node_agent_stop_hosts(agent);
     }
     (void)lockstep_node_agent_free(agent);
     return result;
 }
 
-static enum lockstep_err serve(const struct flags *flags,
+static enum lockstep_err serve(struct lockstep_daemon *daemon, const struct flags *flags,
                                const struct lockstep_config_agent *config,
                                struct lockstep_error *err)
 {
-    struct daemon daemon = {.path = flags->config, .name = config->name.text};
-    struct lockstep_node_agent_config driver = {.config = config};
+    struct lockstep_name name = config->name;
+    struct lockstep_node_agent_config driver = {
+        .config = config, .ready = on_ready, .context = &name};
     struct lockstep_token token;
     struct lockstep_key *key = NULL;
     char host[PATH_SIZE];
@@ -221,8 +154,10 @@ static enum lockstep_err serve(const struct flags *flags,
     LOCKSTEP_TRY(find_program(config->probe, "lockstep-probe", probe, err));
     driver.host_path = host;
     driver.probe_path = probe;
-    LOCKSTEP_TRY(lockstep_loop_new(&daemon.loop, err));
-    result = lockstep_agent_store_open(config->data, &driver.store, err);
+    result = lockstep_daemon_loop(daemon, err);
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_agent_store_open(config->data, &driver.store, err);
+    }
     if (result == LOCKSTEP_OK) {
         result = get_key(config, &key, err);
         driver.key = key;
@@ -237,55 +172,48 @@ static enum lockstep_err serve(const struct flags *flags,
         driver.token = &token;
     }
     if (result == LOCKSTEP_OK) {
-        result = run(flags, &driver, &daemon, err);
+        result = run(daemon->loop, flags->stop_hosts, &driver, err);
     }
     lockstep_token_deinit(&token);
     (void)lockstep_key_free(key);
     (void)lockstep_agent_store_close(driver.store);
-    (void)lockstep_loop_free(daemon.loop);
+    (void)lockstep_loop_free(daemon->loop);
     return result;
 }
 
 int main(int argc, char **argv)
 {
-    struct flags flags = {.config = "/etc/lockstep/agent.yaml"};
-    struct lockstep_option_set set = {"Options", rows, LOCKSTEP_COUNT(rows), &flags};
-    struct lockstep_options options = {.sets = &set, .set_count = 1};
+    struct flags flags = {0};
+    struct lockstep_daemon daemon = {
+        .name = "lockstep-agent",
+        .about = about,
+        .ending = ending,
+        .kind = LOCKSTEP_CONFIG_AGENT,
+        .own = {"Options of the agent", rows, LOCKSTEP_COUNT(rows), &flags},
+        .config = "/etc/lockstep/agent.yaml",
+    };
     struct lockstep_config_agent config;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    enum lockstep_err result;
-    int first = 0;
-    if (lockstep_options_parse(&options, argc, argv, &first, &err) != LOCKSTEP_OK) {
-        return complain(&err);
+    enum lockstep_err result = LOCKSTEP_OK;
+    int code;
+    if (!lockstep_daemon_start(&daemon, argc, argv, &code)) {
+        return code;
     }
-    if (flags.help) {
-        print_help(&options, stdout);
-        return EXIT_SUCCESS;
+    if (daemon.word_count > 0) {
+        (void)LOCKSTEP_FAIL(&err, INVALID, "'%.80s' is not expected here; see --help",
+                            daemon.words[0]);
+        return lockstep_daemon_complain(&daemon, &err);
     }
-    if (flags.version) {
-        printf("lockstep-agent %s\n", LOCKSTEP_VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (flags.sample) {
-        lockstep_config_sample(LOCKSTEP_CONFIG_AGENT, stdout);
-        return EXIT_SUCCESS;
-    }
-    if (first < argc) {
-        (void)fprintf(stderr, "lockstep-agent: '%s' is not expected here; see --help\n",
-                      argv[first]);
-        return EXIT_USAGE;
-    }
-    if (lockstep_config_agent_load(flags.config, &config, &err) != LOCKSTEP_OK) {
-        (void)complain(&err);
-        return EXIT_USAGE;
+    if (lockstep_config_agent_load(daemon.config, &config, &err) != LOCKSTEP_OK) {
+        (void)lockstep_daemon_complain(&daemon, &err);
+        return LOCKSTEP_EXIT_USAGE;
     }
     lockstep_log_set_level(config.log);
-    if (flags.check) {
-        printf("%s is in order\n", flags.config);
-        result = LOCKSTEP_OK;
+    if (daemon.check) {
+        printf("%s is in order\n", daemon.config);
     } else {
-        result = serve(&flags, &config, &err);
+        result = serve(&daemon, &flags, &config, &err);
     }
     lockstep_config_agent_deinit(&config);
-    return result == LOCKSTEP_OK ? EXIT_SUCCESS : complain(&err);
+    return result == LOCKSTEP_OK ? EXIT_SUCCESS : lockstep_daemon_complain(&daemon, &err);
 }
