@@ -251,7 +251,7 @@ static void ready_is_told_to_the_service_manager(void **state)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ssize_t length;
     (void)state;
-    (void)strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(setenv("NOTIFY_SOCKET", path, 1), 0);
     say_ready(text, sizeof(text));
