@@ -1,10 +1,10 @@
 /* The table of commands, and what is done before and after any of them. */
 #include "coordinator/cli/command.h"
 
+#include "common/io/selector.h"
 #include "coordinator/cli/command_options.h"
 #include "coordinator/cli/document.h"
 #include "coordinator/cli/render.h"
-#include "coordinator/cli/subject.h"
 
 #include <string.h>
 #include <unistd.h>

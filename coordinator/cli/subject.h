@@ -1,6 +1,6 @@
 /*
- * What is typed to say what and where: SUBJECT and selector. Both are checked here, so that a slip
- * is answered before anything is sent; the coordinator decides what they mean.
+ * What is typed to say what: a SUBJECT. It is checked here, so that a slip is answered before
+ * anything is sent; the coordinator decides what it means.
  */
 #ifndef LOCKSTEP_COORDINATOR_CLI_SUBJECT_H
 #define LOCKSTEP_COORDINATOR_CLI_SUBJECT_H
@@ -18,10 +18,5 @@ struct lockstep_subject {
  * is wrong and what would be right. */
 enum lockstep_err lockstep_subject_parse(const char *text, struct lockstep_subject *ret_subject,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-
-/* kubectl's: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, with commas between.
- * INVALID with the place. */
-enum lockstep_err lockstep_selector_check(const char *text,
-                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif

@@ -87,39 +87,9 @@ static void check_subject(void **state)
     }
 }
 
-struct selector_row {
-    const char *name;
-    const char *text;
-    bool good;
-};
-
-static const struct selector_row selector_rows[] = {
-    {"equal", "env=prod", true},
-    {"twice equal", "env==prod", true},
-    {"all kinds", "env=prod,zone in (a,b),tier notin (x),!canary,gpu,a!=b", true},
-    {"prefix", "lockstep.io/os=linux", true},
-    {"key that begins like an operator", "index=3", true},
-    {"empty", "", false},
-    {"comma at the end", "a=b,", false},
-    {"no value", "a=", false},
-    {"open set", "a in (b", false},
-    {"empty set", "a in ()", false},
-    {"two words", "a b", false},
-    {"control", "a=\033", false},
-};
-
-static void check_selector(void **state)
-{
-    const struct selector_row *row = *state;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    assert_int_equal(lockstep_selector_check(row->text, &err),
-                     row->good ? LOCKSTEP_OK : LOCKSTEP_INVALID);
-}
-
 int main(void)
 {
     int failed = LOCKSTEP_RUN_TABLE("exit", exit_rows, check_exit);
     failed += LOCKSTEP_RUN_TABLE("subject", subject_rows, check_subject);
-    failed += LOCKSTEP_RUN_TABLE("selector", selector_rows, check_selector);
     return failed;
 }
