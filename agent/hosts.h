@@ -118,8 +118,7 @@ struct lockstep_hosts_set {
     struct lockstep_id operation;
     const struct lockstep_hosts_item *items;
     size_t items_count;
-    const void *extra; /* handed to `up` and `down` */
-    size_t extra_size;
+    const char *extra; /* handed to `up` and `down` */
     bool no_smoke; /* leave the smoke tests out */
 };
 

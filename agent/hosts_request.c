@@ -118,10 +118,7 @@ static void fill_map(struct lockstep_hosts *hosts, const struct lockstep_hosts_s
     lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_PREPARE);
     out->operation = set->operation;
     out->smoke = !set->no_smoke;
-    out->extra_size = set->extra_size < sizeof(out->extra) ? set->extra_size : sizeof(out->extra);
-    if (out->extra_size > 0) {
-        memcpy(out->extra, set->extra, out->extra_size);
-    }
+    (void)snprintf(out->extra, sizeof(out->extra), "%s", set->extra);
     for (size_t i = 0; i < set->items_count; i++) {
         const struct lockstep_hosts_item *item = &set->items[i];
         struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count];
@@ -152,7 +149,7 @@ static const char *map_mistake(const struct lockstep_hosts *hosts,
     if (set->items_count == 0 || set->items_count > LOCKSTEP_ITEMS_MAX) {
         return "a set has 1 to 64 modules";
     }
-    if (set->extra_size > LOCKSTEP_EXTRA_MAX) {
+    if (strlen(set->extra) > LOCKSTEP_EXTRA_MAX) {
         return "what is handed to up and down is too long";
     }
     for (size_t i = 0; i < set->items_count; i++) {

@@ -167,6 +167,7 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty)
 {
     struct lockstep_trial *trial = find_trial(agent, 0);
+    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     bool good = true;
     if (trial == NULL) {
@@ -179,6 +180,9 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
     trial->request->deadline_ms = duty->order.prepare_ms < TRIAL_MS ? duty->order.prepare_ms
                                                                     : TRIAL_MS;
     trial->request->smoke = !duty->order.no_smoke;
+    if (papers != NULL) {
+        memcpy(trial->request->extra, papers->extra, sizeof(trial->request->extra));
+    }
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
         good = lockstep_digest_is_zero(&item->digest) || is_unchanged(agent, duty, item) ||
@@ -227,7 +231,6 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
     struct lockstep_hosts_set set = {.operation = duty->order.operation,
                                      .items = items,
                                      .extra = papers == NULL ? "" : papers->extra,
-                                     .extra_size = papers == NULL ? 0 : strlen(papers->extra),
                                      .no_smoke = duty->order.no_smoke};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     bool good = true;

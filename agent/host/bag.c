@@ -105,8 +105,8 @@ static bool next(struct lockstep_records_source *source, struct lockstep_record 
 void lockstep_bag_init(struct lockstep_bag *bag)
 {
     memset(bag, 0, sizeof(*bag));
-    bag->sink.put = put;
-    bag->source.next = next;
+    bag->sink = (struct lockstep_records_sink){put, ""};
+    bag->source = (struct lockstep_records_source){0, next, ""};
 }
 
 void lockstep_bag_deinit(struct lockstep_bag *bag)

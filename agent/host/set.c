@@ -232,9 +232,10 @@ static const struct lockstep_hostwire_entry *entry_of(const struct lockstep_host
     return NULL;
 }
 
-static bool load_item(struct lockstep_set_item *item, const struct lockstep_hostwire_entry *entry,
-                      bool smoke, struct lockstep_refusal *ret_refusal)
+static bool load_item(struct lockstep_set_item *item, const struct lockstep_hostwire_message *order,
+                      struct lockstep_refusal *ret_refusal)
 {
+    const struct lockstep_hostwire_entry *entry = entry_of(order, item);
     char *config = NULL;
     size_t size = 0;
     ASSERT(entry != NULL);
@@ -243,11 +244,12 @@ static bool load_item(struct lockstep_set_item *item, const struct lockstep_host
             !lockstep_image_load(item->image, config, size, ret_refusal)) {
             return false;
         }
-        if (item->line->live == NULL && !lockstep_item_begin(item, entry->state_fd, ret_refusal)) {
+        if (item->line->live == NULL &&
+            !lockstep_item_begin(item, order->extra, entry->state_fd, ret_refusal)) {
             return false;
         }
     }
-    return !smoke || lockstep_image_smoke(item->image, ret_refusal);
+    return !order->smoke || lockstep_image_smoke(item->image, ret_refusal);
 }
 
 static bool fits(const struct lockstep_sets *sets, const struct lockstep_set *set,
@@ -289,7 +291,7 @@ static bool prepare_items(struct lockstep_sets *sets, struct lockstep_set *set,
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_set_item *item = &set->items[i];
         const struct lockstep_image *live = item->line->live;
-        if (!load_item(item, entry_of(order, item), order->smoke, ret_refusal)) {
+        if (!load_item(item, order, ret_refusal)) {
             return false;
         }
         set->stateful = set->stateful || (live != NULL && live != item->image &&
@@ -321,6 +323,7 @@ struct lockstep_set *lockstep_sets_prepare(struct lockstep_sets *sets,
         return NULL;
     }
     *set = (struct lockstep_set){.operation = order->operation, .used = true};
+    memcpy(set->extra, order->extra, sizeof(set->extra));
     if (!prepare_items(sets, set, order, ret_refusal)) {
         lockstep_sets_drop(sets, set);
         return NULL;

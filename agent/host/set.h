@@ -41,7 +41,8 @@ struct lockstep_set {
     bool stateful;
     bool closed;
     uint64_t reopen_ms; /* when closed: monotonic time after which the gates open again */
-    const struct lockstep_set *also; /* while it is checked together with another */
+    char extra[LOCKSTEP_EXTRA_MAX + 1]; /* for `up` and `down` */
+    const struct lockstep_set *also;    /* while it is checked together with another */
     size_t count;
     struct lockstep_set_item items[LOCKSTEP_HOSTWIRE_ENTRIES_MAX]; /* in dependency order */
 };
@@ -116,11 +117,11 @@ void lockstep_set_sort(struct lockstep_set *set);
 struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets,
                                                 const struct lockstep_set *set,
                                                 struct lockstep_refusal *ret_refusal);
-/* Hands the state of one module over, within LIMIT_MS. */
-bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
+/* Hands the state of one module over, within LIMIT_MS, with the operator's EXTRA. */
+bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
                            struct lockstep_refusal *ret_refusal);
 /* Gives a state from outside to a version that is not live. */
-bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
+bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra, int state_fd,
                          struct lockstep_refusal *ret_refusal);
 /* Marks LINE and what requires it; opens and shuts all that are marked. */
 void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line);

@@ -131,7 +131,7 @@ static bool hand_all_over(struct lockstep_set *set, uint32_t drain_ms,
 {
     uint32_t limit_ms = drain_ms < 1000 ? 1000 : drain_ms;
     for (size_t i = 0; i < set->count; i++) {
-        if (!lockstep_item_migrate(&set->items[i], limit_ms, ret_refusal)) {
+        if (!lockstep_item_migrate(&set->items[i], set->extra, limit_ms, ret_refusal)) {
             return false;
         }
     }

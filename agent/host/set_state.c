@@ -13,6 +13,7 @@ struct handing {
     struct lockstep_image *from; /* NULL: `records` are there already */
     struct lockstep_image *to;   /* NULL: save only */
     uint32_t schema;             /* of the records */
+    char extra[LOCKSTEP_EXTRA_MAX + 1];
     struct lockstep_bag records;
     struct lockstep_bag taken; /* what `up` gets */
     struct lockstep_bag residue;
@@ -29,7 +30,8 @@ static void free_handing(void *argument)
     free(handing);
 }
 
-static struct handing *new_handing(struct lockstep_image *from, struct lockstep_image *to)
+static struct handing *new_handing(struct lockstep_image *from, struct lockstep_image *to,
+                                   const char *extra)
 {
     struct handing *handing = calloc(1, sizeof(*handing));
     if (handing != NULL) {
@@ -39,6 +41,9 @@ static struct handing *new_handing(struct lockstep_image *from, struct lockstep_
         lockstep_bag_init(&handing->taken);
         lockstep_bag_init(&handing->residue);
         lockstep_bag_init(&handing->kept);
+        (void)snprintf(handing->extra, sizeof(handing->extra), "%s", extra);
+        handing->records.sink.extra = handing->extra;
+        handing->taken.source.extra = handing->extra;
     }
     return handing;
 }
@@ -120,7 +125,7 @@ static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_bag 
            lockstep_host_refuse(ret_refusal, "STATE", "handing the state over: %s", why);
 }
 
-bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
+bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
                            struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_image *from = item->line->live;
@@ -135,7 +140,7 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
         return lockstep_host_refuse(ret_refusal, "STATE",
                                     "handing its state over did not end before");
     }
-    handing = new_handing(from, to);
+    handing = new_handing(from, to, extra);
     if (handing == NULL) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
     }
@@ -151,7 +156,7 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, uint64_t limit_ms,
     return run(handing, limit_ms, NULL, &item->residue, ret_refusal);
 }
 
-bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
+bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra, int state_fd,
                          struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -159,7 +164,7 @@ bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
     if (schema_of(item->image) == 0 || state_fd < 0) {
         return true;
     }
-    handing = new_handing(NULL, item->image);
+    handing = new_handing(NULL, item->image, extra);
     if (handing == NULL) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
     }
@@ -174,7 +179,7 @@ bool lockstep_item_begin(struct lockstep_set_item *item, int state_fd,
 static bool save(struct lockstep_module_line *line, struct lockstep_bag *ret_records, uint32_t ms,
                  struct lockstep_refusal *ret_refusal)
 {
-    struct handing *handing = new_handing(line->live, NULL);
+    struct handing *handing = new_handing(line->live, NULL, "");
     if (handing == NULL) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a snapshot");
     }

@@ -117,9 +117,10 @@ struct lockstep_probe_request {
     uint64_t memory_bytes; /* of address space */
     uint64_t file_bytes;   /* largest artifact */
     bool smoke;
-    bool look_only;         /* the static checks, in the sandbox, and nothing else */
-    size_t libraries_count; /* allowed beside those of the platform */
-    size_t present_count;   /* modules that are live, beside the subjects */
+    bool look_only;                     /* the static checks, in the sandbox, and nothing else */
+    char extra[LOCKSTEP_EXTRA_MAX + 1]; /* what `up` and `down` get */
+    size_t libraries_count;             /* allowed beside those of the platform */
+    size_t present_count;               /* modules that are live, beside the subjects */
     size_t subjects_count;
     char libraries[LOCKSTEP_PROBE_LIBRARIES_MAX][LOCKSTEP_NAME_MAX + 1];
     struct lockstep_probe_requirement present[LOCKSTEP_PROBE_PRESENT_MAX];

@@ -90,6 +90,7 @@ char *lockstep_probe_request_print(const struct lockstep_probe_request *request)
     lockstep_json_set_u64(root, "file_bytes", request->file_bytes);
     lockstep_json_set_bool(root, "smoke", request->smoke);
     lockstep_json_set_bool(root, "look_only", request->look_only);
+    lockstep_json_set_text(root, "extra", request->extra);
     for (size_t i = 0; i < request->libraries_count; i++) {
         (void)json_array_append_new(libraries, lockstep_json_string(request->libraries[i]));
     }
@@ -178,6 +179,7 @@ static enum lockstep_err read_request(struct lockstep_probe_request *request, co
                                       struct lockstep_error *err)
 {
     LOCKSTEP_TRY(read_limits(request, root, err));
+    LOCKSTEP_TRY(lockstep_json_text(root, "extra", request->extra, sizeof(request->extra), err));
     LOCKSTEP_TRY(
         lockstep_json_array(root,
                             &(struct lockstep_json_list){"libraries", LOCKSTEP_PROBE_LIBRARIES_MAX,

@@ -40,6 +40,7 @@ static const char help[] =
     "  --request FD           read what is to be tried from FD (lockstep/probe-request/v1)\n"
     "  --config FILE          configuration of the (only) module\n"
     "  --snapshot FILE        state of the (only) module, in canonical form\n"
+    "  --extra TEXT           what the modules' up and down get\n"
     "  --present NAME@VERSION a module that is live beside these; may be repeated\n"
     "  --allow-library NAME   a library that modules may need; may be repeated\n"
     "  --deadline-ms N        for the whole trial (10000)\n"
@@ -53,6 +54,7 @@ enum option_id {
     OPTION_REQUEST,
     OPTION_CONFIG,
     OPTION_SNAPSHOT,
+    OPTION_EXTRA,
     OPTION_PRESENT,
     OPTION_LIBRARY,
     OPTION_DEADLINE,
@@ -68,6 +70,7 @@ static const struct option options[] = {
     {"request", required_argument, NULL, OPTION_REQUEST},
     {"config", required_argument, NULL, OPTION_CONFIG},
     {"snapshot", required_argument, NULL, OPTION_SNAPSHOT},
+    {"extra", required_argument, NULL, OPTION_EXTRA},
     {"present", required_argument, NULL, OPTION_PRESENT},
     {"allow-library", required_argument, NULL, OPTION_LIBRARY},
     {"deadline-ms", required_argument, NULL, OPTION_DEADLINE},
@@ -129,6 +132,16 @@ static bool add_library(struct lockstep_probe_request *request, const char *name
     return true;
 }
 
+static bool set_extra(struct lockstep_probe_request *request, const char *text)
+{
+    size_t length = strlen(text);
+    if (length > LOCKSTEP_EXTRA_MAX) {
+        return false;
+    }
+    memcpy(request->extra, text, length + 1);
+    return true;
+}
+
 static bool set_number(struct arguments *arguments, int option, const char *text)
 {
     uint64_t number = 0;
@@ -166,6 +179,8 @@ static bool take_option(struct arguments *arguments, int option)
     case OPTION_SNAPSHOT:
         arguments->snapshot = optarg;
         return true;
+    case OPTION_EXTRA:
+        return set_extra(arguments->request, optarg);
     case OPTION_PRESENT:
         return add_present(arguments->request, optarg);
     case OPTION_LIBRARY:

@@ -112,6 +112,8 @@ void lockstep_probe_prove(const struct lockstep_probe_running *running)
     }
     for (size_t i = 0; i < LOCKSTEP_COUNT(bags); i++) {
         lockstep_records_init(bags[i], STATE_MAX);
+        bags[i]->sink.extra = running->trial->request->extra;
+        bags[i]->source.extra = running->trial->request->extra;
     }
     if (fill(&proof, &real)) {
         prove(&proof);

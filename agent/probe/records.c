@@ -104,8 +104,8 @@ static bool next(struct lockstep_records_source *source, struct lockstep_record 
 void lockstep_records_init(struct lockstep_records *records, size_t bytes_max)
 {
     memset(records, 0, sizeof(*records));
-    records->sink.put = put;
-    records->source.next = next;
+    records->sink = (struct lockstep_records_sink){put, ""};
+    records->source = (struct lockstep_records_source){0, next, ""};
     records->bytes_max = bytes_max;
 }
 

@@ -207,9 +207,7 @@ enum lockstep_err lockstep_hostwire_encode(const struct lockstep_hostwire_messag
     lockstep_hostwire_put_text(&writer, TAG_CODE, message->code);
     lockstep_hostwire_put_text(&writer, TAG_TEXT, message->text);
     lockstep_hostwire_put_text(&writer, TAG_VERSION, message->version);
-    if (message->extra_size > 0) {
-        lockstep_hostwire_put(&writer, TAG_EXTRA, message->extra, message->extra_size);
-    }
+    lockstep_hostwire_put_text(&writer, TAG_EXTRA, message->extra);
     if (message->bytes_size > 0) {
         lockstep_hostwire_put(&writer, TAG_BYTES, message->bytes, message->bytes_size);
     }
@@ -309,7 +307,7 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return take_blob(value, message->operation.bytes, LOCKSTEP_ID_BYTES, &size) &&
                size == LOCKSTEP_ID_BYTES;
     case TAG_EXTRA:
-        return take_blob(value, message->extra, sizeof(message->extra), &message->extra_size);
+        return lockstep_hostwire_text(value, message->extra, sizeof(message->extra));
     case TAG_BYTES:
         return take_blob(value, message->bytes, sizeof(message->bytes), &message->bytes_size);
     case TAG_ENTRY:

@@ -146,11 +146,10 @@ struct lockstep_hostwire_message {
     bool latched; /* STATUS, HEALTH: the library refuses reloads */
     size_t entries_count;
     size_t bytes_size;
-    size_t extra_size;
     size_t fds_count; /* LISTENERS, SNAPSHOT */
     struct lockstep_hostwire_entry entries[LOCKSTEP_HOSTWIRE_ENTRIES_MAX];
     int fds[LOCKSTEP_HOSTWIRE_FDS_MAX];
-    uint8_t extra[LOCKSTEP_EXTRA_MAX];
+    char extra[LOCKSTEP_EXTRA_MAX + 1]; /* PREPARE: the operator's text for `up` and `down` */
     uint8_t bytes[LOCKSTEP_HOSTWIRE_BYTES_MAX];
 };
 

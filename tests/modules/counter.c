@@ -1,9 +1,11 @@
 /*
  * A stateful module for tests: numbers by key. Schema 2 also knows how often it was added to; going
- * down it gives that back as residue, so nothing is lost on the way there and back.
+ * down it gives that back as residue, so nothing is lost on the way there and back. A number in the
+ * operator's extra text is added on the way up, and taken off on the way down.
  */
 #include "lockstep/module.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -77,12 +79,14 @@ static int up(uint32_t from, struct lockstep_records_source *source, struct lock
         }
         memcpy(*(const char *)record.key == 'v' ? &value : &times, record.value, sizeof(value));
     }
+    value += strtoull(source->extra, NULL, 10);
     return 0;
 }
 
 static int down(uint32_t to, struct lockstep_records_sink *sink)
 {
-    return to != 1 || !put(sink, "v", &value, false) || !put(sink, "t", &times, true);
+    const uint64_t less = value - strtoull(sink->extra, NULL, 10);
+    return to != 1 || !put(sink, "v", &less, false) || !put(sink, "t", &times, true);
 }
 
 static const struct lockstep_tool tools[] = {

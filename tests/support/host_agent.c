@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -217,4 +218,45 @@ void host_agent_install(struct host_agent *agent, const char *module, const char
     if (ret_path != NULL) {
         (void)snprintf(ret_path, room, "%s", path);
     }
+}
+
+int host_agent_config(const char *text)
+{
+    int fd = memfd_create("config", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    return fd;
+}
+
+enum lockstep_call_result host_agent_call(const struct host_agent *agent, const char *tool,
+                                          const char *request, char *ret_text, size_t room)
+{
+    struct lockstep_client *client = lockstep_client_new(agent->tools, NULL);
+    struct lockstep_answer answer;
+    enum lockstep_call_result result;
+    assert_non_null(client);
+    result = lockstep_client_call(client, tool, request, strlen(request), 0, &answer);
+    (void)snprintf(ret_text, room, "%s", answer.bytes == NULL ? "" : (const char *)answer.bytes);
+    lockstep_answer_deinit(&answer);
+    client = lockstep_client_free(client);
+    return result;
+}
+
+void host_agent_expect(const struct host_agent *agent, const char *tool, const char *request,
+                       const char *wanted)
+{
+    char text[128];
+    assert_int_equal(host_agent_call(agent, tool, request, text, sizeof(text)), LOCKSTEP_CALL_OK);
+    assert_string_equal(text, wanted);
+}
+
+uint64_t host_agent_in_flight(struct host_agent *agent)
+{
+    uint64_t count = 0;
+    lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_STATUS);
+    assert_int_equal(host_agent_ask(agent, LOCKSTEP_HOSTWIRE_STATUS), LOCKSTEP_HOSTWIRE_STATUS);
+    for (size_t i = 0; i < agent->reply->entries_count; i++) {
+        count += agent->reply->entries[i].in_flight;
+    }
+    return count;
 }

@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
 #define LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
 
+#include "agent/host/include/lockstep/client.h"
 #include "common/hostwire/hostwire.h"
 
 #include <sys/types.h>
@@ -49,5 +50,16 @@ void host_agent_commit(struct host_agent *agent);
 /* Copies, prepares and commits one module; RET_PATH may be NULL. */
 void host_agent_install(struct host_agent *agent, const char *module, const char *file,
                         char *ret_path, size_t room);
+/* A descriptor of a configuration, to be handed over with an entry. */
+int host_agent_config(const char *text);
+
+/* Calls a tool on a connection of its own, from any thread. */
+enum lockstep_call_result host_agent_call(const struct host_agent *agent, const char *tool,
+                                          const char *request, char *ret_text, size_t room);
+/* Calls, and expects the answer WANTED. */
+void host_agent_expect(const struct host_agent *agent, const char *tool, const char *request,
+                       const char *wanted);
+/* Asks for a STATUS: how many calls are in flight, the rest is in agent->reply. */
+uint64_t host_agent_in_flight(struct host_agent *agent);
 
 #endif

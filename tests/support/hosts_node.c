@@ -79,6 +79,7 @@ int hosts_node_set_up(void **state)
     static struct lockstep_hosts_service services[2];
     struct hosts_node *node = calloc(1, sizeof(*node));
     assert_non_null(node);
+    node->extra = "";
     (void)snprintf(node->directory, sizeof(node->directory), "/tmp/lockstep-hosts-XXXXXX");
     assert_non_null(mkdtemp(node->directory));
     (void)snprintf(node->socket, sizeof(node->socket), "%s/agent.sock", node->directory);
@@ -152,8 +153,10 @@ struct lockstep_hosts_item hosts_node_item(const char *file, const char *module,
 
 void hosts_node_map(struct hosts_node *node, uint8_t number, const struct lockstep_hosts_item *item)
 {
-    const struct lockstep_hosts_set set = {
-        .operation = hosts_node_operation(number), .items = item, .items_count = 1};
+    const struct lockstep_hosts_set set = {.operation = hosts_node_operation(number),
+                                           .items = item,
+                                           .items_count = 1,
+                                           .extra = node->extra};
     uint32_t answers = node->answers;
     lockstep_hosts_map(node->hosts, number, &set);
     assert_int_equal(node->answers, answers);

@@ -25,6 +25,7 @@ struct hosts_node {
     uint8_t lost_service;
     uint32_t live_count;
     struct lockstep_live live[LOCKSTEP_NODE_MODULES_MAX];
+    const char *extra; /* of the sets that are mapped */
     uint32_t answers;
     struct lockstep_work_result result;
     char text[LOCKSTEP_TEXT_MAX + 1];

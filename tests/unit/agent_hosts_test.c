@@ -54,6 +54,7 @@ static void carries_state_over(void **state)
     hosts_node_expect_ok(node);
     assert_true(node->fd >= 0);
     (void)close(node->fd);
+    node->extra = "41";
     hosts_node_map(node, 2, &next);
     hosts_node_expect_ok(node);
     assert_true(node->result.stateful);
@@ -64,6 +65,7 @@ static void carries_state_over(void **state)
     hosts_node_publish(node, 2);
     hosts_node_expect_ok(node);
     hosts_node_look(node, "counter.get", "");
+    assert_string_equal(node->bytes, "42 0");
     assert_int_equal(node->answer.generation, 2);
     lockstep_hosts_retire(node->hosts, &next, 1);
 }
@@ -101,7 +103,7 @@ static void drops_without_an_answer(void **state)
     struct hosts_node *node = *state;
     const struct lockstep_hosts_item item = hosts_node_item(HOSTS_NODE_GOOD "echo-1.so", "echo", 1);
     const struct lockstep_hosts_set set = {
-        .operation = hosts_node_operation(1), .items = &item, .items_count = 1};
+        .operation = hosts_node_operation(1), .items = &item, .items_count = 1, .extra = ""};
     hosts_node_start(node, NULL, 0);
     lockstep_hosts_map(node->hosts, 1, &set);
     lockstep_hosts_drop(node->hosts, &set.operation);

@@ -91,6 +91,7 @@ static void request_there_and_back(void **state)
     request->libraries_count = 1;
     request->present_count = 1;
     request->smoke = false;
+    (void)snprintf(request->extra, sizeof(request->extra), "go on");
     (void)snprintf(request->libraries[0], sizeof(request->libraries[0]), "libfoo.so.1");
     assert_true(lockstep_name_parse("auth", &request->present[0].module));
     (void)snprintf(request->present[0].version, sizeof(request->present[0].version), "3.1");
@@ -110,6 +111,7 @@ static void request_there_and_back(void **state)
     assert_int_equal(lockstep_probe_request_parse(text, strlen(text), &again, NULL), LOCKSTEP_OK);
     text_again = lockstep_probe_request_print(again);
     assert_string_equal(text, text_again);
+    assert_string_equal(again->extra, "go on");
     assert_int_equal(again->subjects[1].snapshot_fd, 9);
     assert_true(again->subjects[1].expect.state_schema_given);
     free(text);

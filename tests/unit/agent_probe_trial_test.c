@@ -261,6 +261,27 @@ static void check_proof(void **state)
     (void)lockstep_probe_request_free(request);
 }
 
+/* The operator's text goes to `up` and to `down`: this module does neither without it. */
+static void hands_the_extra_text_over(void **state)
+{
+    const char *const file = "needs-extra";
+    struct lockstep_probe_request *request = request_of(&file, 1);
+    struct lockstep_probe_verdict *verdict;
+    (void)state;
+    request->subjects[0].snapshot_fd = make_snapshot(1, 7);
+    verdict = try(request);
+    assert_int_equal(verdict->no, LOCKSTEP_NO_STATE);
+    assert_non_null(strstr(verdict->findings[0].text, "it was told ''"));
+    (void)lockstep_probe_verdict_free(verdict);
+    (void)snprintf(request->extra, sizeof(request->extra), "go on");
+    verdict = try(request);
+    assert_true(verdict->ok);
+    assert_int_equal(verdict->subjects[0].rollback, LOCKSTEP_PROBE_ROLLBACK_LOSSLESS);
+    (void)close(request->subjects[0].snapshot_fd);
+    (void)lockstep_probe_verdict_free(verdict);
+    (void)lockstep_probe_request_free(request);
+}
+
 static void keeps_the_last_words(void **state)
 {
     const char *const file = "load-says";
@@ -328,6 +349,7 @@ static void holds_the_file_against_the_manifest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hands_the_extra_text_over),
         cmocka_unit_test(keeps_the_last_words),
         cmocka_unit_test(builds_its_walls),
         cmocka_unit_test(leaves_smoke_tests_out_when_told),

@@ -23,8 +23,7 @@ static struct lockstep_hostwire_message *fill(void)
     (void)snprintf(message->code, sizeof(message->code), "SMOKE");
     (void)snprintf(message->text, sizeof(message->text), "because");
     assert_true(lockstep_name_parse("web", &message->service));
-    memcpy(message->extra, "more", 4);
-    message->extra_size = 4;
+    (void)snprintf(message->extra, sizeof(message->extra), "more");
     message->entries_count = 2;
     for (size_t i = 0; i < 2; i++) {
         entry = &message->entries[i];
@@ -58,7 +57,7 @@ static void test_there_and_back(void **state)
     assert_string_equal(out->code, "SMOKE");
     assert_string_equal(out->text, "because");
     assert_string_equal(out->service.text, "web");
-    assert_int_equal(out->extra_size, 4);
+    assert_string_equal(out->extra, "more");
     assert_int_equal(out->entries_count, 2);
     assert_string_equal(out->entries[1].path, "/gen/1.so");
     assert_true(out->entries[1].inode == 1ULL << 40);
@@ -94,7 +93,7 @@ static void test_full_set_fits(void **state)
     assert_non_null(message);
     assert_non_null(bytes);
     message->entries_count = LOCKSTEP_HOSTWIRE_ENTRIES_MAX;
-    message->extra_size = LOCKSTEP_EXTRA_MAX;
+    memset(message->extra, 'x', LOCKSTEP_EXTRA_MAX);
     for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_ENTRIES_MAX; i++) {
         struct lockstep_hostwire_entry *entry = &message->entries[i];
         memset(entry->module.text, 'a', LOCKSTEP_NAME_MAX);
@@ -127,6 +126,7 @@ static const struct bad_row bad_rows[] = {
     {"flag that is two", 14, {1, 0, 1, 0, 0, 0, 4, 16, 0, 1, 0, 0, 0, 2}},
     {"name with a slash", 16, {1, 0, 1, 0, 0, 0, 4, 6, 0, 3, 0, 0, 0, 'a', '/', 'b'}},
     {"text with a NUL", 16, {1, 0, 1, 0, 0, 0, 4, 9, 0, 3, 0, 0, 0, 'a', 0, 'b'}},
+    {"extra with a NUL", 16, {1, 0, 1, 0, 0, 0, 4, 21, 0, 3, 0, 0, 0, 'a', 0, 'b'}},
     {"entry without a module", 13, {1, 0, 1, 0, 0, 0, 4, 24, 0, 0, 0, 0, 0}},
     {"entry with a relative path", 27, {1, 0, 1, 0, 0, 0,   8, 24, 0, 14, 0, 0, 0,  1,
                                         0, 1, 0, 0, 0, 'a', 7, 0,  1, 0,  0, 0, 'x'}},

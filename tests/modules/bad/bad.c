@@ -210,6 +210,12 @@ static int up(uint32_t from, struct lockstep_records_source *source, struct lock
     (void)lockstep_sink_print(why, "this state is too old");
     return 1;
 #endif
+#ifdef BAD_NEEDS_EXTRA
+    if (strcmp(source->extra, "go on") != 0) {
+        (void)lockstep_sink_print(why, "it was told '%s'", source->extra);
+        return 1;
+    }
+#endif
     while (source->next(source, &record)) {
         if (record.value_size == sizeof(number)) {
             memcpy(&number, record.value, sizeof(number));
@@ -224,7 +230,9 @@ static int up(uint32_t from, struct lockstep_records_source *source, struct lock
 static int down(uint32_t to, struct lockstep_records_sink *sink)
 {
     (void)to;
-#ifdef BAD_DOWN_LOSES
+#ifdef BAD_NEEDS_EXTRA
+    return strcmp(sink->extra, "go on") != 0 || put(sink, number);
+#elif defined(BAD_DOWN_LOSES)
     return put(sink, number & ~UINT64_C(1));
 #else
     return put(sink, number);

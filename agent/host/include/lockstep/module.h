@@ -161,6 +161,7 @@ struct lockstep_record {
 struct lockstep_records_sink {
     /* Copies the record. False if there is no room: then the caller gives up and fails. */
     bool (*put)(struct lockstep_records_sink *sink, const struct lockstep_record *record);
+    const char *extra; /* what the operator wrote behind --extra, "" if nothing */
 };
 
 /* Where records come from. The host's. */
@@ -168,6 +169,7 @@ struct lockstep_records_source {
     uint64_t count; /* how many there will be, to make room for */
     /* False after the last. What *ret_record points to lives until the next call. */
     bool (*next)(struct lockstep_records_source *source, struct lockstep_record *ret_record);
+    const char *extra; /* what the operator wrote behind --extra, "" if nothing */
 };
 
 /* The functions of a module. What is NULL is not there. */

@@ -1,0 +1,167 @@
+/* The library hands state over: what goes up and down, and what happens when it does not. */
+#include "common/base/cleanup.h"
+#include "tests/support/cmocka.h"
+#include "tests/support/host_agent.h"
+
+#include <pthread.h>
+#include <string.h>
+
+static struct host_agent agent;
+
+static int start(void **state)
+{
+    (void)state;
+    host_agent_init(&agent);
+    host_agent_listen(&agent);
+    host_agent_start(&agent, "5000");
+    host_agent_meet(&agent);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    host_agent_deinit(&agent);
+    return 0;
+}
+
+static void test_residue_survives(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", paths[0], 160);
+    host_agent_expect(&agent, "counter.add", "", "1");
+    host_agent_install(&agent, "counter", "counter-2", paths[1], 160);
+    host_agent_expect(&agent, "counter.add", "", "2");
+    host_agent_expect(&agent, "counter.add", "", "3");
+    host_agent_expect(&agent, "counter.get", "", "3 2");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", paths[0]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "counter.add", "", "4");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "counter.get", "", "4 2");
+}
+
+/* What the operator wrote goes to `up` and to `down`, of its own operation only. */
+static void test_extra_arrives(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", paths[0], 160);
+    host_agent_copy(&agent, "counter-2", paths[1], 160);
+    host_agent_begin(&agent);
+    (void)snprintf(agent.order->extra, sizeof(agent.order->extra), "41");
+    (void)host_agent_add(&agent, "counter", paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "counter.get", "", "41 0");
+    host_agent_begin(&agent);
+    (void)snprintf(agent.order->extra, sizeof(agent.order->extra), "1");
+    (void)host_agent_add(&agent, "counter", paths[0]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "counter.add", "", "42"); /* 41, less 1 down, and 1 up */
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "counter.get", "", "42 0");
+}
+
+static void *wait_in_counter(void *ret_result)
+{
+    char text[64];
+    *(enum lockstep_call_result *)ret_result = host_agent_call(&agent, "counter.wait", "", text,
+                                                               sizeof(text));
+    return NULL;
+}
+
+static void test_drain_times_out(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    struct lockstep_id operation;
+    pthread_t thread;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    operation = agent.order->operation;
+    (void)host_agent_add(&agent, "counter", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_counter, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    agent.order->operation = operation;
+    agent.order->drain_ms = 20;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "DRAIN");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    agent.order->drain_ms = 5000;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+    host_agent_expect(&agent, "counter.add", "", "2");
+}
+
+static void test_up_refuses(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_expect(&agent, "counter.add", "", "1");
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    host_agent_add(&agent, "counter", path)->config_fd = host_agent_config("refuse-up");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "STATE");
+    host_agent_expect(&agent, "counter.add", "", "2");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DROP), LOCKSTEP_HOSTWIRE_OK);
+    host_agent_expect(&agent, "counter.add", "", "3");
+}
+
+static void test_agent_vanishes_when_closed(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "counter", path);
+    agent.order->drain_ms = 200;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    host_agent_die(&agent);
+    host_agent_expect(&agent, "counter.add", "",
+                      "1"); /* waits at the gate until the host opens it */
+    host_agent_listen(&agent);
+    host_agent_meet(&agent);
+    assert_int_equal(agent.reply->entries_count, 1);
+    assert_string_equal(agent.reply->entries[0].version, "1.0.0");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
+                     LOCKSTEP_HOSTWIRE_PUBLISHED);
+    host_agent_expect(&agent, "counter.get", "", "1 0");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_residue_survives, start, stop),
+        cmocka_unit_test_setup_teardown(test_extra_arrives, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_times_out, start, stop),
+        cmocka_unit_test_setup_teardown(test_up_refuses, start, stop),
+        cmocka_unit_test_setup_teardown(test_agent_vanishes_when_closed, start, stop),
+    };
+    return cmocka_run_group_tests_name("agent/host state", tests, NULL, NULL);
+}
