@@ -366,7 +366,8 @@ static bool judge_intent(struct lockstep_node_agent *agent, const struct lockste
     ASSERT(intent != NULL);
     good = lockstep_intent_verify(&offer, agent->bundle, lockstep_driver_unix_ms(agent), intent,
                                   refusal) == LOCKSTEP_NO_UNSPECIFIED &&
-           lockstep_intent_covers(intent, &duty->order, refusal) == LOCKSTEP_NO_UNSPECIFIED;
+           lockstep_intent_covers(intent, &duty->order, refusal) == LOCKSTEP_NO_UNSPECIFIED &&
+           lockstep_intent_covers_extra(intent, papers->extra, refusal) == LOCKSTEP_NO_UNSPECIFIED;
     free(intent);
     return good;
 }

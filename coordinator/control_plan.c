@@ -120,13 +120,17 @@ static bool intent_fits(const struct lockstep_intent *intent,
                         const struct lockstep_wire_submit *submit)
 {
     const struct lockstep_request *request = &resolved->request;
-    bool fits = lockstep_id_equal(&intent->operation, &request->operation) &&
-                intent->kind == request->kind && intent->strategy == request->strategy &&
-                intent->on_failure == request->options.on_failure &&
-                intent->plan_index == submit->index && intent->roster_size == resolved->plan.n &&
-                lockstep_digest_equal(&intent->roster, &resolved->roster_digest) &&
-                intent->item_count == request->item_count &&
-                (!request->options.no_smoke || intent->no_smoke);
+    struct lockstep_digest extra;
+    bool fits;
+    lockstep_intent_extra(submit->body.extra, &extra);
+    fits = lockstep_digest_equal(&intent->extra, &extra) &&
+           lockstep_id_equal(&intent->operation, &request->operation) &&
+           intent->kind == request->kind && intent->strategy == request->strategy &&
+           intent->on_failure == request->options.on_failure &&
+           intent->plan_index == submit->index && intent->roster_size == resolved->plan.n &&
+           lockstep_digest_equal(&intent->roster, &resolved->roster_digest) &&
+           intent->item_count == request->item_count &&
+           (!request->options.no_smoke || intent->no_smoke);
     for (uint32_t i = 0; fits && i < intent->item_count; i++) {
         bool found = false;
         for (uint32_t j = 0; j < request->item_count; j++) {

@@ -7,6 +7,7 @@
 
 #define SIGN_DOMAIN   "lockstep/intent/1"
 #define ROSTER_DOMAIN "lockstep/roster/1"
+#define EXTRA_DOMAIN  "lockstep/extra/1"
 #define NONE          "-"
 #define YES           "yes"
 #define NUMBER_TEXT   21
@@ -126,6 +127,7 @@ static void write_no_smoke(const struct lockstep_text_field *field, const void *
 
 static const struct lockstep_text_field fields[] = {
     FIELD(cluster, "cluster", true, id),
+    FIELD(extra, "extra", false, digest),
     {"item.", true, "GENERATION DIGEST LEAVING, with '-' for no version", read_item, write_items, 0,
      0},
     {"kind", true, "reload or undo", read_kind, write_kind, 0, 0},
@@ -362,6 +364,27 @@ enum lockstep_no lockstep_intent_covers(const struct lockstep_intent *intent,
     }
     return check_items(intent, prepare, prepare->kind == LOCKSTEP_KIND_UNDO ? undoes : same_item,
                        ret_refusal);
+}
+
+void lockstep_intent_extra(const char *text, struct lockstep_digest *ret_digest)
+{
+    memset(ret_digest, 0, sizeof(*ret_digest));
+    if (text != NULL && text[0] != '\0') {
+        lockstep_digest_domain(EXTRA_DOMAIN, text, strlen(text), ret_digest);
+    }
+}
+
+enum lockstep_no lockstep_intent_covers_extra(const struct lockstep_intent *intent,
+                                              const char *text,
+                                              struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_digest digest;
+    lockstep_intent_extra(text, &digest);
+    if (!lockstep_digest_equal(&digest, &intent->extra)) {
+        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT,
+                               "what up and down would get is not what was signed");
+    }
+    return LOCKSTEP_NO_UNSPECIFIED;
 }
 
 enum lockstep_err lockstep_roster_digest(const struct lockstep_name *names, size_t count,

@@ -35,8 +35,9 @@ struct lockstep_intent {
     enum lockstep_on_failure on_failure;
     struct lockstep_digest roster; /* lockstep_roster_digest of the names in scope */
     uint32_t roster_size;
-    bool no_smoke;       /* smoke tests may be left out */
-    uint64_t plan_index; /* of the coordinator's journal, that the plan was made from */
+    struct lockstep_digest extra; /* of what `up` and `down` get; zero: nothing */
+    bool no_smoke;                /* smoke tests may be left out */
+    uint64_t plan_index;          /* of the coordinator's journal, that the plan was made from */
     uint64_t not_after_unix_ms;
     uint32_t item_count; /* sorted by module, no repeats; at least one */
     struct lockstep_item items[LOCKSTEP_ITEMS_MAX];
@@ -84,6 +85,13 @@ enum lockstep_no lockstep_intent_verify(const struct lockstep_intent_offer *offe
 enum lockstep_no lockstep_intent_covers(const struct lockstep_intent *intent,
                                         const struct lockstep_prepare *prepare,
                                         struct lockstep_refusal *ret_refusal);
+
+/* The digest by which an intent names what `up` and `down` get; zero for "" and NULL. */
+void lockstep_intent_extra(const char *text, struct lockstep_digest *ret_digest);
+/* UNSPECIFIED if TEXT is what INTENT names, else INTENT. */
+enum lockstep_no lockstep_intent_covers_extra(const struct lockstep_intent *intent,
+                                              const char *text,
+                                              struct lockstep_refusal *ret_refusal);
 
 /* The digest of a roster: of its node names in strictly rising order. INVALID if they are not, or
  * if one is no name. */

@@ -132,6 +132,7 @@ enum lockstep_err lockstep_change_intent(const struct lockstep_wire_request *req
         .plan_index = lockstep_document_number(plan, "index"),
         .not_after_unix_ms = lockstep_unix_ms() + LOCKSTEP_INTENT_LIFE_MS,
     };
+    lockstep_intent_extra(request->extra, &ret_intent->extra);
     LOCKSTEP_TRY(lockstep_change_same(request, plan, err));
     LOCKSTEP_TRY(read_scope(request, cluster, plan, ret_intent, err));
     LOCKSTEP_TRY(read_roster(plan, ret_intent, err));

@@ -89,6 +89,7 @@ static void send_failure(struct coordinator *coordinator, struct lockstep_link *
 static void check_submit(struct coordinator *coordinator, const struct lockstep_wire *wire)
 {
     struct lockstep_intent intent;
+    struct lockstep_refusal refusal = {.text = ""};
     const struct lockstep_wire_submit *submit = &wire->u.submit;
     coordinator->intent_is_good = lockstep_intent_parse((const char *)submit->intent.data,
                                                         submit->intent.length, &intent,
@@ -97,6 +98,8 @@ static void check_submit(struct coordinator *coordinator, const struct lockstep_
                                   intent.plan_index == 7 && submit->index == 7 &&
                                   intent.roster_size == 2 && intent.item_count == 1 &&
                                   intent.items[0].generation == 19 &&
+                                  lockstep_intent_covers_extra(&intent, submit->body.extra,
+                                                               &refusal) == 0 &&
                                   submit->signature.length == LOCKSTEP_KEY_SIGNATURE;
 }
 

@@ -33,6 +33,8 @@ static const struct mutation mutations[] = {
     {"hold", "rollback", "hold", NULL},
     {"no plan index", "plan-index: 99\n", "", NULL},
     {"without smoke tests", "lockstep-intent: 1\n", "lockstep-intent: 1\nno-smoke: yes\n", NULL},
+    {"text for up and down", "item.auth", "extra: " HEX_A "\nitem.auth", NULL},
+    {"text itself", "item.auth", "extra: go on\nitem.auth", "64 hexadecimal"},
     {"one item", "item.pay: 12 " HEX_B " -\n", "", NULL},
     {"smoke tests otherwise", "lockstep-intent: 1\n", "lockstep-intent: 1\nno-smoke: no\n",
      "must be yes"},
@@ -225,6 +227,20 @@ static void check_covers(void **state)
     assert_int_equal(no, row->message == NULL ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_INTENT);
     assert_int_equal(refusal.no, no);
     assert_non_null(strstr(refusal.text, row->message == NULL ? "" : row->message));
+}
+
+static void covers_the_extra_text(void **state)
+{
+    struct lockstep_intent intent = make_intent();
+    struct lockstep_refusal refusal = {.text = ""};
+    (void)state;
+    assert_int_equal(lockstep_intent_covers_extra(&intent, "", &refusal), LOCKSTEP_NO_UNSPECIFIED);
+    assert_int_equal(lockstep_intent_covers_extra(&intent, "go on", &refusal), LOCKSTEP_NO_INTENT);
+    lockstep_intent_extra("go on", &intent.extra);
+    assert_int_equal(lockstep_intent_covers_extra(&intent, "go on", &refusal),
+                     LOCKSTEP_NO_UNSPECIFIED);
+    assert_int_equal(lockstep_intent_covers_extra(&intent, "go", &refusal), LOCKSTEP_NO_INTENT);
+    assert_int_equal(lockstep_intent_covers_extra(&intent, NULL, &refusal), LOCKSTEP_NO_INTENT);
 }
 
 /* An operator, a viewer, their bundle, and the good intent signed by the operator. */
@@ -421,6 +437,7 @@ int main(void)
         SIGNED(bundle_expired),
         SIGNED(signed_but_no_intent),
         SIGNED(signed_for_another_purpose),
+        cmocka_unit_test(covers_the_extra_text),
         cmocka_unit_test(as_many_items_as_there_may_be),
         cmocka_unit_test(roster_digests),
     };

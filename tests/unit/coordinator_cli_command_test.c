@@ -149,8 +149,9 @@ static const struct row rows[] = {
      "op-abcdefgh preparing: preparing 2\nop-abcdefgh soaking: soaking 2\nop-abcdefgh succeeded: "
      "reload, sync_all, 2 nodes, by ana\n  auth 2.4.2 (generation 19, 9f3c1a2e)\n",
      NULL},
-    {"reload, by digest", "reload auth@9f3c1a2e --strategy sync_all --request-id " ID,
-     WATCHED(SUCCEEDED), 0, "succeeded", NULL},
+    {"reload, by digest",
+     "reload auth@9f3c1a2e --strategy sync_all --extra for-up --request-id " ID, WATCHED(SUCCEEDED),
+     0, "succeeded", NULL},
     {"partial", RELOAD, WATCHED(PARTIAL), 0, "succeeded-partial", NULL},
     {"partial, detailed", RELOAD " --detailed-exitcode", WATCHED(PARTIAL), 3, "partial", NULL},
     {"aborted", RELOAD, WATCHED(PREPARING, ABORTED), 6,
