@@ -61,7 +61,7 @@ begin_fleet() {
         fleet_node "n$node" "$yaml" || return
     done
     for version in 1 2; do
-        CC=${CC:-cc} agent/host/lockstep-cc -w -DECHO_VERSION="\"$version.0.0\"" \
+        CC=${CC:-cc} agent/host/lockstep-cc -DECHO_VERSION="\"$version.0.0\"" \
             -o "$FLEET/echo-$version.so" tests/modules/echo.c &&
             fleet_cli artifact push "$FLEET/echo-$version.so" --sign "$FLEET/bench.key" >/dev/null || return
     done

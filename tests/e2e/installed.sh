@@ -11,6 +11,33 @@ in_place() { # in_place PATH...: below the prefix
     done
 }
 
+readme_example() { # the C of README.md
+    awk '/^```c$/ { on = 1; next } /^```/ { on = 0 } on' "$FLEET_ROOT/README.md" >"$FLEET/readme.c"
+    [ -s "$FLEET/readme.c" ]
+}
+
+quietly() { # quietly COMMAND...: ends with 0 and says nothing
+    local said
+    fleet_hear said "$@" || return
+    [ -z "$said" ] || echo "$said"
+    [ -z "$said" ]
+}
+
+# An author's first command must not print anything, whichever compiler it is.
+builds() { # builds COMPILER
+    local cc=$1 examples=$FLEET_ROOT/deploy/modules tests=$FLEET_ROOT/tests/modules
+    local cmark=(-Wl,-Bstatic -lcmark -Wl,-Bdynamic)
+    build() { # build OPTION...
+        CC=$cc quietly "$FLEET_BIN/lockstep-cc" -o "$FLEET/$cc.so" "$@" || return
+        "$FLEET_BIN/lockstep-probe" --trial "$FLEET/$cc.so"
+    }
+    check "$cc: the README's module" build "$FLEET/readme.c"
+    check "$cc: echo" build "$tests/echo.c"
+    check "$cc: counter" build "$tests/counter.c"
+    check "$cc: ratelimit" build "$examples/ratelimit/ratelimit.c" "$examples/ratelimit/buckets.c"
+    check "$cc: markdown" build "$examples/markdown/markdown.c" "${cmark[@]}"
+}
+
 fleet_begin
 check "it is installed" cmake --install "$(dirname "$FLEET_BIN")" --prefix "$FLEET/usr"
 check "all of it" in_place bin/lockstep bin/lockstep-cc bin/lockstep-probe sbin/lockstepd sbin/lockstep-agent \
@@ -19,8 +46,11 @@ check "and no more" test -z "$(find "$FLEET/usr" -name '*-crash' -o -name '*_tes
 mkdir "$FLEET/bin"
 ln -s "$FLEET"/usr/bin/* "$FLEET"/usr/sbin/* "$FLEET/bin"
 FLEET_BIN=$FLEET/bin
-check "a module is built" "$FLEET_BIN/lockstep-cc" -o "$FLEET/echo.so" "$FLEET_ROOT/tests/modules/echo.c"
-check "and tried out" "$FLEET_BIN/lockstep-probe" --trial "$FLEET/echo.so"
+check "the README has a module" readme_example
+for compiler in gcc clang; do
+    if command -v "$compiler" >"$FLEET/log/compiler"; then builds "$compiler"; fi
+done
+check "a module is built" quietly "$FLEET_BIN/lockstep-cc" -o "$FLEET/echo.so" "$FLEET_ROOT/tests/modules/echo.c"
 fleet_coordinator || fleet_fails "the coordinator is ready"
 fleet_node n1 || fleet_fails "n1 is ready"
 check "and pushed" fleet_push "$FLEET/echo.so"

@@ -7,7 +7,7 @@ file(MAKE_DIRECTORY ${good})
 function(good_module name source)
   add_custom_command(
     OUTPUT ${good}/${name}.so
-    COMMAND ${cc} -o ${good}/${name}.so ${CMAKE_CURRENT_SOURCE_DIR}/${source} -D_GNU_SOURCE ${ARGN}
+    COMMAND ${cc} -o ${good}/${name}.so ${CMAKE_CURRENT_SOURCE_DIR}/${source} -Werror ${ARGN}
     DEPENDS ${source} ${headers}
     VERBATIM)
   set(good_modules ${good_modules} ${good}/${name}.so PARENT_SCOPE)

@@ -5,8 +5,8 @@
  * Version 2 writes typographic quotes, dashes and ellipses; the two versions are one source:
  *
  *     lockstep-cc -o markdown-1.0.0.so markdown.c -Wl,-Bstatic -lcmark -Wl,-Bdynamic
- *     lockstep-cc -DMARKDOWN_SMART -o markdown-2.0.0.so markdown.c -Wl,-Bstatic -lcmark
- * -Wl,-Bdynamic
+ *
+ * and the same with -DMARKDOWN_SMART.
  *
  * libcmark is linked in: a module brings its libraries along, because two versions of one shared
  * library cannot live in a process.
