@@ -68,7 +68,7 @@ static bool take_number(const char *word, uint64_t *ret_number)
 static bool take_path(const char *text, char ret_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1])
 {
     size_t length = strlen(text);
-    if (text[0] != '/' || length > LOCKSTEP_HOSTWIRE_PATH_MAX) {
+    if (text[0] != '/' || length > LOCKSTEP_HOSTWIRE_PATH_MAX || !plain(text)) {
         return false;
     }
     memcpy(ret_path, text, length + 1);
@@ -112,7 +112,7 @@ static bool take_config(struct lockstep_boot *boot, char *line)
 {
     const char *word = next_word(&line);
     struct lockstep_boot_entry *entry = word == NULL ? NULL : find(boot, word);
-    return entry != NULL && take_path(line, entry->config);
+    return entry != NULL && entry->config[0] == '\0' && take_path(line, entry->config);
 }
 
 static bool take_line(struct lockstep_boot *boot, size_t number, char *line)

@@ -193,7 +193,11 @@ static const struct boot_row boot_rows[] = {
     {"number too large", "lockstep-boot 1\nmodule a 99999999999999999999 " DIGEST_TEXT " 2 3 /a\n",
      false},
     {"relative path", "lockstep-boot 1\nmodule a 1 " DIGEST_TEXT " 2 3 a.so\n", false},
+    {"path with a carriage return", "lockstep-boot 1\nmodule a 1 " DIGEST_TEXT " 2 3 /a\r\n",
+     false},
     {"configuration of nobody", "lockstep-boot 1\nconfig a /a\n", false},
+    {"configuration twice",
+     "lockstep-boot 1\nmodule a 1 " DIGEST_TEXT " 2 3 /a\nconfig a /a\nconfig a /b\n", false},
     {"unknown word", "lockstep-boot 1\nmodul a\n", false},
 };
 
