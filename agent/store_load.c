@@ -108,7 +108,10 @@ static bool take_order(const struct lockstep_query_rows *rows, struct lockstep_p
     ret_order->again = lockstep_row_integer(rows, 10) != 0;
     ret_order->no_smoke = lockstep_row_integer(rows, 11) != 0;
     ret_order->roster_size = (uint32_t)lockstep_row_integer(rows, 12);
-    return lockstep_row_bytes(rows, 2, ret_order->operation.bytes, LOCKSTEP_ID_BYTES) &&
+    return lockstep_kind_text(ret_order->kind) != NULL &&
+           lockstep_strategy_text(ret_order->strategy) != NULL &&
+           lockstep_drain_text(ret_order->drain) != NULL &&
+           lockstep_row_bytes(rows, 2, ret_order->operation.bytes, LOCKSTEP_ID_BYTES) &&
            lockstep_row_bytes(rows, 3, ret_order->parent.bytes, LOCKSTEP_ID_BYTES) &&
            lockstep_row_bytes(rows, 13, ret_order->roster.bytes, LOCKSTEP_DIGEST_BYTES);
 }
@@ -120,7 +123,8 @@ static enum lockstep_err take_open(struct lockstep_agent_store *store,
 {
     struct lockstep_prepare order;
     enum lockstep_duty_row row = (enum lockstep_duty_row)lockstep_row_integer(rows, 1);
-    if (!take_order(rows, &order)) {
+    if (!take_order(rows, &order) || row < LOCKSTEP_DUTY_ROW_PREPARED ||
+        row > LOCKSTEP_DUTY_ROW_APPLIED) {
         return LOCKSTEP_FAIL(err, CORRUPT, "the journal has a bad operation");
     }
     LOCKSTEP_TRY(load_items(store, lockstep_row_integer(rows, 0), &order, err));

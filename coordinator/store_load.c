@@ -24,6 +24,12 @@ static bool decode_options(const uint8_t *bytes, size_t size,
            lockstep_drain_text(options->drain) != NULL;
 }
 
+static bool is_code(int64_t no)
+{
+    return no == LOCKSTEP_NO_UNSPECIFIED ||
+           lockstep_no_class((enum lockstep_no)no) != LOCKSTEP_NO_CLASS_UNSPECIFIED;
+}
+
 static enum lockstep_err count_of(struct lockstep_store *store, const char *sql,
                                   const struct lockstep_id *id, uint32_t *ret_count,
                                   struct lockstep_error *err)
@@ -91,6 +97,7 @@ static enum lockstep_err read_parts(struct lockstep_store *store,
         part->no = (uint16_t)lockstep_row_integer(&rows, 2);
         lockstep_row_copy(&rows, 3, part->text, sizeof(part->text));
         if (lockstep_part_name((unsigned)state) == NULL || part->node >= LOCKSTEP_NODES_MAX ||
+            !is_code(lockstep_row_integer(&rows, 2)) ||
             !lockstep_row_bytes(
                 &rows, 4, &operation->starts[(size_t)operation->part_count * operation->item_count],
                 row_size)) {
@@ -134,6 +141,7 @@ static enum lockstep_err read_operation(struct lockstep_store *store, const stru
             decode_options(bytes, size, &operation->options) &&
             lockstep_kind_text(operation->kind) != NULL &&
             lockstep_strategy_text(operation->strategy) != NULL &&
+            is_code(lockstep_row_integer(&rows, 8)) &&
             lockstep_row_text((unsigned)*ret_row) != NULL &&
             (operation->result == LOCKSTEP_RESULT_NONE ||
              lockstep_result_word(operation->result) != NULL);

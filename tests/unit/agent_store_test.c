@@ -55,6 +55,8 @@ static struct lockstep_prepare order(uint8_t id, uint64_t generation)
     memset(&made, 0, sizeof(made));
     made.operation.bytes[0] = id;
     made.kind = LOCKSTEP_KIND_RELOAD;
+    made.strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
+    made.drain = LOCKSTEP_DRAIN_AUTO;
     made.item_count = 1;
     assert_true(lockstep_name_parse("greet", &made.items[0].module));
     made.items[0].generation = generation;
