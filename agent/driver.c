@@ -209,6 +209,8 @@ static void send_action(struct lockstep_node_agent *agent,
     ASSERT(wire != NULL);
     lockstep_agent_message(agent->core, action, &wire->message);
     if (action->message == LOCKSTEP_MESSAGE_ACK) {
+        /* Who is told that an operation is over and looks finds what it brought. */
+        lockstep_session_report_now(agent);
         LOCKSTEP_CRASH(AGENT_BEFORE_ACK);
     }
     lockstep_driver_send(agent, wire);

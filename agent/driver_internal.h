@@ -182,7 +182,9 @@ void lockstep_papers_restore(struct lockstep_node_agent *agent);
 
 enum lockstep_err lockstep_session_dial(struct lockstep_node_agent *agent,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A report in a moment, so that several changes make one; _report_now sends the one that is due. */
 void lockstep_session_report_soon(struct lockstep_node_agent *agent);
+void lockstep_session_report_now(struct lockstep_node_agent *agent);
 void lockstep_session_heartbeat(void *context);
 void lockstep_session_redial(void *context);
 void lockstep_session_report(void *context);

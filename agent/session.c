@@ -143,6 +143,14 @@ void lockstep_session_report(void *context)
     } while (more);
 }
 
+void lockstep_session_report_now(struct lockstep_node_agent *agent)
+{
+    if (agent->report.place != 0) {
+        lockstep_timer_disarm(agent->loop, &agent->report);
+        lockstep_session_report(agent);
+    }
+}
+
 void lockstep_session_heartbeat(void *context)
 {
     struct lockstep_node_agent *agent = context;
