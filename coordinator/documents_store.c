@@ -75,8 +75,6 @@ enum lockstep_err lockstep_document_artifact(const struct lockstep_view *view,
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-#define FAILURES_THAT_BURN 5
-
 struct tokens {
     uint64_t now_unix_ms;
     json_t *list;
@@ -87,7 +85,7 @@ static const char *token_state(const struct lockstep_token_row *row, uint64_t no
     if (row->used_unix_ms != 0) {
         return "used";
     }
-    if (row->failures >= FAILURES_THAT_BURN) {
+    if (row->failures >= LOCKSTEP_TOKEN_TRIES) {
         return "burned";
     }
     return row->expires_unix_ms <= now_unix_ms ? "expired" : "open";

@@ -27,7 +27,7 @@ static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_I
         return false;
     }
     /* Counted before the secret is proved; five that are not proved burn the token. */
-    return lockstep_store_token_failed(coordinator->store, token, &err) == LOCKSTEP_OK;
+    return lockstep_store_token_tried(coordinator->store, token, &err) == LOCKSTEP_OK;
 }
 
 static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link *link,

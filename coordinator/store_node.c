@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BURNED 5 /* failures that burn a token */
-
 #define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled"
 
 static void read_node(const struct lockstep_query_rows *rows, struct lockstep_node_row *row)
@@ -197,15 +195,15 @@ enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
     }
     read_token(&rows, ret_row);
     *ret_found = lockstep_row_bytes(&rows, 7, ret_psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
-                 ret_row->used_unix_ms == 0 && ret_row->failures < BURNED &&
+                 ret_row->used_unix_ms == 0 && ret_row->failures < LOCKSTEP_TOKEN_TRIES &&
                  now_unix_ms < ret_row->expires_unix_ms;
     lockstep_query_end(&rows);
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
-                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                              struct lockstep_error *err)
+enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
+                                             const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                             struct lockstep_error *err)
 {
     LOCKSTEP_RUN(store->journal, err, "UPDATE token SET failures = failures + 1 WHERE id = ?1",
                  LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES));
@@ -234,12 +232,14 @@ static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *
 {
     static const uint8_t no_journal[LOCKSTEP_ID_BYTES];
     struct lockstep_bind use[] = {LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES),
-                                  LOCKSTEP_INTEGER(now_unix_ms)};
+                                  LOCKSTEP_INTEGER(now_unix_ms),
+                                  LOCKSTEP_INTEGER(LOCKSTEP_TOKEN_TRIES)};
     int changed = 0;
-    LOCKSTEP_TRY(lockstep_journal_run(
-        store->journal,
-        "UPDATE token SET used = ?2 WHERE id = ?1 AND used = 0 AND expires > ?2 AND failures < 5",
-        use, LOCKSTEP_COUNT(use), &changed, err));
+    LOCKSTEP_TRY(
+        lockstep_journal_run(store->journal,
+                             "UPDATE token SET used = ?2, failures = max(failures - 1, 0) "
+                             "WHERE id = ?1 AND used = 0 AND expires > ?2 AND failures <= ?3",
+                             use, LOCKSTEP_COUNT(use), &changed, err));
     if (changed != 1) {
         return LOCKSTEP_FAIL(err, CONFLICT, "the join token was used before, or has expired");
     }

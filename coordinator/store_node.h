@@ -33,13 +33,15 @@ enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_li
                                        void *context,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
+#define LOCKSTEP_TOKEN_TRIES 5
+
 struct lockstep_token_row {
     uint8_t id[LOCKSTEP_TOKEN_ID_BYTES];
     struct lockstep_name node;
     char labels[LOCKSTEP_STORE_LABELS];
     uint64_t expires_unix_ms;
     uint64_t used_unix_ms; /* 0: not yet */
-    uint32_t failures;     /* 5 burn it */
+    uint32_t failures;     /* LOCKSTEP_TOKEN_TRIES burn it */
     char by[LOCKSTEP_STORE_WHO];
 };
 
@@ -63,9 +65,10 @@ enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
                                        const struct lockstep_audit *audit,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-enum lockstep_err lockstep_store_token_failed(struct lockstep_store *store,
-                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Counts a try as a failure, before the secret is proved; _enrol takes that back. */
+enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
+                                             const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 typedef void lockstep_token_fn(void *context, const struct lockstep_token_row *row);
 enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,
                                         void *context,

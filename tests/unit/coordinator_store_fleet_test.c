@@ -88,6 +88,14 @@ static void a_token_is_used_once(void **state)
     assert_int_equal(lockstep_store_index(place->store), index + 2); /* and the epoch */
 }
 
+static void try_token(struct place *place, const struct lockstep_token *token, int times)
+{
+    for (int i = 0; i < times; i++) {
+        assert_true(finds(place, token, NOW));
+        assert_int_equal(lockstep_store_token_tried(place->store, token->id, NULL), LOCKSTEP_OK);
+    }
+}
+
 static void five_failures_burn_a_token(void **state)
 {
     struct place *place = *state;
@@ -95,11 +103,29 @@ static void five_failures_burn_a_token(void **state)
     draw_token("n1", &token);
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_OK);
-    for (int i = 0; i < 5; i++) {
-        assert_true(finds(place, &token, NOW));
-        assert_int_equal(lockstep_store_token_failed(place->store, token.id, NULL), LOCKSTEP_OK);
-    }
+    try_token(place, &token, LOCKSTEP_TOKEN_TRIES);
     assert_false(finds(place, &token, NOW));
+}
+
+static void the_fifth_try_may_be_the_right_one(void **state)
+{
+    static const uint8_t key[LOCKSTEP_KEY_BYTES] = {3};
+    struct place *place = *state;
+    struct lockstep_token token;
+    struct lockstep_token_row row;
+    struct lockstep_node_row node;
+    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
+    bool found = false;
+    draw_token("n1", &token);
+    assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
+                     LOCKSTEP_OK);
+    try_token(place, &token, LOCKSTEP_TOKEN_TRIES);
+    assert_int_equal(lockstep_store_enrol(place->store, token.id, key, NOW, &somebody, &node, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_token_find(place->store, token.id, NOW, &found, psk, &row, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(row.failures, LOCKSTEP_TOKEN_TRIES - 1);
 }
 
 /* Cut labels would be other labels. */
@@ -250,9 +276,13 @@ static void a_chain_hashed_anew_is_not_ours(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        IN_A_PLACE(a_token_is_used_once),        IN_A_PLACE(five_failures_burn_a_token),
-        IN_A_PLACE(labels_are_whole_or_refused), IN_A_PLACE(a_full_fleet_takes_nobody),
-        IN_A_PLACE(a_version_is_one_digest),     IN_A_PLACE(a_chain_hashed_anew_is_not_ours),
+        IN_A_PLACE(a_token_is_used_once),
+        IN_A_PLACE(five_failures_burn_a_token),
+        IN_A_PLACE(the_fifth_try_may_be_the_right_one),
+        IN_A_PLACE(labels_are_whole_or_refused),
+        IN_A_PLACE(a_full_fleet_takes_nobody),
+        IN_A_PLACE(a_version_is_one_digest),
+        IN_A_PLACE(a_chain_hashed_anew_is_not_ours),
     };
     int failed = cmocka_run_group_tests_name("store of the fleet", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("forgeries", forgeries, check_forgery);
