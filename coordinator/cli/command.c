@@ -249,17 +249,32 @@ static const char *name_at(const void *words, size_t i)
     return i < LOCKSTEP_COUNT(commands) ? commands[i].name : NULL;
 }
 
+/* True for "op ls" of the group "op". */
+static bool is_of(const struct lockstep_command *command, const char *group)
+{
+    size_t length = strlen(group);
+    return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
+}
+
+/* All of them, or those of a group. */
+static void print_commands(const char *group, FILE *out)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(commands); i++) {
+        char text[64];
+        if (group == NULL || is_of(&commands[i], group)) {
+            (void)snprintf(text, sizeof(text), "%s %s", commands[i].name, commands[i].words);
+            (void)fprintf(out, "  %-36s  %s\n", text, commands[i].help);
+        }
+    }
+}
+
 static enum lockstep_exit help_all(struct lockstep_run *run, FILE *out)
 {
     struct lockstep_option_set set = {"Options of every command", lockstep_options_global,
                                       LOCKSTEP_OPTIONS_GLOBAL, &run->flags};
     struct lockstep_options options = {&set, 1, false};
     (void)fprintf(out, "usage: lockstep [options] COMMAND ...\n\nCommands:\n");
-    for (size_t i = 0; i < LOCKSTEP_COUNT(commands); i++) {
-        char text[64];
-        (void)snprintf(text, sizeof(text), "%s %s", commands[i].name, commands[i].words);
-        (void)fprintf(out, "  %-36s  %s\n", text, commands[i].help);
-    }
+    print_commands(NULL, out);
     (void)fputs("\nSUBJECT is MODULE@VERSION, MODULE@DIGESTPREFIX, MODULE@./file.so, MODULE@disk,\n"
                 "MODULE@previous or MODULE@current. lockstep COMMAND --help says more.\n\n",
                 out);
@@ -275,10 +290,33 @@ static enum lockstep_exit help_one(struct lockstep_run *run, const struct lockst
          &run->flags}};
     struct lockstep_options options = {command->row_count == 0 ? sets + 1 : sets,
                                        command->row_count == 0 ? 1 : 2, false};
-    (void)fprintf(run->output.out, "usage: lockstep %s %s [options]\n%s\n\n", command->name,
-                  command->words, command->help);
+    (void)fprintf(run->output.out, "usage: lockstep %s %s%s[options]\n%s\n\n", command->name,
+                  command->words, command->words[0] == '\0' ? "" : " ", command->help);
     lockstep_options_help(&options, run->output.out);
     return LOCKSTEP_EXIT_DONE;
+}
+
+/* `op` or `op --help`: what it can be followed by. False: WORD is no such group, or NEXT may be
+ * what follows it. */
+static bool help_group(struct lockstep_run *run, const char *word, const char *next,
+                       enum lockstep_exit *ret_code)
+{
+    bool asked = next != NULL && (strcmp(next, "--help") == 0 || strcmp(next, "-h") == 0);
+    FILE *out = asked ? run->output.out : run->output.err;
+    bool group = false;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(commands); i++) {
+        if (strcmp(commands[i].name, word) == 0) {
+            return false;
+        }
+        group = group || is_of(&commands[i], word);
+    }
+    if (!group || (next != NULL && !asked)) {
+        return false;
+    }
+    (void)fprintf(out, "usage: lockstep %s COMMAND ...\n\nCommands:\n", word);
+    print_commands(word, out);
+    *ret_code = asked ? LOCKSTEP_EXIT_DONE : LOCKSTEP_EXIT_USAGE;
+    return true;
 }
 
 /* The command that begins at argv[*at], which then is its last word; NULL: it has been said why. */
@@ -359,6 +397,7 @@ static enum lockstep_exit parse_and_run(struct lockstep_run *run, int argc, char
     struct lockstep_options options = {sets, 1, true};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     const struct lockstep_command *command;
+    enum lockstep_exit code;
     int at = 0;
     int first = 0;
     if (lockstep_options_parse(&options, argc, argv, &at, &err) != LOCKSTEP_OK) {
@@ -368,12 +407,23 @@ static enum lockstep_exit parse_and_run(struct lockstep_run *run, int argc, char
         (void)fputs("lockstep " LOCKSTEP_VERSION "\n", run->output.out);
         return LOCKSTEP_EXIT_DONE;
     }
-    if (run->flags.help) {
+    if (at < argc && strcmp(argv[at], "help") == 0) {
+        run->flags.help = true;
+        at++;
+    }
+    if (run->flags.help && at >= argc) {
         return help_all(run, run->output.out);
     }
     if (at >= argc) {
         (void)help_all(run, run->output.err);
         return LOCKSTEP_EXIT_USAGE;
+    }
+    if (help_group(run, argv[at],
+                   at + 1 < argc     ? argv[at + 1]
+                   : run->flags.help ? "--help"
+                                     : NULL,
+                   &code)) {
+        return code;
     }
     command = find_command(run, argc, argv, &at);
     if (command == NULL) {
