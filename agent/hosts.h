@@ -145,6 +145,10 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
 void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                          const char *tool, const void *input, size_t size);
 
+/* The list of tools, as if it were a call: a line each, as lockstep_client_list() has them, of one
+ * process of every service that has a host. */
+void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket);
+
 /* Forgets an operation: its open requests are not answered any more, hosts drop its set. */
 void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation);
 /* The windows of these versions (service, module, generation) are over. */

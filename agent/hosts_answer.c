@@ -172,6 +172,29 @@ static enum lockstep_hostwire_type wanted_answer(enum lockstep_hosts_kind kind)
     return wanted[kind];
 }
 
+/* The answer to a call is kept; what further processes say is put behind it. */
+static void keep_reply(struct lockstep_hosts_request *request)
+{
+    struct lockstep_hosts *hosts = request->hosts;
+    struct lockstep_hostwire_message *reply = request->reply;
+    struct lockstep_hostwire_message *other;
+    if (reply != NULL) {
+        size_t room = sizeof(reply->bytes) - reply->bytes_size;
+        size_t size = hosts->in->bytes_size < room ? hosts->in->bytes_size : room;
+        memcpy(reply->bytes + reply->bytes_size, hosts->in->bytes, size);
+        reply->bytes_size += size;
+        reply->more = reply->more || hosts->in->more || size < hosts->in->bytes_size;
+        return;
+    }
+    other = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    if (other == NULL) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_MEMORY, "no memory for the answer");
+        return;
+    }
+    request->reply = hosts->in;
+    hosts->in = other;
+}
+
 /* Takes what the answer carries. */
 static void take_yes(struct lockstep_hosts_request *request)
 {
@@ -183,14 +206,7 @@ static void take_yes(struct lockstep_hosts_request *request)
         in->fds[0] = -1;
     }
     if (request->kind == LOCKSTEP_HOSTS_REQUEST_CALL) {
-        struct lockstep_hostwire_message *other = lockstep_hostwire_new(
-            LOCKSTEP_HOSTWIRE_UNSPECIFIED);
-        if (other == NULL) {
-            lockstep_hosts_request_no(request, LOCKSTEP_NO_MEMORY, "no memory for the answer");
-            return;
-        }
-        request->reply = in;
-        hosts->in = other;
+        keep_reply(request);
     }
 }
 

@@ -306,6 +306,26 @@ void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t 
     lockstep_hosts_request_settle(request);
 }
 
+void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
+{
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer);
+    if (request == NULL) {
+        return;
+    }
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TOOLS);
+    for (uint8_t i = 0; i < hosts->config.services_count; i++) {
+        if (lockstep_hosts_lives(hosts, i)) {
+            ask_service(request, i, true);
+        }
+    }
+    if (request->asks_count == 0) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_NO_HOST,
+                                  lockstep_no_text(LOCKSTEP_NO_NO_HOST));
+    }
+    lockstep_hosts_request_settle(request);
+}
+
 /* ---- without an answer ---------------------------------------------------------------------- */
 
 /* Sends hosts->out to the connected processes of the services. */

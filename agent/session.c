@@ -283,31 +283,44 @@ static void tool_failed(struct lockstep_node_agent *agent, uint64_t request, con
     lockstep_driver_send(agent, &wire);
 }
 
-static void on_tool_run(struct lockstep_node_agent *agent,
-                        const struct lockstep_wire_tool_run *message)
+/* The module of "module.tool"; NULL: it does not run here. */
+static const struct lockstep_agent_module *module_of(const struct lockstep_node_agent *agent,
+                                                     const char *tool)
 {
     char module[LOCKSTEP_NAME_MAX + 1];
-    size_t length = strcspn(message->tool, ".");
-    struct lockstep_name name;
+    size_t length = strcspn(tool, ".");
     const struct lockstep_agent_module *row = NULL;
-    size_t slot = 0;
+    struct lockstep_name name;
     if (length < sizeof(module)) {
-        memcpy(module, message->tool, length);
+        memcpy(module, tool, length);
         module[length] = '\0';
         row = lockstep_name_parse(module, &name) ? lockstep_agent_module(agent->core, &name) : NULL;
     }
+    return row == NULL || row->service == LOCKSTEP_SERVICE_NONE ? NULL : row;
+}
+
+static void on_tool_run(struct lockstep_node_agent *agent,
+                        const struct lockstep_wire_tool_run *message)
+{
+    const struct lockstep_agent_module *row = module_of(agent, message->tool);
+    bool list = message->tool[0] == '\0';
+    size_t slot = 0;
     while (slot < LOCKSTEP_COUNT(agent->calls) && agent->calls[slot].ticket != 0) {
         slot++;
     }
-    if (row == NULL || row->service == LOCKSTEP_SERVICE_NONE) {
+    if (row == NULL && !list) {
         tool_failed(agent, message->request, "this node runs no module with that tool");
     } else if (message->more || slot == LOCKSTEP_COUNT(agent->calls)) {
         tool_failed(agent, message->request, "too long, or too many calls at once");
     } else {
         agent->calls[slot].ticket = ++agent->call_tickets;
         agent->calls[slot].request = message->request;
-        lockstep_hosts_call(agent->hosts, agent->calls[slot].ticket, row->service, message->tool,
-                            message->input.data, message->input.length);
+        if (list) {
+            lockstep_hosts_tools(agent->hosts, agent->calls[slot].ticket);
+        } else {
+            lockstep_hosts_call(agent->hosts, agent->calls[slot].ticket, row->service,
+                                message->tool, message->input.data, message->input.length);
+        }
     }
 }
 

@@ -135,7 +135,6 @@ static enum lockstep_err make_document(struct lockstep_session *session,
         return show_manifest(session, first_name(show), document, err);
     case LOCKSTEP_THING_BUNDLE:
         return show_bundle(session, document, err);
-    case LOCKSTEP_THING_TOOLS:
     case LOCKSTEP_THING_UNSPECIFIED:
         break;
     }

@@ -304,7 +304,7 @@ SHAPE(bundle_shape, bundle, bundle_rows, struct lockstep_wire, NULL);
 
 static const struct lockstep_wire_field tool_run_rows[] = {
     REST(ToolRun, tool_run, request, U64, 0, 0),
-    REST(ToolRun, tool_run, tool, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(ToolRun, tool_run, tool, TEXT, 0, LOCKSTEP_WORD_MAX),
     REST(ToolRun, tool_run, input, BLOB, 0, LOCKSTEP_CHUNK_MAX),
     REST(ToolRun, tool_run, timeout_ms, U64, 0, 0),
     REST(ToolRun, tool_run, more, BOOL, 0, 0),

@@ -136,7 +136,7 @@ SHAPE(cancel_shape, cancel, cancel_rows, struct lockstep_wire, NULL);
 static const struct lockstep_wire_field tool_call_rows[] = {
     REST(ToolCall, tool_call, request, U64, 0, 0),
     REST(ToolCall, tool_call, node, NAME, 0, 0),
-    REST(ToolCall, tool_call, tool, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(ToolCall, tool_call, tool, TEXT, 0, LOCKSTEP_WORD_MAX),
     REST(ToolCall, tool_call, input, BLOB, 0, LOCKSTEP_CHUNK_MAX),
     REST(ToolCall, tool_call, more, BOOL, 0, 0),
     REST(ToolCall, tool_call, timeout_ms, U64, 0, 0),

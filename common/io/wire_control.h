@@ -36,9 +36,8 @@ struct lockstep_blob {
     X(11, CHECK)                \
     X(12, HISTORY)              \
     X(13, TOKENS)               \
-    X(14, TOOLS)                \
-    X(15, ARTIFACT_MANIFEST)    \
-    X(16, BUNDLE)
+    X(14, ARTIFACT_MANIFEST)    \
+    X(15, BUNDLE)
 
 enum lockstep_thing {
     LOCKSTEP_THING_UNSPECIFIED = 0,

@@ -67,7 +67,7 @@ static void print_answer(const struct lockstep_run *run, const uint8_t *bytes, s
     (void)fputs(size > 0 && bytes[size - 1] == '\n' ? "" : "\n", run->output.out);
 }
 
-/* ---- this machine --------------------------------------------------------------------------- */
+/* ---- this machine's services ---------------------------------------------------------------- */
 
 static const char *path_of(const struct lockstep_run *run)
 {
@@ -93,15 +93,66 @@ static const struct {
     [LOCKSTEP_CALL_CLOSED] = {LOCKSTEP_EXIT_CONFLICT, "the module is being replaced"},
     [LOCKSTEP_CALL_NO_MEMORY] = {LOCKSTEP_EXIT_INTERNAL, "no memory, or the answer is too long"},
     [LOCKSTEP_CALL_INVALID] = {LOCKSTEP_EXIT_USAGE, "the request is not understood"},
-    [LOCKSTEP_CALL_LOST] = {LOCKSTEP_EXIT_UNREACHABLE, "the service does not answer"},
 };
 
-/* Prints ANSWER, or why there is none, and releases it. */
-static enum lockstep_exit finish(struct lockstep_run *run, enum lockstep_call_result result,
-                                 struct lockstep_answer *answer)
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+/* LINE is "tool, module, version, generation, idempotent or -, text", with tabs between, and ends
+ * up in pieces. NULL: it is no such line. */
+static json_t *row_of(char *line)
+{
+    const char *fields[6];
+    char *rest = line;
+    size_t count = 0;
+    while (rest != NULL && count < LOCKSTEP_COUNT(fields)) {
+        fields[count] = count + 1 == LOCKSTEP_COUNT(fields) ? rest : strsep(&rest, "\t");
+        count++;
+    }
+    return count < LOCKSTEP_COUNT(fields)
+               ? NULL
+               : json_pack("{s:s, s:s, s:s, s:I, s:b, s:s}", "tool", fields[0], "module", fields[1],
+                           "version", fields[2], "generation",
+                           (json_int_t)strtoull(fields[3], NULL, 10), "idempotent",
+                           strcmp(fields[4], "idempotent") == 0, "text", fields[5]);
+}
+
+/* Prints a list of tools, which comes as lines. */
+static enum lockstep_exit print_list(struct lockstep_run *run, const uint8_t *bytes, size_t size)
+{
+    LOCKSTEP_FREE char *text = strndup(size == 0 ? "" : (const char *)bytes, size);
+    LOCKSTEP_DECREF json_t *document = json_pack("{s:s, s:[]}", "schema", "lockstep/tools/v1",
+                                                 "tools");
+    json_t *rows = json_object_get(document, "tools");
+    char *rest = text;
+    char *line;
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (*line != '\0' && json_array_append_new(rows, row_of(line)) != 0) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the list is not understood");
+        }
+    }
+    if (text == NULL || rows == NULL) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory for the list");
+    }
+    lockstep_render(&run->output, document);
+    return LOCKSTEP_EXIT_DONE;
+}
+
+/* ---- this machine --------------------------------------------------------------------------- */
+
+/* Prints ANSWER, or why there is none, and releases it. INPUT NULL: it is a list. */
+static enum lockstep_exit finish(struct lockstep_run *run, const struct input *input,
+                                 enum lockstep_call_result result, struct lockstep_answer *answer)
 {
     enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
-    if (result == LOCKSTEP_CALL_OK) {
+    if (result == LOCKSTEP_CALL_OK && input == NULL) {
+        code = print_list(run, answer->bytes, answer->size);
+    } else if (result == LOCKSTEP_CALL_LOST) {
+        code = lockstep_run_fail(
+            run, LOCKSTEP_EXIT_UNREACHABLE,
+            "%s: no service answers there; name its socket with --socket PATH, "
+            "or ask a node with --node NAME",
+            path_of(run));
+    } else if (result == LOCKSTEP_CALL_OK) {
         print_answer(run, answer->bytes, answer->size);
     } else {
         code = lockstep_run_fail(run, results[result].code, "%s: %s", path_of(run),
@@ -124,7 +175,7 @@ static enum lockstep_exit with_client(struct lockstep_run *run, const struct inp
     result = input == NULL ? lockstep_client_list(client, &answer)
                            : lockstep_client_call(client, run->words[0], input->bytes, input->size,
                                                   0, &answer);
-    code = finish(run, result, &answer);
+    code = finish(run, input, result, &answer);
     (void)lockstep_client_free(client);
     return code;
 }
@@ -142,19 +193,22 @@ static bool decode(const json_t *document, uint8_t *ret_bytes, size_t room, size
                                    sodium_base64_VARIANT_ORIGINAL) == 0;
 }
 
-static enum lockstep_exit print_result(struct lockstep_run *run, const json_t *document)
+static enum lockstep_exit print_result(struct lockstep_run *run, const struct input *input,
+                                       const json_t *document)
 {
     size_t room = strlen(lockstep_document_text(document, "output_base64")) +
                   strlen(lockstep_document_text(document, "output_hex")) + 1;
     LOCKSTEP_FREE uint8_t *bytes = malloc(room);
     size_t size = 0;
-    if (lockstep_output_is_json(&run->output)) {
+    if (input != NULL && lockstep_output_is_json(&run->output)) {
         lockstep_print_json(&run->output, document);
     } else if (json_is_false(json_object_get(document, "ok"))) {
         (void)lockstep_run_fail(run, LOCKSTEP_EXIT_FAILED, "the tool says no: %s",
                                 lockstep_document_text(document, "text"));
     } else if (bytes == NULL || !decode(document, bytes, room, &size)) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the answer is not understood");
+    } else if (input == NULL) {
+        return print_list(run, bytes, size);
     } else {
         print_answer(run, bytes, size);
     }
@@ -162,8 +216,11 @@ static enum lockstep_exit print_result(struct lockstep_run *run, const json_t *d
                                                           : LOCKSTEP_EXIT_DONE;
 }
 
+/* INPUT NULL: the node's tools are listed. */
 static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)
 {
+    static const struct input nothing;
+    const struct input *what = input == NULL ? &nothing : input;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_CALL};
     struct lockstep_wire_tool_call *call = &wire.u.tool_call;
     struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
@@ -179,31 +236,44 @@ static enum lockstep_exit call_node(struct lockstep_run *run, const struct input
     }
     *call = (struct lockstep_wire_tool_call){.request = lockstep_session_number(run->session),
                                              .node = nodes[0],
-                                             .tool = run->words[0],
+                                             .tool = input == NULL ? "" : run->words[0],
                                              .timeout_ms = run->flags.timeout.number};
     do {
-        size_t piece = lockstep_wire_piece(input->size, sent, LOCKSTEP_CHUNK_MAX, &call->more);
-        call->input = (struct lockstep_blob){input->bytes + sent, piece};
+        size_t piece = lockstep_wire_piece(what->size, sent, LOCKSTEP_CHUNK_MAX, &call->more);
+        call->input = (struct lockstep_blob){what->bytes + sent, piece};
         sent += piece;
         if (call->more && lockstep_session_send(run->session, &wire, &err) != LOCKSTEP_OK) {
             return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
         }
     } while (call->more);
     code = lockstep_run_ask(run, &wire, &document);
-    return code == LOCKSTEP_EXIT_DONE ? print_result(run, document) : code;
+    return code == LOCKSTEP_EXIT_DONE ? print_result(run, input, document) : code;
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+static enum lockstep_exit call(struct lockstep_run *run, const struct input *input)
+{
+    return run->flags.nodes.count == 1 ? call_node(run, input) : with_client(run, input);
+}
+
+static enum lockstep_exit check_place(struct lockstep_run *run)
+{
+    return run->flags.nodes.count > 1 || (run->flags.nodes.count == 1 && run->flags.socket != NULL)
+               ? lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                   "one --node, or one --socket of this machine")
+               : LOCKSTEP_EXIT_DONE;
 }
 
 enum lockstep_exit lockstep_command_tool_call(struct lockstep_run *run)
 {
     struct input input = {0};
-    enum lockstep_exit code;
-    if (run->flags.nodes.count > 1 || (run->flags.nodes.count == 1 && run->flags.socket != NULL)) {
-        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
-                                 "one --node, or one --socket of this machine");
-    }
-    code = read_input(run, &input);
+    enum lockstep_exit code = check_place(run);
     if (code == LOCKSTEP_EXIT_DONE) {
-        code = run->flags.nodes.count == 1 ? call_node(run, &input) : with_client(run, &input);
+        code = read_input(run, &input);
+    }
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = call(run, &input);
     }
     free(input.bytes);
     return code;
@@ -211,14 +281,6 @@ enum lockstep_exit lockstep_command_tool_call(struct lockstep_run *run)
 
 enum lockstep_exit lockstep_command_tool_ls(struct lockstep_run *run)
 {
-    LOCKSTEP_DECREF json_t *document = NULL;
-    enum lockstep_exit code;
-    if (run->flags.nodes.count == 0) {
-        return with_client(run, NULL);
-    }
-    code = lockstep_run_show(run, LOCKSTEP_THING_TOOLS, NULL, 0, &document);
-    if (code == LOCKSTEP_EXIT_DONE) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
+    enum lockstep_exit code = check_place(run);
+    return code == LOCKSTEP_EXIT_DONE ? call(run, NULL) : code;
 }

@@ -198,8 +198,13 @@ static const struct lockstep_column tokens_columns[] = {TEXT("TOKEN", "id"),
                                                         TEXT("BY", "by"),
                                                         END};
 static const struct lockstep_column tools_columns[] = {
-    TEXT("TOOL", "tool"),       TEXT("MODULE", "module"), TEXT("NODE", "node"),
-    TEXT("VERSION", "version"), NUMBER("CALLS", "calls"), END};
+    TEXT("TOOL", "tool"),
+    TEXT("MODULE", "module"),
+    TEXT("VERSION", "version"),
+    CELL("GENERATION", "generation", NUMBER, true),
+    CELL("IDEMPOTENT", "idempotent", BOOL, false),
+    TEXT("TEXT", "text"),
+    END};
 static const struct lockstep_column audit_columns[] = {NUMBER("SEQUENCE", "sequence"),
                                                        TIME("TIME", "unix_ms"),
                                                        TEXT("WHO", "who"),

@@ -52,6 +52,10 @@ for node in n1 n2 n3; do
 done
 fleet_needs "callers have answers" fleet_callers "$FLEET_TOOLS" n1 n2 n3
 
+# What can be called, as the node says and as its socket does.
+check_same "$(fleet_tool_names --socket "$(fleet_socket n1)")" "a node's tools are listed through the coordinator" \
+    fleet_tool_names --node n1
+
 # Back, with what was counted meanwhile.
 before=$(fleet_tool n1 counter.get)
 check "undo" fleet_cli undo echo other counter --no-quarantine --soak 0

@@ -419,6 +419,11 @@ fleet_tool() {
     "$FLEET_BIN/lockstep" tool call --socket "$(fleet_socket "$1")" "${@:2}"
 }
 
+# fleet_tool_names --socket PATH|--node NODE: the tools there.
+fleet_tool_names() {
+    fleet_cli tool ls "$@" -o name
+}
+
 # fleet_host NODE: the process in which that node's modules live, as its agent last said.
 fleet_host() {
     local pid

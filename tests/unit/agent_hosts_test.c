@@ -88,6 +88,24 @@ static void passes_refusals_on(void **state)
     assert_string_equal(node->text, "the hosts have not mapped this operation");
 }
 
+static void lists_tools(void **state)
+{
+    struct hosts_node *node = *state;
+    uint32_t answers;
+    lockstep_hosts_tools(node->hosts, 5);
+    hosts_node_turn_until(node, &node->answers, 1);
+    assert_false(node->answer.reached);
+    assert_int_equal(node->answer.ticket, 5);
+    hosts_node_start(node, NULL, 0);
+    hosts_node_reload(node, 1, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    answers = node->answers;
+    lockstep_hosts_tools(node->hosts, 6);
+    hosts_node_turn_until(node, &node->answers, answers + 1);
+    assert_true(node->answer.reached);
+    assert_false(node->answer.cut);
+    assert_non_null(strstr(node->bytes, "echo.say\techo\t1.0.0\t1\t"));
+}
+
 static void needs_a_host(void **state)
 {
     struct hosts_node *node = *state;
@@ -147,6 +165,7 @@ int main(void)
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(passes_refusals_on, hosts_node_set_up,
                                         hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(lists_tools, hosts_node_set_up, hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(needs_a_host, hosts_node_set_up, hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(drops_without_an_answer, hosts_node_set_up,
                                         hosts_node_tear_down),
