@@ -50,7 +50,7 @@ static const struct lockstep_column modules_columns[] = {
     CELL("CONSISTENT", "consistent", BOOL, false),
     TEXT("VERSION", "version"),
     DIGEST("DIGEST", "digest"),
-    NUMBER("GENERATION", "generation"),
+    CELL("LAST-GENERATION", "generation", NUMBER, true),
     NUMBER("SAME", "same"),
     NUMBER("OF", "total"),
     TEXT("OPERATION", "operation"),
@@ -116,7 +116,7 @@ static const struct lockstep_column module_fields[] = {
     CELL("consistent", "consistent", BOOL, false),
     TEXT("version", "version"),
     TEXT("digest", "digest"),
-    NUMBER("generation", "generation"),
+    NUMBER("last generation", "generation"),
     NUMBER("same", "same"),
     NUMBER("of", "total"),
     TEXT("text", "text"),
@@ -473,6 +473,9 @@ void lockstep_render(const struct lockstep_output *output, const json_t *documen
     }
     for (size_t i = 0; i < LOCKSTEP_COUNT(sections); i++) {
         if (lockstep_document_is(document, sections[i].thing)) {
+            if (known && sections[i].kind == ROWS && !is_for_scripts(output)) {
+                (void)fputc('\n', output->out);
+            }
             render_section(output, document, &sections[i]);
             rows = rows || sections[i].kind == ROWS;
             known = true;
