@@ -119,7 +119,7 @@ struct lockstep_hosts_set {
     const struct lockstep_hosts_item *items;
     size_t items_count;
     const char *extra; /* handed to `up` and `down` */
-    bool no_smoke; /* leave the smoke tests out */
+    bool no_smoke;     /* leave the smoke tests out */
 };
 
 /* Maps a set without publishing it. */

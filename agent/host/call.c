@@ -131,14 +131,7 @@ enum lockstep_call_result lockstep_host_tool_call(const struct lockstep_host_too
         const _Atomic(uint64_t) *in;
         _Atomic(uint64_t) *out;
     } hint = {.in = &tool->hint};
-    struct lockstep_gate_pass pass;
-    enum lockstep_call_result result = lockstep_gate_enter(tool->name, hint.out, &pass);
-    if (result == LOCKSTEP_CALL_OK) {
-        bool failed = pass.entry->call(call) != 0;
-        lockstep_gate_leave(&pass, failed);
-        result = failed ? LOCKSTEP_CALL_FAILED : LOCKSTEP_CALL_OK;
-    }
-    return result;
+    return lockstep_gate_call(tool->name, hint.out, call);
 }
 
 bool lockstep_host_enter(struct lockstep_host *host)

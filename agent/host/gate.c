@@ -66,7 +66,7 @@ static void heavy_barrier(void)
 }
 
 /* Puts the live table into the slot so that whoever publishes or sweeps sees it there. */
-static const struct lockstep_gate_table *pin(struct lockstep_gate_slot *slot)
+static inline const struct lockstep_gate_table *pin(struct lockstep_gate_slot *slot)
 {
     const struct lockstep_gate_table *table = atomic_load_explicit(&live, memory_order_acquire);
     for (;;) {
@@ -74,23 +74,26 @@ static const struct lockstep_gate_table *pin(struct lockstep_gate_slot *slot)
         atomic_store_explicit(&slot->table, table, ORDER_STORE);
         light_barrier();
         again = atomic_load_explicit(&live, ORDER_LOAD);
-        if (again == table) {
+        if (__builtin_expect(again == table, 1)) {
             return table;
         }
         table = again;
     }
 }
 
-static inline void come_in(struct lockstep_gate_slot *slot)
+/* The table that this thread runs in, for the call that begins at DEPTH. */
+static inline const struct lockstep_gate_table *come_in(struct lockstep_gate_slot *slot,
+                                                        uint32_t depth)
 {
-    if (slot->depth++ == 0) {
-        (void)pin(slot);
-    }
+    slot->depth = depth + 1;
+    return depth == 0 ? pin(slot) : atomic_load_explicit(&slot->table, memory_order_relaxed);
 }
 
-static inline void go_out(struct lockstep_gate_slot *slot)
+/* DEPTH is the one that the call began at: it need not be read back from memory. */
+static inline void go_out(struct lockstep_gate_slot *slot, uint32_t depth)
 {
-    if (--slot->depth == 0) {
+    slot->depth = depth;
+    if (depth == 0) {
         atomic_store_explicit(&slot->table, NULL, memory_order_release);
     }
 }
@@ -107,7 +110,7 @@ static inline void take_one(_Atomic(uint64_t) *count)
                           memory_order_release);
 }
 
-static uint32_t find(const struct lockstep_gate_table *table, const char *name)
+LOCKSTEP_COLD static uint32_t find(const struct lockstep_gate_table *table, const char *name)
 {
     uint32_t low = 0;
     uint32_t high = (uint32_t)table->count;
@@ -136,7 +139,7 @@ static inline const struct lockstep_gate_entry *look_up(const struct lockstep_ga
     }
     if (hint != NULL) {
         uint64_t known = atomic_load_explicit(hint, memory_order_relaxed);
-        if (known >> 32 == table->id) {
+        if (__builtin_expect(known >> 32 == table->id, 1)) {
             return &table->entries[(uint32_t)known];
         }
     }
@@ -152,12 +155,11 @@ static inline const struct lockstep_gate_entry *look_up(const struct lockstep_ga
 
 /* Outermost calls stop at any gate that is shut; nested ones only while state is handed over, or
  * after that, when going on would lose what they change. */
-static inline bool stops(const struct lockstep_gate_slot *slot,
-                         const struct lockstep_gate_entry *entry)
+static inline bool stops(const struct lockstep_gate_entry *entry, uint32_t depth)
 {
     unsigned word = atomic_load_explicit(&entry->gate->word, ORDER_LOAD);
     unsigned wrong = (word ^ entry->expected) & entry->mask;
-    return wrong != 0 && (slot->depth == 1 || (wrong & ~(unsigned)LOCKSTEP_SHUT_ANY) != 0 ||
+    return wrong != 0 && (depth == 0 || (wrong & ~(unsigned)LOCKSTEP_SHUT_ANY) != 0 ||
                           (wrong & LOCKSTEP_SHUT_SEAL) != 0);
 }
 
@@ -189,34 +191,42 @@ static bool wait_until_open(struct lockstep_gate *gate)
 }
 
 /* One attempt to enter; CLOSED with *ret_gate if it stopped at a gate that may be waited for. */
-static enum lockstep_call_result try_enter(struct lockstep_gate_slot *slot, const char *name,
-                                           _Atomic(uint64_t) *hint,
-                                           struct lockstep_gate_pass *ret_pass,
-                                           struct lockstep_gate **ret_gate)
+LOCKSTEP_INLINE enum lockstep_call_result try_enter(struct lockstep_gate_slot *slot,
+                                                    const char *name, _Atomic(uint64_t) *hint,
+                                                    struct lockstep_gate_pass *ret_pass,
+                                                    struct lockstep_gate **ret_gate)
 {
-    const struct lockstep_gate_entry *entry;
+    uint32_t depth = slot->depth;
+    const struct lockstep_gate_entry *entry = look_up(come_in(slot, depth), name, hint);
     struct lockstep_gate_block *block;
-    come_in(slot);
-    entry = look_up(atomic_load_explicit(&slot->table, memory_order_relaxed), name, hint);
     if (entry == NULL) {
-        go_out(slot);
+        go_out(slot, depth);
         return LOCKSTEP_CALL_NO_TOOL;
     }
     block = lockstep_gate_slot_block(slot, entry->image);
     if (block == NULL) {
-        go_out(slot);
+        go_out(slot, depth);
         return LOCKSTEP_CALL_NO_MEMORY;
     }
     add_one(&block->entered[entry->tool], ORDER_STORE);
     light_barrier();
-    if (__builtin_expect(stops(slot, entry), 0)) {
-        *ret_gate = slot->depth == 1 ? entry->gate : NULL;
+    if (__builtin_expect(stops(entry, depth), 0)) {
+        *ret_gate = depth == 0 ? entry->gate : NULL;
         take_one(&block->entered[entry->tool]);
-        go_out(slot);
+        go_out(slot, depth);
         return LOCKSTEP_CALL_CLOSED;
     }
-    *ret_pass = (struct lockstep_gate_pass){entry, slot, block};
+    *ret_pass = (struct lockstep_gate_pass){entry, slot, block, depth};
     return LOCKSTEP_CALL_OK;
+}
+
+static inline void leave(const struct lockstep_gate_pass *pass, bool failed)
+{
+    if (failed) {
+        add_one(&pass->block->failed[pass->entry->tool], memory_order_relaxed);
+    }
+    add_one(&pass->block->left[pass->entry->tool], memory_order_release);
+    go_out(pass->slot, pass->depth);
 }
 
 enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t) *hint,
@@ -237,11 +247,38 @@ enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t
 
 void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed)
 {
-    if (failed) {
-        add_one(&pass->block->failed[pass->entry->tool], memory_order_relaxed);
+    leave(pass, failed);
+}
+
+LOCKSTEP_COLD static enum lockstep_call_result
+call_at_length(const char *name, _Atomic(uint64_t) *hint, struct lockstep_call *call)
+{
+    struct lockstep_gate_pass pass;
+    enum lockstep_call_result result = lockstep_gate_enter(name, hint, &pass);
+    if (result == LOCKSTEP_CALL_OK) {
+        bool failed = pass.entry->call(call) != 0;
+        leave(&pass, failed);
+        result = failed ? LOCKSTEP_CALL_FAILED : LOCKSTEP_CALL_OK;
     }
-    add_one(&pass->block->left[pass->entry->tool], memory_order_release);
-    go_out(pass->slot);
+    return result;
+}
+
+/* What goes wrong at the first attempt, for whatever reason, begins anew at length: so the pass
+ * stays in registers. */
+enum lockstep_call_result lockstep_gate_call(const char *name, _Atomic(uint64_t) *hint,
+                                             struct lockstep_call *call)
+{
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_cached;
+    struct lockstep_gate *gate = NULL;
+    struct lockstep_gate_pass pass;
+    bool failed;
+    if (__builtin_expect(slot == NULL, 0) ||
+        __builtin_expect(try_enter(slot, name, hint, &pass, &gate) != LOCKSTEP_CALL_OK, 0)) {
+        return call_at_length(name, hint, call);
+    }
+    failed = pass.entry->call(call) != 0;
+    leave(&pass, failed);
+    return failed ? LOCKSTEP_CALL_FAILED : LOCKSTEP_CALL_OK;
 }
 
 bool lockstep_gate_hold(void)
@@ -250,7 +287,7 @@ bool lockstep_gate_hold(void)
     if (slot == NULL) {
         return false;
     }
-    come_in(slot);
+    (void)come_in(slot, slot->depth);
     return true;
 }
 
@@ -264,7 +301,7 @@ void lockstep_gate_release(void)
 {
     struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
     ASSERT(slot != NULL && slot->depth > 0);
-    go_out(slot);
+    go_out(slot, slot->depth - 1);
 }
 
 void lockstep_gate_publish(struct lockstep_gate_table *table)

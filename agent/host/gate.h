@@ -68,6 +68,7 @@ struct lockstep_gate_pass {
     const struct lockstep_gate_entry *entry;
     struct lockstep_gate_slot *slot;
     struct lockstep_gate_block *block;
+    uint32_t depth; /* of the thread's calls before this one */
 };
 
 struct lockstep_gate_counts {
@@ -87,6 +88,9 @@ void lockstep_gate_deinit(void);
 enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t) *hint,
                                               struct lockstep_gate_pass *ret_pass);
 void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed);
+/* Enters, calls and leaves; FAILED if the tool says so. The fast way. */
+enum lockstep_call_result lockstep_gate_call(const char *name, _Atomic(uint64_t) *hint,
+                                             struct lockstep_call *call);
 
 /* Holds the live table for this thread without a call; pairs nest. */
 bool lockstep_gate_hold(void);

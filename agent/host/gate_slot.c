@@ -8,7 +8,8 @@
 
 /* Slots are only ever added: whoever sums needs no lock. */
 static _Atomic(struct lockstep_gate_slot *) slots;
-_Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached;
+_Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached
+    __attribute__((tls_model("initial-exec")));
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool key_made;

@@ -19,8 +19,10 @@ struct lockstep_gate_slot {
     _Atomic(struct lockstep_gate_block *) blocks[LOCKSTEP_IMAGES_MAX];
 };
 
-/* This thread's, once it has one. */
-extern _Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached;
+/* This thread's, once it has one. The model costs eight bytes of the block that the loader keeps
+ * for libraries which come late, and spares each call the loader's function. */
+extern _Thread_local struct lockstep_gate_slot *lockstep_gate_slot_cached
+    __attribute__((tls_model("initial-exec")));
 struct lockstep_gate_slot *lockstep_gate_slot_take(void);
 
 /* This thread's slot; NULL if there is no memory. */

@@ -11,6 +11,11 @@
 #define LOCKSTEP_NORETURN __attribute__((noreturn))
 #define LOCKSTEP_UNUSED   __attribute__((unused))
 
+/* Called so often that a call of it would be felt. */
+#define LOCKSTEP_INLINE static inline __attribute__((always_inline))
+/* Seldom called, from code that is called often: kept out of it. */
+#define LOCKSTEP_COLD __attribute__((cold, noinline))
+
 /* May return, but only from a program that is wrong: the analyser need not look behind it. */
 #ifdef __clang_analyzer__
 #define LOCKSTEP_ANALYSIS_ENDS __attribute__((analyzer_noreturn))

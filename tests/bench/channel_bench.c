@@ -3,34 +3,19 @@
  * two channels in memory and once over real links on 127.0.0.1, both ends on one loop.
  */
 #include "common/io/link.h"
+#include "tests/bench/result.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES 101
-#define SMALL   256
-
-struct result {
-    const char *name;
-    const char *unit;
-    double samples[SAMPLES];
-};
+#define SMALL 256
 
 static const uint8_t secrets[2][LOCKSTEP_NOISE_KEY] = {{1}, {2}};
 static const struct lockstep_hello hello = {
     .version_min = 1, .version_max = 1, .software = "bench"};
 static uint8_t message[LOCKSTEP_FRAME_MAX];
-
-/* The measurement itself must work, or its numbers mean nothing. */
-static void must(bool fine, const char *what)
-{
-    if (!fine) {
-        (void)fprintf(stderr, "channel bench: %s\n", what);
-        exit(1);
-    }
-}
 
 /* ---- bytes in memory ------------------------------------------------------------------------ */
 
@@ -244,32 +229,6 @@ static void measure_links(struct result *connects, struct result *trips)
 
 /* ---- the report ----------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    const double left = *(const double *)a;
-    const double right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-static void print_results(struct result *results, size_t count, bool json)
-{
-    if (json) {
-        (void)printf("{\"schema\":\"lockstep/bench/v1\",\"bench\":\"channel\",\"results\":[");
-    }
-    for (size_t i = 0; i < count; i++) {
-        double *samples = results[i].samples;
-        qsort(samples, SAMPLES, sizeof(samples[0]), compare);
-        (void)printf(json ? "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
-                            "\"unit\":\"%s\"}"
-                          : "%s%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n",
-                     json && i > 0 ? "," : "", results[i].name, samples[SAMPLES / 2], samples[0],
-                     samples[SAMPLES * 99 / 100], results[i].unit);
-    }
-    if (json) {
-        (void)printf("]}\n");
-    }
-}
-
 int main(int argc, char **argv)
 {
     static struct result results[] = {
@@ -283,6 +242,6 @@ int main(int argc, char **argv)
     measure_seals(&results[1], SMALL, 500);
     measure_seals(&results[2], LOCKSTEP_FRAME_MAX, 5);
     measure_links(&results[3], &results[4]);
-    print_results(results, LOCKSTEP_COUNT(results), argc == 2);
+    print_results("channel", results, LOCKSTEP_COUNT(results), argc == 2);
     return 0;
 }

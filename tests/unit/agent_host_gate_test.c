@@ -194,12 +194,63 @@ static void test_shut(void **state)
     lockstep_gate_deinit();
 }
 
+static int refuse(struct lockstep_call *call)
+{
+    (void)call;
+    return 1;
+}
+
+/* The fast way does as the other: also on a thread that has no slot yet, and when it fails. */
+static void *call_fast(void *argument)
+{
+    _Atomic(uint64_t) *hint = argument;
+    struct lockstep_gate_counts before;
+    struct lockstep_gate_counts counts;
+    lockstep_gate_count(2, &before);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lockstep_gate_call("a.call", hint, NULL), LOCKSTEP_CALL_FAILED);
+    }
+    lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SWAP);
+    assert_int_equal(lockstep_gate_call("a.call", hint, NULL), LOCKSTEP_CALL_CLOSED);
+    assert_true(lockstep_gate_hold());
+    assert_int_equal(lockstep_gate_call("a.call", hint, NULL), LOCKSTEP_CALL_FAILED);
+    lockstep_gate_release();
+    lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_SWAP);
+    lockstep_gate_count(2, &counts);
+    assert_int_equal(counts.calls - before.calls, 4);
+    assert_int_equal(counts.failed - before.failed, 4);
+    assert_int_equal(counts.in_flight, 0);
+    assert_null(lockstep_gate_held());
+    return NULL;
+}
+
+static void test_fast_way(void **state)
+{
+    _Atomic(uint64_t) hint = 0;
+    _Atomic(uint64_t) none = 0;
+    pthread_t thread;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    lockstep_gate_patience(10);
+    assert_int_equal(lockstep_gate_call("a.call", &hint, NULL), LOCKSTEP_CALL_NO_TOOL);
+    lockstep_gate_publish(make_table(1, refuse));
+    assert_int_equal(pthread_create(&thread, NULL, call_fast, &hint), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(lockstep_gate_call("no.call", &none, NULL), LOCKSTEP_CALL_NO_TOOL);
+    lockstep_gate_publish(make_table(2, nothing)); /* the hint is of another table now */
+    assert_int_equal(lockstep_gate_call("a.call", &hint, NULL), LOCKSTEP_CALL_OK);
+    assert_true(lockstep_gate_sweep());
+    lockstep_gate_patience(0);
+    lockstep_gate_deinit();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sets_stay_whole),
         cmocka_unit_test(test_counts_who_is_inside),
         cmocka_unit_test(test_shut),
+        cmocka_unit_test(test_fast_way),
     };
     return cmocka_run_group_tests_name("agent/host gate", tests, NULL, NULL);
 }

@@ -1,0 +1,54 @@
+/* What a measurement found, and how it is printed: for people, or as one line of the schema
+ * lockstep/bench/v1. */
+#ifndef LOCKSTEP_TESTS_BENCH_RESULT_H
+#define LOCKSTEP_TESTS_BENCH_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SAMPLES 101
+
+struct result {
+    const char *name;
+    const char *unit;
+    double samples[SAMPLES];
+};
+
+/* The measurement itself must work, or its numbers mean nothing. */
+static inline void must(bool fine, const char *what)
+{
+    if (!fine) {
+        (void)fprintf(stderr, "bench: %s\n", what);
+        exit(1);
+    }
+}
+
+static inline int compare_samples(const void *a, const void *b)
+{
+    const double left = *(const double *)a;
+    const double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static inline void print_results(const char *bench, struct result *results, size_t count, bool json)
+{
+    if (json) {
+        (void)printf("{\"schema\":\"lockstep/bench/v1\",\"bench\":\"%s\",\"results\":[", bench);
+    }
+    for (size_t i = 0; i < count; i++) {
+        double *samples = results[i].samples;
+        qsort(samples, SAMPLES, sizeof(samples[0]), compare_samples);
+        (void)printf(json ? "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
+                            "\"unit\":\"%s\"}"
+                          : "%s%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n",
+                     json && i > 0 ? "," : "", results[i].name, samples[SAMPLES / 2], samples[0],
+                     samples[SAMPLES * 99 / 100], results[i].unit);
+    }
+    if (json) {
+        (void)printf("]}\n");
+    }
+}
+
+#endif
