@@ -34,7 +34,8 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
 void lockstep_control_calls_forget(const struct lockstep_session *session);
 void lockstep_control_tool_call(struct lockstep_session *session,
                                 const struct lockstep_wire_tool_call *message);
-/* A request as the core wants it, with the memory it borrows. */
+/* A request as the core wants it, with the memory it borrows. What is of each selected node and
+ * each item stands at lockstep_resolved_at(). */
 struct lockstep_resolved {
     struct lockstep_request request;
     struct lockstep_plan plan;
@@ -42,8 +43,22 @@ struct lockstep_resolved {
     uint32_t *selected;
     uint32_t *roster;
     struct lockstep_digest *targets;
-    struct lockstep_digest *placed;
+    struct lockstep_digest *desired;  /* what it is to run; zeros: nothing */
+    struct lockstep_digest *previous; /* what it was to run before */
+    bool *placed;
 };
+
+static inline size_t lockstep_resolved_at(const struct lockstep_resolved *resolved, uint32_t node,
+                                          uint32_t item)
+{
+    return (size_t)node * resolved->request.item_count + item;
+}
+
+/* Fills in `desired`, `previous` and `placed` from the journal, and which of the request's items
+ * have a placement. The request's nodes and modules are known. */
+enum lockstep_err lockstep_control_place(struct lockstep_coordinator *coordinator,
+                                         struct lockstep_resolved *resolved,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* Turns BODY into a request, and plans it. Release with _deinit on success. */
 enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordinator,

@@ -204,6 +204,10 @@ static enum lockstep_err fill_record(struct lockstep_coordinator *coordinator,
     (void)snprintf(record->signer, sizeof(record->signer), "%s", session->who);
     (void)snprintf(record->message, sizeof(record->message), "%s", submit->body.message);
     (void)snprintf(record->extra, sizeof(record->extra), "%s", submit->body.extra);
+    /* Who names nodes means these nodes: what they are to run is recorded of each, and no more. */
+    record->places = submit->body.install && submit->body.node_count == 0 &&
+                     submit->body.strategy != LOCKSTEP_STRATEGY_LOCAL;
+    (void)snprintf(record->placement, sizeof(record->placement), "%s", submit->body.selector);
     memcpy(record->signature, submit->signature.data, sizeof(record->signature));
     memcpy(record->intent, submit->intent.data, submit->intent.length);
     record->intent_length = submit->intent.length;

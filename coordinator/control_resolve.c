@@ -12,64 +12,31 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved)
     free(resolved->selected);
     free(resolved->roster);
     free(resolved->targets);
+    free(resolved->desired);
+    free(resolved->previous);
     free(resolved->placed);
 }
 
 /* ---- which version -------------------------------------------------------------------------- */
-
-/* What nodes are to run of a module, gathered from the journal: a place a node. */
-struct desired {
-    const struct lockstep_name *module;
-    const bool *selected;
-    uint32_t node_count;
-    struct {
-        bool given;
-        struct lockstep_digest digest;
-        struct lockstep_digest previous;
-    } * rows;
-};
-
-static void gather_desired(void *context, const struct lockstep_desired_row *row)
-{
-    struct desired *desired = context;
-    if (row->node < desired->node_count && desired->selected[row->node] &&
-        lockstep_name_equal(&row->module, desired->module)) {
-        desired->rows[row->node].given = true;
-        desired->rows[row->node].digest = row->digest;
-        desired->rows[row->node].previous = row->previous;
-    }
-}
-
-static enum lockstep_err read_desired(struct lockstep_coordinator *coordinator,
-                                      const struct lockstep_name *module, const bool *selected,
-                                      struct desired *desired, struct lockstep_error *err)
-{
-    *desired = (struct desired){
-        .module = module, .selected = selected, .node_count = coordinator->fleet.node_count};
-    desired->rows = calloc(desired->node_count + 1U, sizeof(*desired->rows));
-    if (desired->rows == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
-    }
-    return lockstep_store_desired(coordinator->store, gather_desired, desired, err);
-}
 
 static int by_digest(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(struct lockstep_digest));
 }
 
-/* The digest that most nodes have; false if none has any. */
-static bool most_common(const struct desired *desired, bool previous,
+/* The digest that most nodes have of item INDEX in ROWS (`desired` or `previous`); false if none
+ * has any. */
+static bool most_common(const struct lockstep_resolved *resolved,
+                        const struct lockstep_digest *rows, uint32_t index,
                         struct lockstep_digest *ret_digest)
 {
-    struct lockstep_digest *sorted = calloc(desired->node_count + 1U, sizeof(*sorted));
+    struct lockstep_digest *sorted = calloc(resolved->request.selected_count + 1U, sizeof(*sorted));
     uint32_t count = 0;
     uint32_t best = 0;
     uint32_t same = 0;
-    for (uint32_t i = 0; sorted != NULL && i < desired->node_count; i++) {
-        const struct lockstep_digest *digest = previous ? &desired->rows[i].previous
-                                                        : &desired->rows[i].digest;
-        if (desired->rows[i].given && !lockstep_digest_is_zero(digest)) {
+    for (uint32_t i = 0; sorted != NULL && i < resolved->request.selected_count; i++) {
+        const struct lockstep_digest *digest = &rows[lockstep_resolved_at(resolved, i, index)];
+        if (!lockstep_digest_is_zero(digest)) {
             sorted[count++] = *digest;
         }
     }
@@ -88,16 +55,15 @@ static bool most_common(const struct desired *desired, bool previous,
 }
 
 /* What each node has on its disk, if all have the same. */
-static enum lockstep_err on_disk(struct lockstep_coordinator *coordinator,
-                                 const struct lockstep_name *module, const bool *selected,
+static enum lockstep_err on_disk(const struct lockstep_coordinator *coordinator,
+                                 const struct lockstep_request *request,
+                                 const struct lockstep_name *module,
                                  struct lockstep_digest *ret_digest, struct lockstep_error *err)
 {
     bool found = false;
-    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        const struct lockstep_wire_module *report = selected[i]
-                                                        ? lockstep_view_module(
-                                                              &coordinator->views[i], module)
-                                                        : NULL;
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        const struct lockstep_wire_module *report = lockstep_view_module(
+            &coordinator->views[request->selected[i]], module);
         if (report == NULL || lockstep_digest_is_zero(&report->disk_digest)) {
             continue;
         }
@@ -119,9 +85,7 @@ static enum lockstep_err no_such_version(struct lockstep_coordinator *coordinato
                                          const struct lockstep_wire_subject *subject,
                                          unsigned found, struct lockstep_error *err)
 {
-    struct lockstep_artifact_row any;
     bool known = lockstep_fleet_module(&coordinator->fleet, &subject->module) != NULL;
-    (void)any;
     if (found > 1) {
         return LOCKSTEP_FAIL(err, INVALID,
                              "'%s' begins more than one digest of %s; give more of it",
@@ -138,27 +102,25 @@ static enum lockstep_err no_such_version(struct lockstep_coordinator *coordinato
                                subject->module.text, subject->version);
 }
 
+/* The version that SUBJECT wants of the request's item INDEX. */
 static enum lockstep_err find_version(struct lockstep_coordinator *coordinator,
                                       const struct lockstep_wire_subject *subject,
-                                      const bool *selected, struct lockstep_digest *ret_digest,
+                                      const struct lockstep_resolved *resolved, uint32_t index,
+                                      struct lockstep_digest *ret_digest,
                                       struct lockstep_error *err)
 {
     struct lockstep_artifact_row row;
-    struct desired desired;
     bool previous = strcmp(subject->version, "previous") == 0;
     unsigned found;
     if (strcmp(subject->version, "disk") == 0) {
-        return on_disk(coordinator, &subject->module, selected, ret_digest, err);
+        return on_disk(coordinator, &resolved->request, &subject->module, ret_digest, err);
     }
     if (previous || strcmp(subject->version, "current") == 0) {
-        enum lockstep_err result = read_desired(coordinator, &subject->module, selected, &desired,
-                                                err);
-        if (result == LOCKSTEP_OK && !most_common(&desired, previous, ret_digest)) {
-            result = LOCKSTEP_FAIL(err, INVALID, "there is no %s version of %s", subject->version,
+        return most_common(resolved, previous ? resolved->previous : resolved->desired, index,
+                           ret_digest)
+                   ? LOCKSTEP_OK
+                   : LOCKSTEP_FAIL(err, INVALID, "there is no %s version of %s", subject->version,
                                    subject->module.text);
-        }
-        free(desired.rows);
-        return result;
     }
     found = lockstep_control_artifact(coordinator, subject->module.text, subject->version, &row);
     if (found != 1) {
@@ -170,65 +132,52 @@ static enum lockstep_err find_version(struct lockstep_coordinator *coordinator,
 
 /* ---- going back ----------------------------------------------------------------------------- */
 
-/* What NODE goes back to of item INDEX: what it ran before, if it runs what is being left. */
+/* What each node goes back to of item INDEX: what it ran before, if it runs what is being left. */
 static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
                                       struct lockstep_resolved *resolved, uint32_t index,
-                                      const struct desired *desired, struct lockstep_error *err)
+                                      struct lockstep_error *err)
 {
     struct lockstep_request *request = &resolved->request;
     const struct lockstep_wanted *item = &request->items[index];
     for (uint32_t i = 0; i < request->selected_count; i++) {
-        struct lockstep_digest *target =
-            &resolved->targets[(size_t)i * request->item_count + index];
-        const struct lockstep_live *live = lockstep_node_live(
-            &coordinator->nodes[request->selected[i]], &item->module);
+        const struct lockstep_node *node = &coordinator->nodes[request->selected[i]];
+        const struct lockstep_live *live = lockstep_node_live(node, &item->module);
+        size_t at = lockstep_resolved_at(resolved, i, index);
         const struct lockstep_digest *runs = live != NULL && !lockstep_digest_is_zero(&live->digest)
                                                  ? &live->digest
-                                                 : &resolved->placed[target - resolved->targets];
-        ASSERT(runs != NULL);
-        if (!lockstep_digest_equal(runs, &item->leaving)) {
-            *target = *runs;
-            continue;
-        }
-        *target = desired->rows[request->selected[i]].previous;
-        if (lockstep_digest_is_zero(target)) {
+                                                 : &resolved->desired[at];
+        bool leaves = lockstep_digest_equal(runs, &item->leaving);
+        resolved->targets[at] = leaves ? resolved->previous[at] : *runs;
+        if (leaves && lockstep_digest_is_zero(&resolved->targets[at])) {
             return LOCKSTEP_FAIL(err, REFUSED,
                                  "%s has no version of %s to go back to; lockstep history %s shows "
                                  "what ran",
-                                 coordinator->nodes[request->selected[i]].name.text,
-                                 item->module.text, item->module.text);
+                                 node->name.text, item->module.text, item->module.text);
         }
     }
     return LOCKSTEP_OK;
 }
 
 static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
-                                      const struct lockstep_wire_request *body,
-                                      const bool *selected, struct lockstep_resolved *resolved,
+                                      struct lockstep_resolved *resolved,
                                       struct lockstep_error *err)
 {
     struct lockstep_request *request = &resolved->request;
-    resolved->targets = calloc((size_t)request->selected_count * request->item_count + 1,
+    resolved->targets = calloc(lockstep_resolved_at(resolved, request->selected_count, 0) + 1,
                                sizeof(*resolved->targets));
     if (resolved->targets == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
     }
     request->targets = resolved->targets;
-    for (uint32_t i = 0; i < body->subject_count; i++) {
-        struct desired desired;
-        enum lockstep_err result = read_desired(coordinator, &body->subjects[i].module, selected,
-                                                &desired, err);
-        if (result == LOCKSTEP_OK && !most_common(&desired, false, &request->items[i].leaving)) {
-            result = LOCKSTEP_FAIL(err, INVALID,
-                                   "nothing has been reloaded of '%s' yet, so there is nothing to "
-                                   "undo",
-                                   body->subjects[i].module.text);
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        struct lockstep_wanted *item = &request->items[i];
+        if (!most_common(resolved, resolved->desired, i, &item->leaving)) {
+            return LOCKSTEP_FAIL(err, INVALID,
+                                 "nothing has been reloaded of '%s' yet, so there is nothing to "
+                                 "undo",
+                                 item->module.text);
         }
-        if (result == LOCKSTEP_OK) {
-            result = fill_targets(coordinator, resolved, i, &desired, err);
-        }
-        free(desired.rows);
-        LOCKSTEP_TRY(result);
+        LOCKSTEP_TRY(fill_targets(coordinator, resolved, i, err));
     }
     return LOCKSTEP_OK;
 }
@@ -324,31 +273,6 @@ static void fill_request(struct lockstep_coordinator *coordinator,
                                       request->selected_count, false);
 }
 
-/* What the selected nodes are to run of the items: the placement. */
-static enum lockstep_err fill_placed(struct lockstep_coordinator *coordinator, const bool *selected,
-                                     struct lockstep_resolved *resolved, struct lockstep_error *err)
-{
-    struct lockstep_request *request = &resolved->request;
-    resolved->placed = calloc((size_t)request->selected_count * request->item_count + 1,
-                              sizeof(*resolved->placed));
-    if (resolved->placed == NULL) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
-    }
-    request->placed = resolved->placed;
-    for (uint32_t i = 0; i < request->item_count; i++) {
-        struct desired desired;
-        enum lockstep_err result = read_desired(coordinator, &request->items[i].module, selected,
-                                                &desired, err);
-        for (uint32_t j = 0; result == LOCKSTEP_OK && j < request->selected_count; j++) {
-            resolved->placed[(size_t)j * request->item_count + i] =
-                desired.rows[request->selected[j]].digest;
-        }
-        free(desired.rows);
-        LOCKSTEP_TRY(result);
-    }
-    return LOCKSTEP_OK;
-}
-
 static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
                                       const struct lockstep_wire_request *body, bool *selected,
                                       struct lockstep_resolved *resolved,
@@ -364,12 +288,12 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
     LOCKSTEP_TRY(lockstep_control_select(coordinator, body->selector, body->nodes, body->node_count,
                                          selected, err));
     fill_request(coordinator, body, selected, resolved);
-    LOCKSTEP_TRY(fill_placed(coordinator, selected, resolved, err));
+    LOCKSTEP_TRY(lockstep_control_place(coordinator, resolved, err));
     if (body->kind == LOCKSTEP_KIND_UNDO) {
-        LOCKSTEP_TRY(resolve_undo(coordinator, body, selected, resolved, err));
+        LOCKSTEP_TRY(resolve_undo(coordinator, resolved, err));
     } else {
         for (uint32_t i = 0; i < body->subject_count; i++) {
-            LOCKSTEP_TRY(find_version(coordinator, &body->subjects[i], selected,
+            LOCKSTEP_TRY(find_version(coordinator, &body->subjects[i], resolved, i,
                                       &request->items[i].digest, err));
             request->items[i].quarantined = lockstep_driver_quarantined(coordinator,
                                                                         &request->items[i].digest);

@@ -1,3 +1,4 @@
+#include "common/io/selector.h"
 #include "common/io/value.h"
 #include "coordinator/documents_internal.h"
 
@@ -87,6 +88,25 @@ static void take_module(struct lockstep_book *book, const struct lockstep_name *
     book->module_count++;
 }
 
+static void take_placement(void *context, const struct lockstep_name *module, uint64_t generation,
+                           const char *placement)
+{
+    struct lockstep_book *book = context;
+    struct lockstep_book_placement *row;
+    (void)generation;
+    if (placement == NULL) {
+        return;
+    }
+    if (!lockstep_book_room(&book->placements, book->placement_count, &book->placement_max,
+                            sizeof(*row))) {
+        book->full = true;
+        return;
+    }
+    row = &book->placements[book->placement_count++];
+    row->module = *module;
+    (void)snprintf(row->selector, sizeof(row->selector), "%s", placement);
+}
+
 static void take_modules(struct lockstep_book *book)
 {
     const struct lockstep_fleet *fleet = book->view->fleet;
@@ -107,6 +127,7 @@ enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lo
     book->view = view;
     LOCKSTEP_TRY(lockstep_store_artifacts(view->store, NULL, take_artifact, book, err));
     LOCKSTEP_TRY(lockstep_store_desired(view->store, take_desired, book, err));
+    LOCKSTEP_TRY(lockstep_store_modules(view->store, take_placement, book, err));
     take_modules(book);
     if (book->full) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a document");
@@ -125,6 +146,7 @@ void lockstep_book_deinit(struct lockstep_book *book)
     free(book->artifacts);
     free(book->desired);
     free(book->modules);
+    free(book->placements);
     memset(book, 0, sizeof(*book));
 }
 
@@ -145,6 +167,22 @@ const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_b
     return book->desired_count == 0
                ? NULL
                : bsearch(&key, book->desired, book->desired_count, sizeof(key), compare_desired);
+}
+
+bool lockstep_book_placed(const struct lockstep_book *book, uint32_t node,
+                          const struct lockstep_name *module)
+{
+    const struct lockstep_desired_row *row = lockstep_book_desired(book, node, module);
+    if (row != NULL) {
+        return !lockstep_digest_is_zero(&row->digest);
+    }
+    for (size_t i = 0; i < book->placement_count; i++) {
+        if (lockstep_name_equal(&book->placements[i].module, module)) {
+            return lockstep_selector_matches(book->placements[i].selector,
+                                             book->view->views[node].row.labels);
+        }
+    }
+    return false;
 }
 
 void lockstep_book_version_text(const struct lockstep_book *book,

@@ -25,16 +25,15 @@ static const struct lockstep_digest *live_on(const struct lockstep_node *node,
     return live == NULL ? &nothing : &live->digest;
 }
 
+/* Who runs a module without being placed on it is looked at too: that is worth knowing. */
 static bool in_placement(const struct lockstep_judgement *judgement, uint32_t node)
 {
     const struct lockstep_view *view = judgement->book->view;
-    const struct lockstep_desired_row *row = lockstep_book_desired(judgement->book, node,
-                                                                   &judgement->module);
     if (!view->fleet->nodes[node].member || view->views[node].row.revoked ||
         !lockstep_query_node(judgement->query, node)) {
         return false;
     }
-    return (row != NULL && !lockstep_digest_is_zero(&row->digest)) ||
+    return lockstep_book_placed(judgement->book, node, &judgement->module) ||
            !lockstep_digest_is_zero(live_on(&view->fleet->nodes[node], &judgement->module));
 }
 
@@ -117,13 +116,11 @@ static enum lockstep_verdict compare(const struct lockstep_judgement *judgement,
     if (is_stale(view, node)) {
         return LOCKSTEP_VERDICT_STALE;
     }
-    if (same) {
-        return LOCKSTEP_VERDICT_OK;
+    if (lockstep_digest_is_zero(&finding->wanted) &&
+        lockstep_book_desired(judgement->book, node, &judgement->module) == NULL) {
+        return LOCKSTEP_VERDICT_SPLIT;
     }
-    return lockstep_digest_is_zero(&finding->wanted) &&
-                   lockstep_book_desired(judgement->book, node, &judgement->module) == NULL
-               ? LOCKSTEP_VERDICT_SPLIT
-               : LOCKSTEP_VERDICT_DRIFT;
+    return same ? LOCKSTEP_VERDICT_OK : LOCKSTEP_VERDICT_DRIFT;
 }
 
 bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t node,

@@ -13,6 +13,11 @@
 #define LOCKSTEP_DOCUMENT_COMMAND 192 /* bytes of a command proposed */
 #define LOCKSTEP_DOCUMENT_LINE    256 /* bytes of a sentence */
 
+struct lockstep_book_placement {
+    struct lockstep_name module;
+    char selector[LOCKSTEP_SELECTOR_MAX + 1];
+};
+
 /* Artifacts by digest, desired rows by node and module, and every module's name, sorted. */
 struct lockstep_book {
     const struct lockstep_view *view;
@@ -25,6 +30,9 @@ struct lockstep_book {
     struct lockstep_name *modules;
     size_t module_count;
     size_t module_max;
+    struct lockstep_book_placement *placements;
+    size_t placement_count;
+    size_t placement_max;
     bool full; /* there was no memory */
 };
 
@@ -42,6 +50,9 @@ const struct lockstep_artifact_row *lockstep_book_artifact(const struct lockstep
 const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_book *book,
                                                          uint32_t node,
                                                          const struct lockstep_name *module);
+/* True if NODE is to run the module: it is recorded of the node, or the module is placed on it. */
+bool lockstep_book_placed(const struct lockstep_book *book, uint32_t node,
+                          const struct lockstep_name *module);
 /* What people call this digest. */
 json_t *lockstep_book_version(const struct lockstep_book *book,
                               const struct lockstep_digest *digest);

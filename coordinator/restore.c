@@ -20,10 +20,12 @@ static void load_live(void *context, uint32_t number, const struct lockstep_live
     }
 }
 
-static void load_module(void *context, const struct lockstep_name *module, uint64_t generation)
+static void load_module(void *context, const struct lockstep_name *module, uint64_t generation,
+                        const char *placement)
 {
     struct lockstep_coordinator *coordinator = context;
     struct lockstep_fleet *fleet = &coordinator->fleet;
+    (void)placement;
     if (fleet->module_count < fleet->module_max) {
         fleet->modules[fleet->module_count].name = *module;
         fleet->modules[fleet->module_count].generation = generation;

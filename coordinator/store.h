@@ -108,6 +108,8 @@ struct lockstep_operation_record {
     char signer[LOCKSTEP_STORE_WHO];
     char message[LOCKSTEP_STORE_MESSAGE];
     char extra[LOCKSTEP_EXTRA_MAX + 1];
+    bool places; /* when it has succeeded, its modules are placed … */
+    char placement[LOCKSTEP_SELECTOR_MAX + 1]; /* … on the nodes that this selects; empty: all */
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
     size_t intent_length;
     char intent[LOCKSTEP_INTENT_MAX + 1];
@@ -129,7 +131,8 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
                                                 const struct lockstep_audit *audit,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Writes the row that the operation waits for, with its parts. CHILD (may be NULL) is opened in the
- * same transaction. SUCCEEDED also writes what its nodes are to run from now on. */
+ * same transaction. SUCCEEDED also writes what its nodes are to run from now on, and where its
+ * modules are placed if it places them. */
 enum lockstep_err lockstep_store_operation_row(struct lockstep_store *store,
                                                const struct lockstep_operation *operation,
                                                const struct lockstep_operation *child,
@@ -169,8 +172,10 @@ enum lockstep_err lockstep_store_operations(struct lockstep_store *store, bool u
 enum lockstep_err lockstep_store_operation_prefix(struct lockstep_store *store, const char *prefix,
                                                   struct lockstep_id *ret_id, unsigned *ret_found,
                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A module that the fleet has seen. Its placement is the selector of the nodes that are to run it;
+ * NULL: none is recorded, or none of its versions is desired any more. Lives for the call. */
 typedef void lockstep_module_fn(void *context, const struct lockstep_name *module,
-                                uint64_t generation);
+                                uint64_t generation, const char *placement);
 enum lockstep_err lockstep_store_modules(struct lockstep_store *store, lockstep_module_fn *each,
                                          void *context,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -286,13 +286,15 @@ enum lockstep_err lockstep_store_modules(struct lockstep_store *store, lockstep_
 {
     struct lockstep_query_rows rows;
     bool more = true;
-    LOCKSTEP_TRY(lockstep_query_begin(store->journal, "SELECT name, generation FROM module", NULL,
-                                      0, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT name, generation, placement, placement IS NOT NULL FROM module",
+        NULL, 0, &rows, err));
     while (more) {
         struct lockstep_name name;
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
         if (more && lockstep_name_parse(lockstep_row_text_at(&rows, 0), &name)) {
-            each(context, &name, (uint64_t)lockstep_row_integer(&rows, 1));
+            each(context, &name, (uint64_t)lockstep_row_integer(&rows, 1),
+                 lockstep_row_integer(&rows, 3) != 0 ? lockstep_row_text_at(&rows, 2) : NULL);
         }
     }
     return LOCKSTEP_OK;

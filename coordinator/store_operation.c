@@ -108,9 +108,10 @@ static enum lockstep_err insert_operation(struct lockstep_store *store,
         store->journal, err,
         "INSERT INTO operation(id, text, number, parent, kind, strategy, row, result, idle, "
         "sequence, roster, options, cause_no, cause_node, cause_state, cause_text, request, "
-        "signer, message, extra, signature, intent, opened, decided, live, ended) "
+        "signer, message, extra, signature, intent, opened, decided, live, ended, placement) "
         "VALUES(?1, ?2, (SELECT ifnull(max(number), 0) + 1 FROM operation), ?3, ?4, ?5, ?6, 0, 0, "
-        "0, ?7, ?8, 0, 0, 0, '', ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, 0)",
+        "0, ?7, ?8, 0, 0, 0, '', ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, 0, "
+        "CASE WHEN ?16 THEN ?17 END)",
         LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_TEXT(text),
         LOCKSTEP_BYTES_OF(&operation->parent), LOCKSTEP_INTEGER(operation->kind),
         LOCKSTEP_INTEGER(operation->strategy), LOCKSTEP_INTEGER(LOCKSTEP_ROW_OPEN),
@@ -119,7 +120,8 @@ static enum lockstep_err insert_operation(struct lockstep_store *store,
         LOCKSTEP_TEXT(record->message), LOCKSTEP_TEXT(record->extra),
         LOCKSTEP_BLOB(record->signature, sizeof(record->signature)),
         LOCKSTEP_BLOB(record->intent, record->intent_length),
-        LOCKSTEP_INTEGER(record->opened_unix_ms));
+        LOCKSTEP_INTEGER(record->opened_unix_ms), LOCKSTEP_INTEGER(record->places),
+        LOCKSTEP_TEXT(record->placement));
     LOCKSTEP_TRY(write_items(store, operation, err));
     return write_parts(store, operation, err);
 }
@@ -171,6 +173,26 @@ static enum lockstep_err write_desired(struct lockstep_store *store,
                          LOCKSTEP_INTEGER(item->generation), LOCKSTEP_BYTES_OF(digest));
         }
     }
+    return LOCKSTEP_OK;
+}
+
+/* A placement stands beside a desired version: who installs writes it, and it goes when nobody is
+ * to run the module any more. */
+static enum lockstep_err write_placement(struct lockstep_store *store,
+                                         const struct lockstep_operation *operation,
+                                         struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE module SET placement = (SELECT placement FROM operation WHERE id = ?1) "
+                 "WHERE name IN (SELECT module FROM item WHERE operation = ?1) "
+                 "AND (SELECT placement FROM operation WHERE id = ?1) IS NOT NULL",
+                 LOCKSTEP_BYTES_OF(&operation->id));
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE module SET placement = NULL "
+                 "WHERE name IN (SELECT module FROM item WHERE operation = ?1) "
+                 "AND NOT EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name "
+                 "AND digest <> zeroblob(?2))",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(LOCKSTEP_DIGEST_BYTES));
     return LOCKSTEP_OK;
 }
 
@@ -274,6 +296,7 @@ static enum lockstep_err write_row(struct lockstep_store *store,
                  LOCKSTEP_INTEGER(operation->sequence));
     if (row == LOCKSTEP_ROW_SUCCEEDED) {
         LOCKSTEP_TRY(write_desired(store, operation, pin, err));
+        LOCKSTEP_TRY(write_placement(store, operation, err));
     }
     return child == NULL ? LOCKSTEP_OK : open_child(store, operation, child, now_unix_ms, err);
 }

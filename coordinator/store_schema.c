@@ -50,6 +50,8 @@ const char *const lockstep_store_migrations[] = {
     "CREATE TABLE audit("
     "  sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, who TEXT NOT NULL,"
     "  what TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);",
+    "ALTER TABLE module ADD COLUMN placement TEXT;"
+    "ALTER TABLE operation ADD COLUMN placement TEXT;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -46,23 +46,32 @@ static struct lockstep_digest standing(const struct lockstep_fleet *fleet,
     if (live != NULL && !lockstep_digest_is_zero(&live->digest)) {
         return live->digest;
     }
-    return request->placed == NULL ? (struct lockstep_digest){0}
-                                   : request->placed[(size_t)index * request->item_count + item];
+    return request->desired == NULL ? (struct lockstep_digest){0}
+                                    : request->desired[(size_t)index * request->item_count + item];
 }
 
-/* How many of the request's modules the selected node INDEX carries; for UNDO, on the version that
- * is left. */
+/* True if the selected node INDEX belongs to ITEM. Its placement says so, and not what it reports:
+ * a node whose host is away is still one of all. For UNDO it is on the version that is left. */
+static bool carries(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                    uint32_t index, uint32_t item)
+{
+    const struct lockstep_wanted *wanted = &request->items[item];
+    struct lockstep_digest digest = standing(fleet, request, index, item);
+    if (request->kind == LOCKSTEP_KIND_UNDO) {
+        return !lockstep_digest_is_zero(&digest) &&
+               lockstep_digest_equal(&digest, &wanted->leaving);
+    }
+    return wanted->recorded ? request->placed[(size_t)index * request->item_count + item]
+                            : !lockstep_digest_is_zero(&digest);
+}
+
+/* How many of the request's modules the selected node INDEX carries. */
 static uint32_t carried(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
                         uint32_t index)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < request->item_count; i++) {
-        struct lockstep_digest digest = standing(fleet, request, index, i);
-        bool carries = !lockstep_digest_is_zero(&digest);
-        if (carries && request->kind == LOCKSTEP_KIND_UNDO) {
-            carries = lockstep_digest_equal(&digest, &request->items[i].leaving);
-        }
-        count += carries ? 1 : 0;
+        count += carries(fleet, request, index, i) ? 1 : 0;
     }
     return count;
 }

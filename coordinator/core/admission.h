@@ -39,6 +39,7 @@ struct lockstep_wanted {
     struct lockstep_digest digest;  /* wanted (RELOAD) */
     struct lockstep_digest leaving; /* left (UNDO) */
     bool quarantined;               /* the digest wanted is */
+    bool recorded;                  /* a placement of the module is: `placed` decides */
 };
 
 struct lockstep_request {
@@ -48,7 +49,7 @@ struct lockstep_request {
     enum lockstep_offline offline;
     uint32_t quorum; /* zero: the majority */
     bool max_fail_given;
-    bool install; /* nodes that do not carry the module are to get it */
+    bool install; /* nodes that the module is not placed on are to get it */
     struct lockstep_operation_options options; /* `need` is filled in; the rest is taken as it is */
     uint32_t item_count;
     struct lockstep_wanted items[LOCKSTEP_ITEMS_MAX];
@@ -56,9 +57,12 @@ struct lockstep_request {
     uint32_t selected_count;
     /* UNDO: what each selected node goes back to, selected_count * item_count of them. */
     const struct lockstep_digest *targets;
+    /* Which selected node each item is placed on, in the same order. Of an item without a recorded
+     * placement it says nothing: such a module is placed where it is reported. May be NULL then. */
+    const bool *placed;
     /* What each selected node is to run of each item, zero for nothing, in the same order; NULL if
      * nothing is recorded. It stands for what a node has not told, or has no host to tell with. */
-    const struct lockstep_digest *placed;
+    const struct lockstep_digest *desired;
 };
 
 struct lockstep_plan {

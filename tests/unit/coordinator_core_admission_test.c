@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* Nodes as letters: R ready and carries the module, r ready without it, A absent with it, x no
- * member. P and p are to run it and have not said that they do: ready (its host is away), absent
- * (the coordinator was started again). */
+ * member. P and p are placed and have not said that they run it: ready (its host is away), absent
+ * (the coordinator was started again). L is ready and runs it without being placed. */
 struct row {
     const char *name;
     enum lockstep_strategy strategy;
@@ -19,6 +19,7 @@ struct row {
     bool read_only;
     bool twice;
     bool no_names; /* as many modules are known as may be */
+    bool unplaced; /* no placement of the module is recorded */
     enum lockstep_admission admission;
     uint32_t n;
     uint32_t need;
@@ -123,6 +124,21 @@ static const struct row rows[] = {
      .admission = A(ABSENT),
      .n = 3,
      .need = 3},
+    {.name = "who runs it without being placed does not",
+     ALL,
+     FAIL,
+     "RLR",
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
+    {.name = "where nobody is placed, who runs it belongs to it",
+     ALL,
+     FAIL,
+     "LLr",
+     .unplaced = true,
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
     {.name = "quarantined",
      ALL,
      FAIL,
@@ -168,11 +184,13 @@ static void check(void **state)
     struct lockstep_node nodes[8];
     struct lockstep_defaults settings;
     struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD, .strategy = row->strategy};
-    struct lockstep_digest placed[8 * 2];
+    struct lockstep_digest desired[8 * 2];
+    bool placed[8 * 2];
     uint32_t selected[8];
     uint32_t roster[8];
     struct lockstep_plan plan = {.roster = roster};
     memset(nodes, 0, sizeof(nodes));
+    memset(desired, 0, sizeof(desired));
     memset(placed, 0, sizeof(placed));
     assert_non_null(fleet);
     assert_non_null(holder);
@@ -182,9 +200,9 @@ static void check(void **state)
     fleet->node_count = (uint32_t)strlen(row->nodes);
     lockstep_fleet_init(fleet, &settings, 1, 0, (struct lockstep_time){1});
     for (uint32_t i = 0; i < fleet->node_count; i++) {
-        bool carries = row->nodes[i] == 'R' || row->nodes[i] == 'A';
+        bool carries = strchr("RAL", row->nodes[i]) != NULL;
         nodes[i].member = row->nodes[i] != 'x';
-        nodes[i].ready = strchr("RrP", row->nodes[i]) != NULL;
+        nodes[i].ready = strchr("RrPL", row->nodes[i]) != NULL;
         nodes[i].live = carries ? &carried : NULL;
         nodes[i].live_count = carries ? 1 : 0;
         selected[i] = i;
@@ -204,13 +222,14 @@ static void check(void **state)
         request.items[i].module = carried.module;
         request.items[i].digest.bytes[0] = 2;
         request.items[i].quarantined = row->quarantined;
+        request.items[i].recorded = !row->unplaced;
     }
     for (uint32_t i = 0; i < fleet->node_count * request.item_count; i++) {
-        bool is_placed = row->nodes[i / request.item_count] == 'P' ||
-                         row->nodes[i / request.item_count] == 'p';
-        placed[i].bytes[0] = is_placed ? 1 : 0;
+        placed[i] = strchr("RAPp", row->nodes[i / request.item_count]) != NULL;
+        desired[i].bytes[0] = placed[i] ? 1 : 0;
     }
     request.placed = placed;
+    request.desired = desired;
     request.selected = selected;
     request.selected_count = fleet->node_count;
     lockstep_fleet_plan(fleet, &request, &plan);

@@ -287,6 +287,99 @@ static void success_is_what_nodes_are_to_run(void **state)
     }
 }
 
+struct placements {
+    const char *of[2]; /* markdown, ratelimit; NULL: none */
+    char text[2][32];
+};
+
+static void collect_placement(void *context, const struct lockstep_name *module,
+                              uint64_t generation, const char *placement)
+{
+    struct placements *placements = context;
+    unsigned at = strcmp(module->text, "markdown") == 0 ? 0 : 1;
+    (void)generation;
+    if (placement != NULL) {
+        (void)snprintf(placements->text[at], sizeof(placements->text[at]), "%s", placement);
+        placements->of[at] = placements->text[at];
+    }
+}
+
+static struct placements read_placements(struct place *place)
+{
+    struct placements placements = {.of = {NULL, NULL}};
+    assert_int_equal(lockstep_store_modules(place->store, collect_placement, &placements, NULL),
+                     LOCKSTEP_OK);
+    return placements;
+}
+
+/* Opens OPERATION on the nodes that PLACEMENT selects (NULL: it installs nothing), and lets it
+ * succeed. */
+static void succeed(struct place *place, struct lockstep_operation *operation,
+                    const char *placement)
+{
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    assert_non_null(record);
+    record->places = placement != NULL;
+    (void)snprintf(record->placement, sizeof(record->placement), "%s",
+                   placement == NULL ? "not=this" : placement);
+    assert_int_equal(
+        lockstep_store_operation_open(place->store, operation, record, &somebody, NULL),
+        LOCKSTEP_OK);
+    free(record);
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        operation->parts[i].state = LOCKSTEP_PART_HEALTHY;
+    }
+    operation->state = LOCKSTEP_OPERATION_DECIDING;
+    assert_int_equal(
+        lockstep_store_operation_row(place->store, operation, NULL, NOW, &somebody, NULL),
+        LOCKSTEP_OK);
+    operation->state = LOCKSTEP_OPERATION_SUCCEEDING;
+    assert_int_equal(
+        lockstep_store_operation_row(place->store, operation, NULL, NOW, &somebody, NULL),
+        LOCKSTEP_OK);
+}
+
+/* A placement is written by success, kept by what comes after, and gone with the last version. */
+static void who_installs_writes_the_placement(void **state)
+{
+    static const struct lockstep_id third = {.bytes = {3}};
+    struct place *place = *state;
+    struct lockstep_operation *next = make_operation(&second);
+    struct lockstep_operation *back = make_operation(&third);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    open_again(place);
+    placements = read_placements(place);
+    assert_string_equal(placements.of[0], "env=prod");
+    assert_string_equal(placements.of[1], "env=prod");
+    succeed(place, next, NULL);
+    placements = read_placements(place);
+    assert_string_equal(placements.of[0], "env=prod");
+    /* Every node goes back: to nothing of ratelimit, to what it ran of markdown. */
+    back->kind = LOCKSTEP_KIND_UNDO;
+    succeed(place, back, NULL);
+    placements = read_placements(place);
+    assert_string_equal(placements.of[0], "env=prod");
+    assert_null(placements.of[1]);
+    (void)lockstep_operation_free(next);
+    (void)lockstep_operation_free(back);
+}
+
+static void who_fails_to_install_places_nothing(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    assert_non_null(record);
+    record->places = true;
+    assert_int_equal(
+        lockstep_store_operation_open(place->store, place->operation, record, &somebody, NULL),
+        LOCKSTEP_OK);
+    free(record);
+    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, NULL), LOCKSTEP_OK);
+    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_SETTLING, NULL, NULL), LOCKSTEP_OK);
+    assert_null(read_placements(place).of[0]);
+}
+
 /* Without a soak nothing comes between COMMIT and SUCCEEDED, and yet it was live. */
 static void what_succeeded_was_live(void **state)
 {
@@ -436,6 +529,8 @@ int main(void)
         IN_A_PLACE(an_id_is_taken_once),
         IN_A_PLACE(nothing_is_decided_of_what_is_not_there),
         IN_A_PLACE(success_is_what_nodes_are_to_run),
+        IN_A_PLACE(who_installs_writes_the_placement),
+        IN_A_PLACE(who_fails_to_install_places_nothing),
         IN_A_PLACE(what_succeeded_was_live),
         IN_A_PLACE(a_compensation_opens_with_its_parents_end_or_not_at_all),
         IN_A_PLACE(who_was_replaced_changes_nothing),

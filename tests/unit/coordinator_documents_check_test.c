@@ -1,0 +1,173 @@
+/* What is known of nodes, against what they are to run. */
+#include "tests/support/coordinator_world.h"
+
+/* What is different from the example's fleet, and what check then says of it. */
+struct check_row {
+    const char *name;
+    uint32_t node;
+    const char *digest; /* what the node runs; NULL: as it is */
+    bool away;
+    bool old;     /* its report */
+    bool touched; /* and the operation is committing */
+    const char *kind;
+    const char *text;
+};
+
+static const struct check_row check_rows[] = {
+    {"consistent", 2, "9f3c1a2e", false, false, false, NULL, "consistent: 3 of 3"},
+    {"owed", 2, NULL, false, false, false, "owed", "consistent so far: 2 of 3"},
+    {"drift", 0, "e07ad911", false, false, false, "drift", "not consistent: 1 of 3"},
+    {"absent", 0, NULL, true, false, false, "absent", "consistent so far: 1 of 3"},
+    {"stale", 0, NULL, false, true, false, "stale", "consistent so far: 1 of 3"},
+    {"in doubt", 0, NULL, true, false, true, "in-doubt", "consistent so far: 0 of 3"},
+};
+
+static void change_fleet(const struct check_row *row)
+{
+    if (row->digest != NULL) {
+        world.live[row->node].digest = digest_of(row->digest);
+    }
+    if (row->node == 2) {
+        world.nodes[2].connected = true;
+        world.nodes[2].ready = true;
+        world.views[2].heard_unix_ms = NOW;
+    }
+    world.nodes[row->node].ready = !row->away;
+    if (row->old) {
+        world.views[row->node].report_unix_ms = NOW - 6001;
+    }
+    if (row->touched) {
+        world.operation->state = LOCKSTEP_OPERATION_COMMITTING;
+        world.operation->parts[row->node].state = (uint8_t)LOCKSTEP_PART_TOUCHED;
+    }
+}
+
+static void check_check(void **state)
+{
+    const struct check_row *row = *state;
+    json_t *made = NULL;
+    json_t *first;
+    (void)set_up(NULL);
+    change_fleet(row);
+    assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")), row->text);
+    assert_int_equal(json_integer_value(json_object_get(made, "exit")), row->kind == NULL ? 0 : 3);
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    if (row->kind == NULL) {
+        assert_null(first);
+    } else {
+        assert_string_equal(json_string_value(json_object_get(first, "kind")), row->kind);
+    }
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A module of which nothing is recorded: the majority is what is desired, if there is one. */
+static void check_unrecorded(void **state)
+{
+    static const char *const kinds[] = {"drift", "split"};
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    (void)state;
+    (void)set_up(NULL);
+    world.nodes[2].ready = true;
+    world.views[2].heard_unix_ms = NOW;
+    for (uint32_t i = 0; i < NODES; i++) {
+        world.live[i].module = name_of("pay");
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(kinds); i++) {
+        json_t *made = NULL;
+        json_t *differences;
+        assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+        differences = json_object_get(made, "differences");
+        assert_int_equal(json_array_size(differences), 1);
+        assert_string_equal(
+            json_string_value(json_object_get(json_array_get(differences, 0), "kind")), kinds[i]);
+        json_decref(made);
+        world.live[0].digest = digest_of("00000001"); /* three nodes, three versions */
+    }
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* Installs pay on n1 and n2, and on whom PLACEMENT selects from now on. */
+static void install_pay(const char *placement)
+{
+    struct lockstep_operation *operation = lockstep_operation_new(1, 2, false);
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    assert_non_null(operation);
+    assert_non_null(record);
+    operation->id.bytes[0] = 77;
+    operation->kind = LOCKSTEP_KIND_RELOAD;
+    operation->strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
+    operation->item_count = 1;
+    operation->items[0] = (struct lockstep_item){
+        .module = name_of("pay"), .generation = 1, .digest = digest_of("9f3c1a2e")};
+    operation->part_count = 2;
+    for (uint32_t i = 0; i < 2; i++) {
+        operation->parts[i].node = i;
+        operation->parts[i].state = (uint8_t)LOCKSTEP_PART_HEALTHY;
+        world.live[i].module = name_of("pay");
+    }
+    record->places = true;
+    (void)snprintf(record->placement, sizeof(record->placement), "%s", placement);
+    operation->state = LOCKSTEP_OPERATION_OPENING;
+    assert_int_equal(lockstep_store_operation_open(world.store, operation, record, &audit, NULL),
+                     LOCKSTEP_OK);
+    operation->state = LOCKSTEP_OPERATION_DECIDING;
+    assert_int_equal(
+        lockstep_store_operation_row(world.store, operation, NULL, OPENED, &audit, NULL),
+        LOCKSTEP_OK);
+    operation->state = LOCKSTEP_OPERATION_SUCCEEDING;
+    assert_int_equal(
+        lockstep_store_operation_row(world.store, operation, NULL, OPENED, &audit, NULL),
+        LOCKSTEP_OK);
+    (void)lockstep_operation_free(operation);
+    free(record);
+}
+
+/* n3 came later, and runs nothing of it. n1 and n2 have the label that n3 has not. */
+struct placement_row {
+    const char *name;
+    const char *placement;
+    const char *text;
+    const char *found; /* on n3, which is then a difference */
+};
+
+static const struct placement_row placement_rows[] = {
+    {"who is placed is to run it, also if it came later", "", "not consistent: 2 of 3", "none"},
+    {"who is not placed is not missed", "env=prod", "consistent: 2 of 2", NULL},
+};
+
+static void check_placement(void **state)
+{
+    const struct placement_row *row = *state;
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    json_t *made = NULL;
+    json_t *first;
+    (void)set_up(NULL);
+    world.nodes[2].ready = true;
+    world.views[2].heard_unix_ms = NOW;
+    install_pay(row->placement);
+    assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")), row->text);
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    if (row->found == NULL) {
+        assert_null(first);
+    } else {
+        assert_string_equal(json_string_value(json_object_get(first, "kind")), "drift");
+        assert_string_equal(json_string_value(json_object_get(first, "node")), "n3");
+        assert_string_equal(json_string_value(json_object_get(first, "found_version")), row->found);
+    }
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest others[] = {cmocka_unit_test(check_unrecorded)};
+    int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
+    failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
+    failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
+    return failed == 0 ? 0 : 1;
+}
