@@ -63,17 +63,15 @@ enum lockstep_err lockstep_config_url(const struct lockstep_config_file *file, c
                                       const char *text, char **ret_url, struct lockstep_error *err)
 {
     bool tcp = strncmp(text, "tcp://", 6) == 0;
-    bool tls = strncmp(text, "tls+tcp://", 10) == 0;
     bool good = strlen(text) <= LOCKSTEP_TEXT_MAX;
     for (const char *at = text; *at != '\0'; at++) {
         good = good && *at > ' ' && *at < 0x7F;
     }
-    good = good && (tcp || tls ? is_host_port(text + (tcp ? 6 : 10))
-                               : strncmp(text, "ipc://", 6) == 0 && text[6] != '\0');
+    good = good &&
+           (tcp ? is_host_port(text + 6) : strncmp(text, "ipc://", 6) == 0 && text[6] != '\0');
     if (!good) {
-        return lockstep_config_fail(
-            file, key, text, err,
-            "%.80s is none of tcp://HOST:PORT, tls+tcp://HOST:PORT, ipc://PATH", text);
+        return lockstep_config_fail(file, key, text, err,
+                                    "%.80s is neither tcp://HOST:PORT nor ipc://PATH", text);
     }
     *ret_url = strdup(text);
     return *ret_url == NULL ? no_memory(err) : LOCKSTEP_OK;

@@ -1,5 +1,5 @@
 /*
- * A link: one authenticated connection over an nng stream (tcp://, ipc://, tls+tcp://), glued to a
+ * A link: one authenticated connection over an nng stream (tcp://, ipc://), glued to a
  * channel and to the loop. All callbacks run on the loop's thread; nng's threads only post.
  *
  * A listener accepts links, holds the caps on half-open connections and ignores addresses whose
