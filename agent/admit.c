@@ -465,14 +465,6 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-static bool needs(const struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
-                  const struct lockstep_item *item)
-{
-    const struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &item->module);
-    bool has = module != NULL && lockstep_digest_equal(&module->current.digest, &item->digest);
-    return !lockstep_digest_is_zero(&item->digest) && (!has || duty->order.again);
-}
-
 /* Goes on with a job: waits for a fetch, or judges and reports. */
 static void advance(struct lockstep_node_agent *agent, struct lockstep_admission_job *job)
 {
@@ -486,7 +478,7 @@ static void advance(struct lockstep_node_agent *agent, struct lockstep_admission
     good = judge_intent(agent, duty, &refusal);
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        if (!needs(agent, duty, item)) {
+        if (lockstep_digest_is_zero(&item->digest) || !lockstep_duty_changes(duty, i)) {
             continue;
         }
         if (!has_all(agent, &item->digest)) {

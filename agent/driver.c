@@ -57,38 +57,6 @@ static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
                                     err);
 }
 
-/* The generation of MODULE by which its host knows it: one that only rose passed the host by. */
-static uint64_t generation_in_host(const struct lockstep_node_agent *agent,
-                                   const struct lockstep_agent_module *module)
-{
-    static struct lockstep_hosts_module status[LOCKSTEP_NODE_MODULES_MAX];
-    size_t count = lockstep_hosts_status(agent->hosts, status, LOCKSTEP_COUNT(status));
-    for (size_t i = 0; i < count && i < LOCKSTEP_COUNT(status); i++) {
-        if (lockstep_name_equal(&status[i].module, &module->name)) {
-            return status[i].generation;
-        }
-    }
-    return module->current.generation;
-}
-
-/* What the pointer row is about to replace: to be retired when the window is over. */
-static void note_left(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
-{
-    struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
-    for (uint32_t i = 0; papers != NULL && i < duty->order.item_count; i++) {
-        const struct lockstep_agent_module *module = lockstep_agent_module(
-            agent->core, &duty->order.items[i].module);
-        bool same;
-        ASSERT(module != NULL); /* the core added it when it took the order */
-        same = lockstep_digest_equal(&module->current.digest, &duty->order.items[i].digest);
-        papers->left[i] = (struct lockstep_version){0};
-        if (!same || duty->order.again) {
-            papers->left[i].generation = generation_in_host(agent, module);
-            papers->left[i].digest = module->current.digest;
-        }
-    }
-}
-
 /* The row is durable, or the agent stops; only a vow may be refused. */
 static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *duty,
                     enum lockstep_duty_row row)
@@ -102,7 +70,6 @@ static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *dut
         LOCKSTEP_CRASH(AGENT_BEFORE_VOW);
         result = write_vow(agent, duty, &err);
     } else if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
-        note_left(agent, duty);
         LOCKSTEP_CRASH(AGENT_BEFORE_POINTER);
         result = lockstep_agent_store_point(store, &duty->order, lockstep_unix_ms(), &err);
     } else {
@@ -195,7 +162,7 @@ static void begin_work(struct lockstep_node_agent *agent,
         lockstep_works_migrate(agent, action->ticket, action->duty);
         break;
     case LOCKSTEP_WORK_PUBLISH:
-        lockstep_works_publish(agent, action->ticket, action->duty);
+        lockstep_hosts_publish(agent->hosts, action->ticket, &action->duty->order.operation);
         break;
     case LOCKSTEP_WORK_NONE:
         UNREACHABLE("the core asks for some work");

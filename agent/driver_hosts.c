@@ -24,29 +24,11 @@ static void on_host_up(void *context, uint8_t service, const struct lockstep_liv
     lockstep_driver_act(agent);
 }
 
-/* What the host of SERVICE had mapped went with it. */
-static void forget_mapped(struct lockstep_node_agent *agent, uint8_t service)
-{
-    for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
-        const struct lockstep_duty *duty = &agent->core->duties[i];
-        struct lockstep_papers *papers = duty->state == LOCKSTEP_DUTY_FREE
-                                             ? NULL
-                                             : lockstep_driver_papers(agent,
-                                                                      &duty->order.operation);
-        for (uint32_t j = 0; papers != NULL && j < duty->order.item_count; j++) {
-            const struct lockstep_agent_module *module = lockstep_agent_module(
-                agent->core, &duty->order.items[j].module);
-            papers->mapped = papers->mapped && (module == NULL || module->service != service);
-        }
-    }
-}
-
 static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
 {
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "host of %s is gone",
                  agent->core->services[service].name.text);
     agent->host_restarts++;
-    forget_mapped(agent, service);
     lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
     lockstep_driver_act(agent);
 }
@@ -69,30 +51,11 @@ void lockstep_driver_failed_starts(void *context)
     }
 }
 
-/* MAP done: a PUBLISH that had to map first goes on; else it is the core's. */
 static void on_host_done(void *context, const struct lockstep_work_result *result)
 {
     struct lockstep_node_agent *agent = context;
     const struct lockstep_duty *duty = lockstep_driver_by_ticket(agent, result->ticket);
-    uint32_t *mapping = duty == NULL ? NULL
-                                     : &agent->mapping_for_publish[duty - agent->core->duties];
-    bool for_publish = mapping != NULL && *mapping == result->ticket;
-    struct lockstep_papers *papers = duty == NULL
-                                         ? NULL
-                                         : lockstep_driver_papers(agent, &duty->order.operation);
-    if (papers != NULL && result->ok &&
-        (duty->state == LOCKSTEP_DUTY_MAPPING || duty->state == LOCKSTEP_DUTY_REMAPPING ||
-         for_publish)) {
-        papers->mapped = true;
-    }
-    if (for_publish) {
-        *mapping = 0;
-        if (result->ok) {
-            lockstep_hosts_publish(agent->hosts, result->ticket, &duty->order.operation);
-            return;
-        }
-    }
-    if (duty != NULL && result->ok && duty->state == LOCKSTEP_DUTY_PUBLISHING) {
+    if (duty != NULL && result->ok && duty->work == LOCKSTEP_WORK_PUBLISH) {
         LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
     }
     lockstep_driver_worked(agent, result);

@@ -18,9 +18,6 @@
 struct lockstep_papers {
     bool used;
     struct lockstep_id operation;
-    bool mapped; /* a host has the set, prepared or live */
-    /* What the pointer row replaced; generation 0: nothing. */
-    struct lockstep_version left[LOCKSTEP_ITEMS_MAX];
     size_t intent_length;
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
     struct lockstep_name signer;
@@ -126,8 +123,6 @@ struct lockstep_node_agent {
     struct lockstep_admission_job jobs[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_fetch_state fetch;
     struct lockstep_trial trials[LOCKSTEP_AGENT_DUTIES];
-    /* For each duty the ticket of its PUBLISH whose set is being mapped first; 0: none. */
-    uint32_t mapping_for_publish[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_digest *quarantine; /* being received */
     size_t quarantine_count;
     struct {
@@ -222,8 +217,6 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
 void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
                         const struct lockstep_duty *duty);
 void lockstep_works_migrate(struct lockstep_node_agent *agent, uint32_t ticket,
-                            const struct lockstep_duty *duty);
-void lockstep_works_publish(struct lockstep_node_agent *agent, uint32_t ticket,
                             const struct lockstep_duty *duty);
 void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
 void lockstep_works_retire(struct lockstep_node_agent *agent, const struct lockstep_duty *duty);

@@ -1,4 +1,4 @@
-/* What came with orders and is not the core's: intents, signatures, and what was replaced. */
+/* What came with orders and is not the core's: intents, signatures and extras. */
 #include "agent/driver_internal.h"
 
 #include <stdio.h>
@@ -30,9 +30,7 @@ void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
     if (papers == NULL) {
         return;
     }
-    papers->mapped = false;
     papers->used = true;
-    memset(papers->left, 0, sizeof(papers->left));
     papers->operation = *operation;
     papers->intent_length = from->intent.length;
     papers->signer = from->signer;
@@ -54,7 +52,6 @@ void lockstep_papers_sweep(struct lockstep_node_agent *agent)
         struct lockstep_papers *papers = &agent->papers[i];
         if (papers->used && lockstep_agent_duty(agent->core, &papers->operation) == NULL) {
             papers->used = false;
-            papers->mapped = false;
         }
     }
 }

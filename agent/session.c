@@ -59,13 +59,14 @@ static void fill_module(struct lockstep_node_agent *agent,
                         struct lockstep_wire_module *row)
 {
     const struct lockstep_known *known = lockstep_admit_known(agent, &module->loaded.digest);
+    const struct lockstep_live live = lockstep_agent_live(module);
     memset(row, 0, sizeof(*row));
     row->module = module->name;
     row->service = module->service == LOCKSTEP_SERVICE_NONE
                        ? (struct lockstep_name){"default"}
                        : agent->core->services[module->service].name;
-    row->generation = module->loaded.generation;
-    row->digest = module->loaded.digest;
+    row->generation = live.generation;
+    row->digest = live.digest;
     row->previous = module->previous.digest;
     if (known != NULL) {
         row->md5 = known->md5;

@@ -5,8 +5,8 @@
  * Invariants
  *  - Each function that changes something is one transaction: it is durable when it returns OK and
  *    has left no trace when it fails.
- *  - Pointers are computed by the core (lockstep_module_point()) from the rows, so that the journal
- *    and the core's memory cannot disagree on what a row means.
+ *  - Pointers are computed by the core (lockstep_module_point(), _fall()) from the rows, so that
+ * the journal and the core's memory cannot disagree on what a row means.
  *  - A module's generation never falls; a row of an operation never goes back.
  *  - A vow takes room along that the pointer row gives back: the database need not grow for it.
  *    (SQLite's log may still have to; then the point fails with LIMIT, the agent stops, and is in
@@ -146,8 +146,9 @@ enum lockstep_err lockstep_agent_store_vow(struct lockstep_agent_store *store,
 enum lockstep_err lockstep_agent_store_point(struct lockstep_agent_store *store,
                                              const struct lockstep_prepare *order, uint64_t unix_ms,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Row FELL: every module goes back to its previous version and has none after; what was ordered is
- * refused here from now on. CONFLICT unless the row is COMMITTED or APPLIED. */
+/* Row FELL: every module that the pointer row gave other bytes goes back to its previous version
+ * and has none after; the version it leaves is refused here from now on. ORDER is as the core has
+ * it, with what was left. CONFLICT unless the row is COMMITTED or APPLIED. */
 enum lockstep_err lockstep_agent_store_fell(struct lockstep_agent_store *store,
                                             const struct lockstep_prepare *order, uint64_t unix_ms,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -118,22 +118,43 @@ enum lockstep_err lockstep_agent_store_vow(struct lockstep_agent_store *store,
 
 /* ---- the pointer row ------------------------------------------------------------------------ */
 
-static enum lockstep_err point_item(struct lockstep_agent_store *store,
-                                    const struct lockstep_prepare *order,
-                                    const struct lockstep_item *item, struct lockstep_error *err)
+/* The row as the core's rules for pointers take it. */
+static struct lockstep_agent_module module_of(const struct lockstep_agent_module_row *row)
 {
-    struct lockstep_agent_module_row row;
-    struct lockstep_agent_module module = {.name = item->module};
-    bool found;
-    LOCKSTEP_TRY(lockstep_agent_store_module(store, &item->module, &found, &row, err));
-    module.generation = row.generation;
-    module.current = row.current;
-    module.previous = row.previous;
-    lockstep_module_point(&module, order, item, &row.current, &row.previous);
-    if (!lockstep_digest_equal(&row.current.digest, &module.current.digest)) {
-        row.version[0] = '\0';
+    return (struct lockstep_agent_module){.name = row->module,
+                                          .generation = row->generation,
+                                          .current = row->current,
+                                          .previous = row->previous};
+}
+
+static void take_pointers(struct lockstep_agent_module_row *row,
+                          const struct lockstep_agent_module *module)
+{
+    if (!lockstep_digest_equal(&row->current.digest, &module->current.digest)) {
+        row->version[0] = '\0';
     }
-    row.generation = item->generation > row.generation ? item->generation : row.generation;
+    row->generation = module->generation;
+    row->current = module->current;
+    row->previous = module->previous;
+}
+
+static enum lockstep_err point_item(struct lockstep_agent_store *store,
+                                    const struct lockstep_prepare *order, uint32_t position,
+                                    struct lockstep_error *err)
+{
+    struct lockstep_item item = order->items[position];
+    struct lockstep_agent_module_row row;
+    struct lockstep_agent_module module;
+    bool found;
+    LOCKSTEP_TRY(lockstep_agent_store_module(store, &item.module, &found, &row, err));
+    module = module_of(&row);
+    lockstep_module_point(&module, order, &item);
+    take_pointers(&row, &module);
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE item SET leaving = ?3 WHERE position = ?2 AND operation ="
+                 " (SELECT number FROM operation WHERE id = ?1)",
+                 LOCKSTEP_BYTES_OF(&order->operation), LOCKSTEP_INTEGER(position),
+                 LOCKSTEP_BYTES_OF(&item.leaving));
     return lockstep_agent_store_put_module(store, &row, err);
 }
 
@@ -160,7 +181,7 @@ static enum lockstep_err point(struct lockstep_agent_store *store,
         return strange("commit", err);
     }
     for (uint32_t i = 0; i < order->item_count; i++) {
-        LOCKSTEP_TRY(point_item(store, order, &order->items[i], err));
+        LOCKSTEP_TRY(point_item(store, order, i, err));
     }
     return LOCKSTEP_OK;
 }
@@ -179,11 +200,14 @@ static enum lockstep_err fell_item(struct lockstep_agent_store *store,
                                    const struct lockstep_item *item, struct lockstep_error *err)
 {
     struct lockstep_agent_module_row row;
+    struct lockstep_agent_module module;
     bool found;
     LOCKSTEP_TRY(lockstep_agent_store_module(store, &item->module, &found, &row, err));
-    row.current = row.previous;
-    row.previous = (struct lockstep_version){0};
-    row.version[0] = '\0';
+    module = module_of(&row);
+    if (!lockstep_module_fall(&module, item)) {
+        return LOCKSTEP_OK;
+    }
+    take_pointers(&row, &module);
     LOCKSTEP_TRY(lockstep_agent_store_put_module(store, &row, err));
     LOCKSTEP_RUN(store->journal, err, "INSERT OR REPLACE INTO refused(digest, why) VALUES(?1, ?2)",
                  LOCKSTEP_BYTES_OF(&item->digest), LOCKSTEP_INTEGER(LOCKSTEP_AGENT_WHY_CRASHES));

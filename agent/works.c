@@ -108,14 +108,6 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent, struct 
     return lockstep_probes_new(agent->loop, &config, &agent->probes, err);
 }
 
-static bool is_unchanged(const struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
-                         const struct lockstep_item *item)
-{
-    const struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &item->module);
-    return !duty->order.again && module != NULL &&
-           lockstep_digest_equal(&module->loaded.digest, &item->digest);
-}
-
 static bool add_subject(struct lockstep_node_agent *agent, const struct lockstep_item *item,
                         struct lockstep_probe_request *request, struct lockstep_error *err)
 {
@@ -153,7 +145,7 @@ static void add_present(struct lockstep_node_agent *agent, const struct lockstep
         for (uint32_t j = 0; j < duty->order.item_count; j++) {
             ordered = ordered ||
                       (lockstep_name_equal(&duty->order.items[j].module, &module->name) &&
-                       !is_unchanged(agent, duty, &duty->order.items[j]));
+                       lockstep_duty_changes(duty, j));
         }
         if (known != NULL && !ordered && request->present_count < LOCKSTEP_PROBE_PRESENT_MAX) {
             struct lockstep_probe_requirement *row = &request->present[request->present_count++];
@@ -185,7 +177,7 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
     }
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        good = lockstep_digest_is_zero(&item->digest) || is_unchanged(agent, duty, item) ||
+        good = lockstep_digest_is_zero(&item->digest) || !lockstep_duty_changes(duty, i) ||
                add_subject(agent, item, trial->request, &err);
     }
     if (!good) {
@@ -236,11 +228,14 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
     bool good = true;
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
+        if (!lockstep_duty_changes(duty, i)) {
+            continue;
+        }
         if (lockstep_digest_is_zero(&item->digest)) {
             (void)LOCKSTEP_FAIL(&err, REFUSED, "%s cannot be taken out of a host",
                                 item->module.text);
             good = false;
-        } else if (!is_unchanged(agent, duty, item)) {
+        } else {
             good = add_item(agent, item, &items[set.items_count], &err);
             set.items_count += good ? 1 : 0;
         }
@@ -269,19 +264,6 @@ void lockstep_works_migrate(struct lockstep_node_agent *agent, uint32_t ticket,
                            duty->order.drain_timeout_ms);
 }
 
-/* A host that came back since has nothing prepared: the set is mapped first, under this ticket. */
-void lockstep_works_publish(struct lockstep_node_agent *agent, uint32_t ticket,
-                            const struct lockstep_duty *duty)
-{
-    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
-    if (papers != NULL && papers->mapped) {
-        lockstep_hosts_publish(agent->hosts, ticket, &duty->order.operation);
-        return;
-    }
-    agent->mapping_for_publish[duty - agent->core->duties] = ticket;
-    lockstep_works_map(agent, ticket, duty);
-}
-
 void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation)
 {
     for (size_t i = 0; i < LOCKSTEP_COUNT(agent->trials); i++) {
@@ -296,17 +278,12 @@ void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockste
 
 void lockstep_works_retire(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
 {
-    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
     struct lockstep_hosts_item items[LOCKSTEP_ITEMS_MAX];
     size_t count = 0;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
-        const struct lockstep_item *item = &duty->order.items[i];
-        const struct lockstep_agent_module *module = lockstep_agent_module(agent->core,
-                                                                           &item->module);
-        /* After a restart what was replaced is told by the pointers. */
-        const struct lockstep_version *left = papers != NULL && papers->left[i].generation != 0
-                                                  ? &papers->left[i]
-                                                  : &module->previous;
+        const struct lockstep_version *left = &duty->left[i];
+        const struct lockstep_agent_module *module = lockstep_agent_module(
+            agent->core, &duty->order.items[i].module);
         if (left->generation != 0 && left->generation != module->current.generation) {
             items[count++] = (struct lockstep_hosts_item){.service = module->service,
                                                           .module = module->name,
@@ -315,7 +292,7 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
             /* A host does not map a retired file again: the next time it will be a new one. What
              * was loaded again from its own bytes has one already. */
             if (!lockstep_digest_equal(&left->digest, &module->current.digest)) {
-                lockstep_copies_forget(agent, &item->module, &left->digest);
+                lockstep_copies_forget(agent, &module->name, &left->digest);
             }
         }
     }

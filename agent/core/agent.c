@@ -62,7 +62,8 @@ bool lockstep_duty_is_loaded(const struct lockstep_agent *agent, const struct lo
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
         const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
-        if (module == NULL || !lockstep_digest_equal(&module->loaded.digest, &item->digest)) {
+        if (module == NULL || !lockstep_digest_equal(&module->loaded.digest, &item->digest) ||
+            (duty->order.again && module->loaded.generation < item->generation)) {
             return false;
         }
     }
@@ -101,16 +102,6 @@ void lockstep_agent_restore_ended(struct lockstep_agent *agent, const struct loc
     lockstep_agent_remember(agent, operation, applied);
 }
 
-static bool all_current(const struct lockstep_agent *agent, const struct lockstep_prepare *order)
-{
-    for (uint32_t i = 0; i < order->item_count; i++) {
-        if (!lockstep_module_has(agent, &order->items[i])) {
-            return false;
-        }
-    }
-    return !order->again;
-}
-
 bool lockstep_agent_restore(struct lockstep_agent *agent, struct lockstep_time now,
                             const struct lockstep_prepare *order, enum lockstep_duty_row row)
 {
@@ -124,10 +115,17 @@ bool lockstep_agent_restore(struct lockstep_agent *agent, struct lockstep_time n
     duty->query_ms = agent->settings.query_first;
     duty->query = lockstep_time_after(now, duty->query_ms);
     duty->decided = row != LOCKSTEP_DUTY_ROW_PREPARED;
-    duty->unchanged = !duty->decided && all_current(agent, order);
+    duty->changes = lockstep_order_changes(agent, order);
     duty->state = row == LOCKSTEP_DUTY_ROW_PREPARED    ? LOCKSTEP_DUTY_PREPARED
                   : row == LOCKSTEP_DUTY_ROW_COMMITTED ? LOCKSTEP_DUTY_PUBLISHING
                                                        : LOCKSTEP_DUTY_LIVE;
+    for (uint32_t i = 0; duty->decided && i < order->item_count; i++) {
+        const struct lockstep_agent_module *module = lockstep_agent_module(agent,
+                                                                           &order->items[i].module);
+        if (module != NULL) {
+            duty->left[i] = module->previous; /* as far as the journal knows */
+        }
+    }
     return true;
 }
 
@@ -231,7 +229,7 @@ static void take_order(struct lockstep_agent *agent, struct lockstep_time now,
         lockstep_agent_send_vote(agent, &order->operation, no, lockstep_no_text(no));
         return;
     }
-    duty->unchanged = all_current(agent, order);
+    duty->changes = lockstep_order_changes(agent, order);
     duty->state = (uint8_t)lockstep_duty_begin(duty, &step);
 }
 

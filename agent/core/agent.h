@@ -61,13 +61,14 @@ struct lockstep_service {
 struct lockstep_duty {
     struct lockstep_prepare order;
     uint8_t state;   /* enum lockstep_duty_state */
+    uint8_t work;    /* enum lockstep_work, of the ticket */
     bool superseded; /* to be closed as soon as the publish under way has ended */
-    bool unchanged;  /* every digest ordered is current already: only the generation rises */
-    bool mapped;     /* the host holds the set */
+    bool mapped;     /* the hosts hold the set */
     bool stateful;
     bool decided; /* the decision is commit */
     bool final;   /* FINAL came before it was live */
     bool alarmed;
+    uint64_t changes;           /* see lockstep_duty_changes() */
     uint32_t ticket;            /* of the work under way; zero: none */
     struct lockstep_time limit; /* of the state, before the vote */
     struct lockstep_time retry; /* of the commit */
@@ -76,6 +77,8 @@ struct lockstep_duty {
     uint64_t query_ms;
     enum lockstep_no no; /* why it failed, for VOTE and ACK */
     char text[LOCKSTEP_TEXT_MAX + 1];
+    /* What the host served of each item before: retired with the window. Generation 0: nothing. */
+    struct lockstep_version left[LOCKSTEP_ITEMS_MAX];
 };
 
 /* An operation that is over here. */
@@ -84,7 +87,6 @@ struct lockstep_ended {
     enum lockstep_applied applied; /* APPLIED, ABORTED or FELL_BACK */
 };
 
-/*  X(NAME, what the driver does) */
 enum lockstep_agent_action_type {
     LOCKSTEP_AGENT_WORK,    /* begin `work` for `duty` under `ticket`; report WORKED or not */
     LOCKSTEP_AGENT_DROP,    /* stop all work for `duty`; the host forgets the set */
@@ -92,7 +94,7 @@ enum lockstep_agent_action_type {
     LOCKSTEP_AGENT_NOTE,    /* write `row` of `duty` when convenient */
     LOCKSTEP_AGENT_EPOCH,   /* write epoch, decision_sequence and coordinator, now */
     LOCKSTEP_AGENT_SEND,    /* send lockstep_agent_message() */
-    LOCKSTEP_AGENT_RETIRE,  /* the host retires what `duty` replaced */
+    LOCKSTEP_AGENT_RETIRE,  /* the host retires what `duty` left */
     LOCKSTEP_AGENT_START,   /* start the host of `service` with every module's current version */
     LOCKSTEP_AGENT_ALARM,   /* `duty` has been in doubt for too long */
     LOCKSTEP_AGENT_STRANGE, /* the coordinator contradicts itself about `duty`: log it */
@@ -164,12 +166,21 @@ struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *a
 struct lockstep_agent_module *lockstep_agent_module(const struct lockstep_agent *agent,
                                                     const struct lockstep_name *name);
 
-/* What the pointers of MODULE become when the row of DUTY is written (COMMITTED or FELL). The
- * journal and the core's memory both follow this. */
-void lockstep_module_point(const struct lockstep_agent_module *module,
-                           const struct lockstep_prepare *order, const struct lockstep_item *item,
-                           struct lockstep_version *ret_current,
-                           struct lockstep_version *ret_previous);
+/* What is reported of MODULE. Its host does not hear of generations that change no bytes, but they
+ * are reported. */
+struct lockstep_live lockstep_agent_live(const struct lockstep_agent_module *module);
+
+/* What becomes of MODULE when the COMMITTED row of ORDER is written; what was current is noted in
+ * ITEM's `leaving`, which belongs to the row. The journal and the core's memory both follow this.
+ */
+void lockstep_module_point(struct lockstep_agent_module *module,
+                           const struct lockstep_prepare *order, struct lockstep_item *item);
+/* The same for the FELL row. False: ITEM's order had changed no bytes of MODULE, so it stays. */
+bool lockstep_module_fall(struct lockstep_agent_module *module, const struct lockstep_item *item);
+
+/* True if item INDEX of the order is to be probed, mapped and published. The others change no byte
+ * of what their host serves, or starts with: nothing is done for them but to point. */
+bool lockstep_duty_changes(const struct lockstep_duty *duty, uint32_t index);
 
 /* Takes up an operation found in the journal: PREPARED, COMMITTED or APPLIED. Modules and services
  * have been added. False if there are more than any agent could have left behind. */

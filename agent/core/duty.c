@@ -95,13 +95,14 @@ static const struct cell cells[LOCKSTEP_DUTY_STATE_COUNT][LOCKSTEP_DUTY_EVENT_CO
                                 IGNORE(TICK, "a row is being written"),
                                 IGNORE(HOST_UP, "seen later"),
                                 ON(HOST_LOST, unmapped, "to be mapped again"), NOT_RUNNING},
-    [LOCKSTEP_DUTY_PUBLISHING] =
-        {ON(WORKED, published, "live"), ON(WORK_FAILED, publish_failed, "say so, try again"),
-         NO_ROW, WHILE_COMMITTING, ON(SUPERSEDED, superseded, "over when no publish is under way"),
-         ON(TICK, publish_tick, "try again"),
-         ON(HOST_UP, host_back_pointed, "live, or map and publish"),
-         ON(HOST_LOST, host_died_publishing, "wait for it"),
-         ON(CRASH_LOOP, fall, "go back by itself")},
+    [LOCKSTEP_DUTY_PUBLISHING] = {ON(WORKED, publish_step, "live; or its next step"),
+                                  ON(WORK_FAILED, publish_failed, "say so, try again"), NO_ROW,
+                                  WHILE_COMMITTING,
+                                  ON(SUPERSEDED, superseded, "over when no publish is under way"),
+                                  ON(TICK, publish_tick, "try again"),
+                                  ON(HOST_UP, host_back_pointed, "live, or map and publish"),
+                                  ON(HOST_LOST, host_died_publishing, "wait for it"),
+                                  ON(CRASH_LOOP, fall, "go back by itself")},
     [LOCKSTEP_DUTY_LIVE] =
         {NO_WORK, NO_ROW, ON(PREPARE, say_applied, "it is applied"),
          ON(COMMIT, say_applied, "it is applied"), STRANGE(ABORT, "the decision was commit"),
@@ -199,6 +200,10 @@ unsigned lockstep_duty_work(struct lockstep_duty *duty, struct lockstep_duty_ste
                                                              LOCKSTEP_AGENT_WORK);
     step->agent->tickets = step->agent->tickets == UINT32_MAX ? 1 : step->agent->tickets + 1;
     duty->ticket = step->agent->tickets;
+    duty->work = (uint8_t)work;
+    if (work == LOCKSTEP_WORK_MAP) {
+        duty->changes = lockstep_order_changes(step->agent, &duty->order); /* hosts come and go */
+    }
     action->work = work;
     action->ticket = duty->ticket;
     return state;
@@ -211,6 +216,12 @@ unsigned lockstep_duty_write(struct lockstep_duty *duty, struct lockstep_duty_st
                                                              LOCKSTEP_AGENT_PERSIST);
     action->row = row;
     return state;
+}
+
+bool lockstep_duty_changes(const struct lockstep_duty *duty, uint32_t index)
+{
+    ASSERT(index < duty->order.item_count);
+    return (duty->changes & UINT64_C(1) << index) != 0;
 }
 
 void lockstep_duty_note(struct lockstep_duty *duty, enum lockstep_no no, const char *text)

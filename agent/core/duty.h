@@ -43,7 +43,7 @@ lockstep_duty_fn lockstep_duty_not_applied;
 lockstep_duty_fn lockstep_duty_host_died_applying;
 lockstep_duty_fn lockstep_duty_migrated;
 lockstep_duty_fn lockstep_duty_pointed;
-lockstep_duty_fn lockstep_duty_published;
+lockstep_duty_fn lockstep_duty_publish_step;
 lockstep_duty_fn lockstep_duty_publish_failed;
 lockstep_duty_fn lockstep_duty_superseded;
 lockstep_duty_fn lockstep_duty_publish_tick;
@@ -115,5 +115,8 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
                                          const struct lockstep_item *item);
 /* True if ITEM wants what is current. */
 bool lockstep_module_has(const struct lockstep_agent *agent, const struct lockstep_item *item);
+/* What `changes` of a duty with this order is, as the hosts are now. */
+uint64_t lockstep_order_changes(const struct lockstep_agent *agent,
+                                const struct lockstep_prepare *order);
 
 #endif

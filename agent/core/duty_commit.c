@@ -9,7 +9,7 @@
 static unsigned advance(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     duty->retry = LOCKSTEP_TIME_NEVER;
-    if (duty->unchanged) {
+    if (duty->changes == 0) {
         return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_COMMITTED, LOCKSTEP_DUTY_POINTING);
     }
     if (!lockstep_duty_hosts_up(step->agent, duty)) {
@@ -114,37 +114,48 @@ unsigned lockstep_duty_pointed(struct lockstep_duty *duty, struct lockstep_duty_
 {
     struct lockstep_agent *agent = step->agent;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
-        const struct lockstep_item *item = &duty->order.items[i];
+        struct lockstep_item *item = &duty->order.items[i];
         struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
-        struct lockstep_version current;
-        struct lockstep_version previous;
         ASSERT(module != NULL);
-        lockstep_module_point(module, &duty->order, item, &current, &previous);
-        module->generation = item->generation;
-        module->current = current;
-        module->previous = previous;
-        if (lockstep_digest_equal(&module->loaded.digest, &current.digest) && duty->unchanged) {
-            module->loaded = current;
+        lockstep_module_point(module, &duty->order, item);
+        if (lockstep_duty_changes(duty, i)) {
+            duty->left[i] = module->loaded;
         }
     }
-    if (duty->unchanged) {
-        return lockstep_duty_is_loaded(agent, duty) ? lockstep_duty_enter_live(duty, step)
-                                                    : LOCKSTEP_DUTY_PUBLISHING;
-    }
-    if (!duty->mapped) {
-        duty->ticket = 0;
-        return LOCKSTEP_DUTY_PUBLISHING; /* the host starts with the new row */
-    }
-    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+    duty->ticket = 0;
+    return duty->mapped
+               ? lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING)
+               : lockstep_duty_host_back_pointed(duty, step);
 }
 
-unsigned lockstep_duty_published(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+/* What was lost with a host, or with an agent, is done again; state is carried over again too, for
+ * a host that waited for PUBLISH too long has gone on with the old version. */
+static unsigned publish(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    enum lockstep_work work = !duty->mapped    ? LOCKSTEP_WORK_MAP
+                              : duty->stateful ? LOCKSTEP_WORK_MIGRATE
+                                               : LOCKSTEP_WORK_PUBLISH;
+    duty->retry = LOCKSTEP_TIME_NEVER;
+    return lockstep_duty_work(duty, step, work, LOCKSTEP_DUTY_PUBLISHING);
+}
+
+unsigned lockstep_duty_publish_step(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (duty->work == LOCKSTEP_WORK_MAP) {
+        duty->mapped = true;
+        duty->stateful = step->result->stateful;
+        return publish(duty, step);
+    }
+    if (duty->work == LOCKSTEP_WORK_MIGRATE) {
+        return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+    }
     duty->ticket = 0;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         struct lockstep_agent_module *module = lockstep_agent_module(step->agent,
                                                                      &duty->order.items[i].module);
-        module->loaded = module->current;
+        if (lockstep_duty_changes(duty, i)) {
+            module->loaded = module->current;
+        }
     }
     (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_REPORT);
     return duty->superseded ? lockstep_duty_close(duty, step)
@@ -172,12 +183,11 @@ unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockste
 
 unsigned lockstep_duty_publish_tick(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
-    if (!lockstep_time_due(duty->retry, step->now) || duty->ticket != 0 || !duty->mapped ||
+    if (!lockstep_time_due(duty->retry, step->now) || duty->ticket != 0 ||
         !lockstep_duty_hosts_up(step->agent, duty)) {
         return LOCKSTEP_DUTY_PUBLISHING;
     }
-    duty->retry = LOCKSTEP_TIME_NEVER;
-    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+    return publish(duty, step);
 }
 
 unsigned lockstep_duty_host_died_publishing(struct lockstep_duty *duty,
@@ -200,10 +210,6 @@ unsigned lockstep_duty_host_back_pointed(struct lockstep_duty *duty,
     if (lockstep_duty_is_loaded(step->agent, duty)) {
         return lockstep_duty_enter_live(duty, step);
     }
-    if (!lockstep_duty_hosts_up(step->agent, duty)) {
-        return LOCKSTEP_DUTY_PUBLISHING;
-    }
-    duty->mapped =
-        true; /* PUBLISH maps what is not mapped: the row is written, there is no way back */
-    return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
+    return lockstep_duty_hosts_up(step->agent, duty) ? publish(duty, step)
+                                                     : LOCKSTEP_DUTY_PUBLISHING;
 }

@@ -76,25 +76,33 @@ unsigned lockstep_duty_crashed(struct lockstep_duty *duty, struct lockstep_duty_
     return LOCKSTEP_DUTY_LIVE;
 }
 
-/* True if every module that the duty changed has something to go back to. */
+/* True if the duty changed something, and all that it changed has something to go back to. */
 static bool can_fall(const struct lockstep_agent *agent, const struct lockstep_duty *duty)
 {
+    uint32_t falling = 0;
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_agent_module *module = lockstep_agent_module(
             agent, &duty->order.items[i].module);
-        if (module == NULL || module->current.generation != duty->order.items[i].generation ||
-            lockstep_digest_is_zero(&module->previous.digest)) {
+        struct lockstep_agent_module after;
+        if (module == NULL || module->current.generation != duty->order.items[i].generation) {
             return false;
         }
+        after = *module;
+        if (lockstep_module_fall(&after, &duty->order.items[i])) {
+            falling++;
+            if (lockstep_digest_is_zero(&after.current.digest)) {
+                return false;
+            }
+        }
     }
-    return true;
+    return falling > 0;
 }
 
 /* The one thing that a node decides alone (DESIGN §3, crash loop). */
 unsigned lockstep_duty_fall(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     struct lockstep_agent *agent = step->agent;
-    if (duty->unchanged || !can_fall(agent, duty)) {
+    if (!can_fall(agent, duty)) {
         return duty->state;
     }
     for (uint8_t i = 0; i < agent->service_count; i++) {
@@ -111,8 +119,7 @@ unsigned lockstep_duty_fallen(struct lockstep_duty *duty, struct lockstep_duty_s
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         struct lockstep_agent_module *module = lockstep_agent_module(agent,
                                                                      &duty->order.items[i].module);
-        module->current = module->previous;
-        module->previous = (struct lockstep_version){0};
+        (void)lockstep_module_fall(module, &duty->order.items[i]);
     }
     for (uint8_t i = 0; i < agent->service_count; i++) {
         if (lockstep_duty_uses(agent, duty, i)) {

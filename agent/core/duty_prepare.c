@@ -33,7 +33,7 @@ unsigned lockstep_duty_admitted(struct lockstep_duty *duty, struct lockstep_duty
 {
     duty->ticket = 0;
     duty->limit = lockstep_time_after(step->now, duty->order.prepare_ms);
-    if (duty->unchanged) {
+    if (duty->changes == 0) {
         return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_PREPARED, LOCKSTEP_DUTY_VOWING);
     }
     if (duty->order.kind != LOCKSTEP_KIND_RELOAD) {

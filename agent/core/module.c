@@ -46,6 +46,32 @@ bool lockstep_module_has(const struct lockstep_agent *agent, const struct lockst
                           : lockstep_digest_equal(&module->current.digest, &item->digest);
 }
 
+/* A host that is up says what it serves; one that is not will start with what is current. */
+static bool serves(const struct lockstep_agent *agent, const struct lockstep_item *item)
+{
+    const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
+    bool up = module != NULL && module->service < agent->service_count &&
+              agent->services[module->service].up;
+    return lockstep_module_has(agent, item) &&
+           (!up || lockstep_digest_equal(&module->loaded.digest, &item->digest));
+}
+
+uint64_t lockstep_order_changes(const struct lockstep_agent *agent,
+                                const struct lockstep_prepare *order)
+{
+    uint64_t changes = 0;
+    for (uint32_t i = 0; i < order->item_count; i++) {
+        const struct lockstep_agent_module *module = lockstep_agent_module(agent,
+                                                                           &order->items[i].module);
+        bool again = order->again && module != NULL &&
+                     module->loaded.generation < order->items[i].generation;
+        if (again || !serves(agent, &order->items[i])) {
+            changes |= UINT64_C(1) << i;
+        }
+    }
+    return changes;
+}
+
 enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
                                          const struct lockstep_prepare *order,
                                          const struct lockstep_item *item)
@@ -70,17 +96,28 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
-void lockstep_module_point(const struct lockstep_agent_module *module,
-                           const struct lockstep_prepare *order, const struct lockstep_item *item,
-                           struct lockstep_version *ret_current,
-                           struct lockstep_version *ret_previous)
+void lockstep_module_point(struct lockstep_agent_module *module,
+                           const struct lockstep_prepare *order, struct lockstep_item *item)
 {
     bool same = lockstep_digest_equal(&module->current.digest, &item->digest);
-    *ret_current = (struct lockstep_version){item->generation, item->digest};
-    *ret_previous = module->current;
     if (order->kind != LOCKSTEP_KIND_RELOAD) {
-        *ret_previous = (struct lockstep_version){0}; /* nobody goes back on going back */
-    } else if (same && !order->again) {
-        *ret_previous = module->previous;
+        module->previous = (struct lockstep_version){0}; /* nobody goes back on going back */
+    } else if (!same || order->again) {
+        module->previous = module->current;
     }
+    item->leaving = module->current.digest;
+    module->current = (struct lockstep_version){item->generation, item->digest};
+    if (item->generation > module->generation) {
+        module->generation = item->generation;
+    }
+}
+
+bool lockstep_module_fall(struct lockstep_agent_module *module, const struct lockstep_item *item)
+{
+    if (lockstep_digest_equal(&item->leaving, &item->digest)) {
+        return false;
+    }
+    module->current = module->previous;
+    module->previous = (struct lockstep_version){0};
+    return true;
 }

@@ -105,9 +105,6 @@ static void note_loaded(struct lockstep_agent *agent, uint8_t service,
                 module->loaded = (struct lockstep_version){live[j].generation, live[j].digest};
             }
         }
-        if (lockstep_digest_equal(&module->loaded.digest, &module->current.digest)) {
-            module->loaded = module->current; /* generations that changed no bytes pass a host by */
-        }
     }
 }
 

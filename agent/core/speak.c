@@ -94,10 +94,12 @@ void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct locks
     }
 }
 
-static struct lockstep_live live_of(const struct lockstep_agent_module *module)
+struct lockstep_live lockstep_agent_live(const struct lockstep_agent_module *module)
 {
+    bool same = lockstep_digest_equal(&module->loaded.digest, &module->current.digest);
     return (struct lockstep_live){.module = module->name,
-                                  .generation = module->loaded.generation,
+                                  .generation = same ? module->current.generation
+                                                     : module->loaded.generation,
                                   .digest = module->loaded.digest};
 }
 
@@ -112,7 +114,7 @@ static void fill_state(const struct lockstep_agent *agent,
     state->more = left > LOCKSTEP_ITEMS_MAX;
     state->live_count = state->more ? LOCKSTEP_ITEMS_MAX : left;
     for (uint32_t i = 0; i < state->live_count; i++) {
-        state->live[i] = live_of(&agent->modules[action->offset + i]);
+        state->live[i] = lockstep_agent_live(&agent->modules[action->offset + i]);
     }
     for (uint32_t i = 0; !state->more && i < LOCKSTEP_AGENT_DUTIES; i++) {
         const struct lockstep_duty *duty = &agent->duties[i];
@@ -141,7 +143,7 @@ static void fill_ack(const struct lockstep_agent *agent, const struct lockstep_a
             const struct lockstep_agent_module *module = lockstep_agent_module(
                 agent, &duty->order.items[j].module);
             if (module != NULL) {
-                ack->live[ack->live_count++] = live_of(module);
+                ack->live[ack->live_count++] = lockstep_agent_live(module);
             }
         }
     }

@@ -28,7 +28,7 @@ void sim_check_loaded(struct sim_world *world, uint32_t node)
 {
     const struct sim_node *row = &world->nodes[node];
     for (uint32_t module = 0; module < SIM_MODULES; module++) {
-        const struct lockstep_digest *digest = &row->loaded[module].digest;
+        const struct lockstep_digest *digest = &row->host.loaded[module].digest;
         bool explained = sim_version(digest) <= 1;
         for (uint32_t i = 0; !explained && i < world->coordinator.record_count; i++) {
             const struct sim_record *record = &world->coordinator.records[i];

@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* The core's own rule for pointers, so that disk and memory follow one text. */
-#include "agent/core/duty.h"
-
 static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions);
 
 void sim_node_init(struct sim_world *world, uint32_t node)
@@ -18,21 +15,13 @@ void sim_node_init(struct sim_world *world, uint32_t node)
         module->name = sim_module(i);
         module->service = SIM_SERVICE;
         module->current.digest = sim_digest(i, 1);
-        row->loaded[i] = module->current;
+        row->host.loaded[i] = module->current;
     }
     row->disk.journal.bytes[0] = (uint8_t)(node + 1);
-    row->host = true;
-    row->host_incarnation = 1;
+    row->host.up = true;
+    row->host.incarnation = 1;
     world->coordinator.nodes[node].name.text[0] = 'n';
     world->coordinator.nodes[node].name.text[1] = (char)('0' + node);
-}
-
-static void host_says_hello(struct sim_world *world, uint32_t node, uint64_t delay)
-{
-    sim_schedule(world, delay,
-                 &(struct sim_event){.type = SIM_HOST_UP,
-                                     .node = node,
-                                     .incarnation = world->nodes[node].host_incarnation});
 }
 
 void sim_node_start(struct sim_world *world, uint32_t node)
@@ -65,9 +54,9 @@ void sim_node_start(struct sim_world *world, uint32_t node)
             sim_fail(world, "n%u: more open operations in the journal than fit", node);
         }
     }
-    if (row->host) {
+    if (row->host.up) {
         core->services[0].start = LOCKSTEP_TIME_NEVER; /* it outlived its agent, and will say so */
-        host_says_hello(world, node, sim_between(world, 5, 50));
+        sim_host_hello(world, node, sim_between(world, 5, 50));
     }
     sim_schedule(world, sim_between(world, 5, 100),
                  &(struct sim_event){.type = SIM_LINK, .node = node});
@@ -84,6 +73,7 @@ void sim_node_kill(struct sim_world *world, uint32_t node)
     }
     sim_note(world, "n%u is killed", node);
     row->running = false;
+    sim_host_alone(world, node);
     sim_break_link(world, node);
     sim_schedule(world, sim_between(world, 10, 2500),
                  &(struct sim_event){.type = SIM_AGENT_START, .node = node});
@@ -91,86 +81,39 @@ void sim_node_kill(struct sim_world *world, uint32_t node)
 
 /* ---- the host ------------------------------------------------------------------------------- */
 
-void sim_host_crash(struct sim_world *world, uint32_t node)
+void sim_node_host_lost(struct sim_world *world, uint32_t node)
 {
     struct sim_node *row = &world->nodes[node];
-    if (!row->host) {
-        return;
-    }
-    sim_note(world, "host of n%u dies", node);
-    row->host = false;
-    memset(row->loaded, 0, sizeof(row->loaded));
     if (row->running) {
         struct lockstep_agent_actions actions;
-        lockstep_agent_host_lost(&row->core, sim_now(world), 0, &actions);
+        lockstep_agent_host_lost(&row->core, sim_now(world), SIM_SERVICE, &actions);
         act(world, node, &actions);
     }
 }
 
-/* A fragile version brings its host down a while after it began to run. */
-static void arm_fragile(struct sim_world *world, uint32_t node)
-{
-    struct sim_node *row = &world->nodes[node];
-    for (uint32_t i = 0; i < SIM_MODULES; i++) {
-        if (sim_nature(world, &row->loaded[i].digest) == SIM_FRAGILE) {
-            sim_schedule(world, sim_between(world, 20, 1200),
-                         &(struct sim_event){.type = SIM_HOST_CRASH,
-                                             .node = node,
-                                             .incarnation = row->host_incarnation});
-        }
-    }
-}
-
-static void host_up(struct sim_world *world, uint32_t node)
+void sim_node_host_up(struct sim_world *world, uint32_t node)
 {
     struct sim_node *row = &world->nodes[node];
     struct lockstep_live live[SIM_MODULES];
     struct lockstep_agent_actions actions;
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
-        live[i] = (struct lockstep_live){sim_module(i), row->loaded[i].generation,
-                                         row->loaded[i].digest};
+        live[i] = (struct lockstep_live){sim_module(i), row->host.loaded[i].generation,
+                                         row->host.loaded[i].digest};
     }
-    lockstep_agent_host_up(&row->core, sim_now(world), 0, live, SIM_MODULES, &actions);
+    lockstep_agent_host_up(&row->core, sim_now(world), SIM_SERVICE, live, SIM_MODULES, &actions);
     act(world, node, &actions);
-}
-
-/* The agent starts a host, which boots from the agent's journal. */
-static void start_host(struct sim_world *world, uint32_t node)
-{
-    struct sim_node *row = &world->nodes[node];
-    if (row->host) {
-        return;
-    }
-    row->host = true;
-    row->host_incarnation++;
-    sim_note(world, "host of n%u starts", node);
-    for (uint32_t i = 0; i < SIM_MODULES; i++) {
-        row->loaded[i] = row->disk.modules[i].current;
-    }
-    sim_check_loaded(world, node);
-    arm_fragile(world, node);
-    host_says_hello(world, node, sim_between(world, 5, 60));
-}
-
-static void publish(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
-{
-    struct sim_node *row = &world->nodes[node];
-    for (uint32_t i = 0; i < order->item_count; i++) {
-        uint32_t module = sim_module_index(&order->items[i].module);
-        row->loaded[module] = (struct lockstep_version){order->items[i].generation,
-                                                        order->items[i].digest};
-    }
-    sim_check_loaded(world, node);
-    arm_fragile(world, node);
 }
 
 /* ---- work ----------------------------------------------------------------------------------- */
 
-static enum lockstep_no opinion(struct sim_world *world, const struct lockstep_prepare *order,
+static enum lockstep_no opinion(struct sim_world *world, const struct lockstep_duty *duty,
                                 enum lockstep_work work)
 {
-    for (uint32_t i = 0; i < order->item_count; i++) {
-        enum sim_nature nature = sim_nature(world, &order->items[i].digest);
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        enum sim_nature nature = sim_nature(world, &duty->order.items[i].digest);
+        if (!lockstep_duty_changes(duty, i)) {
+            continue;
+        }
         if (work == LOCKSTEP_WORK_PROBE && nature == SIM_BROKEN) {
             return LOCKSTEP_NO_BADFILE;
         }
@@ -187,32 +130,18 @@ static enum lockstep_no opinion(struct sim_world *world, const struct lockstep_p
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
-static bool has_state(const struct sim_world *world, const struct lockstep_prepare *order)
-{
-    for (uint32_t i = 0; i < order->item_count; i++) {
-        enum sim_nature nature = sim_nature(world, &order->items[i].digest);
-        if (nature == SIM_STATEFUL || nature == SIM_STUCK) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void begin_work(struct sim_world *world, uint32_t node,
                        const struct lockstep_agent_action *action)
 {
-    const struct lockstep_prepare *order = &action->duty->order;
     struct sim_event event = {.type = SIM_WORKED,
                               .node = node,
                               .incarnation = world->nodes[node].incarnation,
-                              .session = world->nodes[node].host_incarnation,
-                              .operation = order->operation,
+                              .session = world->nodes[node].host.incarnation,
+                              .operation = action->duty->order.operation,
                               .work = action->work};
     event.result.ticket = action->ticket;
-    event.result.no = opinion(world, order, action->work);
-    event.result.ok = event.result.no == LOCKSTEP_NO_UNSPECIFIED ||
-                      action->work == LOCKSTEP_WORK_PUBLISH;
-    event.result.stateful = has_state(world, order);
+    event.result.no = opinion(world, action->duty, action->work);
+    sim_host_ask(world, node, action->duty, action->work);
     sim_schedule(world,
                  sim_chance(world, 95) ? sim_between(world, 1, 30) : sim_between(world, 30, 900),
                  &event);
@@ -221,40 +150,35 @@ static void begin_work(struct sim_world *world, uint32_t node,
 static void work_done(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_node *row = &world->nodes[event->node];
-    const struct lockstep_duty *duty = lockstep_agent_duty(&row->core, &event->operation);
-    bool by_host = event->work >= LOCKSTEP_WORK_MAP;
+    struct lockstep_work_result result = event->result;
     struct lockstep_agent_actions actions;
-    if (by_host && (!row->host || row->host_incarnation != event->session)) {
-        return; /* the host is gone, and the core knows */
+    if (event->work >= LOCKSTEP_WORK_MAP) {
+        if (!row->host.up || row->host.incarnation != event->session) {
+            return; /* the host is gone, and the core knows */
+        }
+        sim_host_answer(world, event, &result);
     }
-    if (event->work == LOCKSTEP_WORK_PUBLISH && duty != NULL &&
-        duty->ticket == event->result.ticket) {
-        publish(world, event->node, &duty->order);
-    }
-    lockstep_agent_worked(&row->core, sim_now(world), &event->result, &actions);
+    result.ok = result.no == LOCKSTEP_NO_UNSPECIFIED;
+    lockstep_agent_worked(&row->core, sim_now(world), &result, &actions);
     act(world, event->node, &actions);
 }
 
 /* ---- the journal ---------------------------------------------------------------------------- */
 
-static void point(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
+/* ORDER is the journal's own. */
+static void point(struct sim_world *world, uint32_t node, struct lockstep_prepare *order)
 {
     struct sim_disk *disk = &world->nodes[node].disk;
     sim_check_pointer(world, node, order);
     for (uint32_t i = 0; i < order->item_count; i++) {
         struct lockstep_agent_module *module =
             &disk->modules[sim_module_index(&order->items[i].module)];
-        struct lockstep_version current;
-        struct lockstep_version previous;
         if (module->generation >= order->items[i].generation) {
             sim_fail(world, "n%u: generation of %s falls from %llu to %llu", node,
                      module->name.text, (unsigned long long)module->generation,
                      (unsigned long long)order->items[i].generation);
         }
-        lockstep_module_point(module, order, &order->items[i], &current, &previous);
-        module->generation = order->items[i].generation;
-        module->current = current;
-        module->previous = previous;
+        lockstep_module_point(module, order, &order->items[i]);
     }
 }
 
@@ -263,11 +187,10 @@ static void fall(struct sim_world *world, uint32_t node, const struct lockstep_p
     struct sim_node *row = &world->nodes[node];
     for (uint32_t i = 0; i < order->item_count; i++) {
         uint32_t index = sim_module_index(&order->items[i].module);
-        struct lockstep_agent_module *module = &row->disk.modules[index];
-        module->current = module->previous;
-        module->previous = (struct lockstep_version){0};
-        row->disk.refused[row->disk.refused_count++] = order->items[i].digest;
-        row->strayed[index] = true;
+        if (lockstep_module_fall(&row->disk.modules[index], &order->items[i])) {
+            row->disk.refused[row->disk.refused_count++] = order->items[i].digest;
+            row->strayed[index] = true;
+        }
     }
     row->core.refused_count = row->disk.refused_count;
 }
@@ -290,9 +213,9 @@ static void write_row(struct sim_world *world, uint32_t node, const struct locks
         disk->row_count++;
     }
     if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
-        point(world, node, order);
+        point(world, node, &disk->rows[i].order);
     } else if (row == LOCKSTEP_DUTY_ROW_FELL) {
-        fall(world, node, order);
+        fall(world, node, &disk->rows[i].order);
     }
     disk->rows[i].row = row;
 }
@@ -355,12 +278,14 @@ static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_ac
             sim_send(world, node, false, &message);
             break;
         case LOCKSTEP_AGENT_START:
-            start_host(world, node);
+            sim_host_start(world, node);
             break;
         case LOCKSTEP_AGENT_STRANGE:
             sim_fail(world, "n%u: the coordinator contradicts itself", node);
             break;
         case LOCKSTEP_AGENT_DROP:
+            sim_host_drop(world, node, &action->duty->order.operation);
+            break;
         case LOCKSTEP_AGENT_RETIRE:
         case LOCKSTEP_AGENT_ALARM:
         case LOCKSTEP_AGENT_REPORT:
@@ -395,7 +320,7 @@ void sim_node_event(struct sim_world *world, const struct sim_event *event)
     struct sim_node *row = &world->nodes[event->node];
     struct lockstep_agent_actions actions;
     bool ours = row->running && row->incarnation == event->incarnation;
-    bool hosts = row->host && row->host_incarnation == event->incarnation;
+    bool hosts = row->host.up && row->host.incarnation == event->incarnation;
     switch ((unsigned)event->type) {
     case SIM_NODE_WRITTEN:
         if (ours) {
@@ -411,7 +336,7 @@ void sim_node_event(struct sim_world *world, const struct sim_event *event)
         break;
     case SIM_HOST_UP:
         if (hosts && row->running) {
-            host_up(world, event->node);
+            sim_host_says_hello(world, event->node);
         }
         break;
     case SIM_HOST_CRASH:

@@ -11,7 +11,7 @@ static void set_options(struct sim_world *world, struct lockstep_operation_optio
     options->drain = LOCKSTEP_DRAIN_AUTO;
     options->prepare_ms = settings->prepare;
     options->fetch_ms = settings->fetch;
-    options->drain_timeout_ms = 200;
+    options->drain_timeout_ms = SIM_DRAIN_MS;
     options->commit_deadline_ms = settings->commit_deadline;
     options->soak_ms = sim_chance(world, 40) ? 0 : sim_between(world, 50, 1000);
     options->window_ms = settings->rollback_window;

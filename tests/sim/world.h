@@ -23,6 +23,8 @@
 #define SIM_CHAOS_MS   20000
 #define SIM_CALM_MS    60000
 #define SIM_SERVICE    0
+#define SIM_SETS       8 /* that a host holds, or remembers as published */
+#define SIM_DRAIN_MS   200
 
 /* What a version does, drawn from the seed. */
 enum sim_nature {
@@ -79,15 +81,34 @@ struct sim_disk {
     struct lockstep_id journal;
 };
 
+/* A set that a host has mapped. State that was carried over waits for PUBLISH so long, then the
+ * host goes on with what it serves. */
+struct sim_set {
+    struct lockstep_id operation; /* zeros: no set */
+    bool mapped;
+    bool publishing;
+    bool stateful;
+    uint64_t closed_until;
+    uint32_t count;
+    struct lockstep_item items[SIM_MODULES];
+};
+
+struct sim_host {
+    bool up;
+    uint32_t incarnation;
+    struct lockstep_version loaded[SIM_MODULES];
+    struct sim_set sets[SIM_SETS];
+    uint32_t published_count;
+    struct lockstep_id published[SIM_SETS];
+};
+
 struct sim_node {
     bool running;
     uint32_t incarnation;
     struct lockstep_agent core;
     struct lockstep_agent_module modules[SIM_MODULES];
     struct sim_disk disk;
-    bool host;
-    uint32_t host_incarnation;
-    struct lockstep_version loaded[SIM_MODULES];
+    struct sim_host host;
     bool linked;
     bool cut; /* the network keeps it away */
     uint32_t session;
@@ -174,7 +195,23 @@ void sim_node_receive(struct sim_world *world, uint32_t node,
                       const struct lockstep_message *message);
 void sim_node_event(struct sim_world *world, const struct sim_event *event);
 void sim_node_tick(struct sim_world *world, uint32_t node);
+void sim_node_host_up(struct sim_world *world, uint32_t node);
+void sim_node_host_lost(struct sim_world *world, uint32_t node);
+
+/* Boots from the agent's journal. */
+void sim_host_start(struct sim_world *world, uint32_t node);
 void sim_host_crash(struct sim_world *world, uint32_t node);
+/* Says hello to an agent in a while; and does, after which only what waits for PUBLISH is held. */
+void sim_host_hello(struct sim_world *world, uint32_t node, uint64_t delay);
+void sim_host_says_hello(struct sim_world *world, uint32_t node);
+/* Its agent is killed: a publish under way may be done or not. */
+void sim_host_alone(struct sim_world *world, uint32_t node);
+/* MAP, MIGRATE and PUBLISH: when they are asked for, and what the host answers. */
+void sim_host_ask(struct sim_world *world, uint32_t node, const struct lockstep_duty *duty,
+                  enum lockstep_work work);
+void sim_host_answer(struct sim_world *world, const struct sim_event *event,
+                     struct lockstep_work_result *result);
+void sim_host_drop(struct sim_world *world, uint32_t node, const struct lockstep_id *operation);
 
 void sim_coordinator_start(struct sim_world *world);
 void sim_coordinator_kill(struct sim_world *world);

@@ -114,9 +114,38 @@ static void begin(const struct story_command *command)
     module->current.generation = module->generation;
 }
 
-static void host_up(struct lockstep_agent_actions *actions, const char *version)
+/* The agent is killed, and started again with the duty of its journal's row. */
+static void restart(const struct story_command *command)
 {
-    struct lockstep_live live = {pay, modules[0].current.generation, story_digest(version)};
+    static const struct lockstep_name service = {"default"};
+    const struct lockstep_duty *duty = lockstep_agent_duty(&agent, &waiting);
+    struct lockstep_agent_module module = modules[0];
+    struct lockstep_prepare order;
+    struct lockstep_defaults settings = agent.settings;
+    if (duty == NULL) {
+        story_wrong("no row was written for what the agent starts with", command->words[0]);
+    }
+    order = duty->order;
+    lockstep_agent_init(&agent, &settings, modules, LOCKSTEP_COUNT(modules));
+    module.loaded = (struct lockstep_version){0};
+    module.service = lockstep_agent_add_service(&agent, &service, false, now);
+    *lockstep_agent_add_module(&agent, &pay) = module;
+    for (enum lockstep_duty_row row = LOCKSTEP_DUTY_ROW_PREPARED; row <= LOCKSTEP_DUTY_ROW_APPLIED;
+         row++) {
+        if (strcmp(row_text(row), story_value(command, "row", "PREPARED")) == 0) {
+            (void)lockstep_agent_restore(&agent, now, &order, row);
+        }
+    }
+}
+
+static void host_up(const struct story_command *command, struct lockstep_agent_actions *actions)
+{
+    const struct lockstep_version *current = &modules[0].current;
+    const char *version = story_value(command, "runs", story_digest_text(&current->digest));
+    const char *generation = story_value(command, "generation", NULL);
+    struct lockstep_live live = {
+        pay, generation == NULL ? current->generation : story_number(generation),
+        story_digest(version)};
     lockstep_agent_host_up(&agent, now, 0, &live, 1, actions);
 }
 
@@ -129,6 +158,7 @@ static void prepare(const struct story_command *command, struct lockstep_agent_a
     order->epoch = story_number(story_value(command, "epoch", "7"));
     order->kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
     order->prepare_ms = 1000;
+    order->again = story_value(command, "again", NULL) != NULL;
     order->item_count = 1;
     order->items[0].module = pay;
     order->items[0].generation = story_number(story_value(command, "generation", "1"));
@@ -196,9 +226,10 @@ void story_agent(const struct story_command *command)
     actions.count = 0;
     if (strcmp(verb, "node") == 0) {
         begin(command);
+    } else if (strcmp(verb, "restart") == 0) {
+        restart(command);
     } else if (strcmp(verb, "host-up") == 0) {
-        host_up(&actions,
-                story_value(command, "runs", story_digest_text(&modules[0].current.digest)));
+        host_up(command, &actions);
     } else if (strcmp(verb, "host-dies") == 0) {
         lockstep_agent_host_lost(&agent, now, 0, &actions);
     } else if (strcmp(verb, "link-up") == 0) {

@@ -76,19 +76,22 @@ static void check_order(void **state)
 
 /* ---- where pointers go ---------------------------------------------------------------------- */
 
+/* The module is at generation 5, runs 2 and ran 1 before. */
 struct pointing {
     const char *name;
     enum lockstep_kind kind;
     bool again;
     uint8_t wanted;
     uint8_t previous; /* afterwards; 0: none */
+    uint8_t fallen;   /* what is current after a crash loop */
 };
 
 static const struct pointing pointings[] = {
-    {"a reload keeps what ran", LOCKSTEP_KIND_RELOAD, false, 3, 2},
-    {"the same bytes leave the previous alone", LOCKSTEP_KIND_RELOAD, false, 2, 1},
-    {"the same bytes, again", LOCKSTEP_KIND_RELOAD, true, 2, 2},
-    {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 1, 0},
+    {"a reload keeps what ran", LOCKSTEP_KIND_RELOAD, false, 3, 2, 2},
+    {"the same bytes leave the previous alone", LOCKSTEP_KIND_RELOAD, false, 2, 1, 2},
+    {"the same bytes, again", LOCKSTEP_KIND_RELOAD, true, 2, 2, 2},
+    {"other bytes, again", LOCKSTEP_KIND_RELOAD, true, 3, 2, 2},
+    {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 1, 0, 0},
 };
 
 static void check_pointing(void **state)
@@ -98,12 +101,69 @@ static void check_pointing(void **state)
         .name = {"pay"}, .generation = 5, .current = {5, digest(2)}, .previous = {3, digest(1)}};
     struct lockstep_prepare order = {.kind = row->kind, .again = row->again};
     struct lockstep_item item = {.generation = 6, .digest = digest(row->wanted)};
-    struct lockstep_version current;
-    struct lockstep_version previous;
-    lockstep_module_point(&module, &order, &item, &current, &previous);
-    assert_int_equal(current.generation, 6);
-    assert_int_equal(current.digest.bytes[0], row->wanted);
-    assert_int_equal(previous.digest.bytes[0], row->previous);
+    lockstep_module_point(&module, &order, &item);
+    assert_int_equal(module.generation, 6);
+    assert_int_equal(module.current.generation, 6);
+    assert_int_equal(module.current.digest.bytes[0], row->wanted);
+    assert_int_equal(module.previous.digest.bytes[0], row->previous);
+    assert_int_equal(item.leaving.bytes[0], 2);
+    assert_int_equal(lockstep_module_fall(&module, &item), row->wanted != 2);
+    assert_int_equal(module.current.digest.bytes[0], row->fallen);
+    assert_int_equal(module.generation, 6); /* late orders stay refused */
+}
+
+/* ---- which items change something ------------------------------------------------------------ */
+
+/* Generation 5 is current, 6 is ordered. */
+struct change {
+    const char *name;
+    bool up;
+    uint8_t current;
+    uint8_t loaded; /* 0: nothing */
+    uint64_t loaded_generation;
+    uint8_t wanted;
+    bool again;
+    bool changes;
+};
+
+static const struct change changes[] = {
+    {"another version", true, 2, 2, 5, 3, false, true},
+    {"the version that runs", true, 2, 2, 5, 2, false, false},
+    {"its host knows it by an older generation", true, 2, 2, 3, 2, false, false},
+    {"the version that should run and does not", true, 2, 0, 0, 2, false, true},
+    {"the host runs another than it should", true, 2, 1, 4, 2, false, true},
+    {"the host alone has it", true, 2, 3, 4, 3, false, true},
+    {"the host is away and will start with it", false, 2, 0, 0, 2, false, false},
+    {"the host is away and will start with another", false, 2, 0, 0, 3, false, true},
+    {"the same bytes again", true, 2, 2, 5, 2, true, true},
+    {"the same bytes again, and the host is away", false, 2, 0, 0, 2, true, true},
+    {"loaded again already", true, 2, 2, 6, 2, true, false},
+    {"nothing, where nothing is", true, 0, 0, 0, 0, false, false},
+    {"nothing, where something is", true, 2, 2, 5, 0, false, true},
+};
+
+static void check_change(void **state)
+{
+    const struct change *row = *state;
+    static const struct lockstep_name service = {"default"};
+    struct lockstep_agent_module module;
+    struct lockstep_agent *agent = calloc(1, sizeof(*agent));
+    struct lockstep_prepare order = {.again = row->again, .item_count = 2};
+    assert_non_null(agent);
+    agent->modules = &module;
+    agent->module_max = 1;
+    agent->services[lockstep_agent_add_service(agent, &service, true, (struct lockstep_time){0})]
+        .up = row->up;
+    (void)lockstep_agent_add_module(agent, &(struct lockstep_name){"pay"});
+    module.service = 0;
+    module.current = (struct lockstep_version){5, digest(row->current)};
+    module.loaded = (struct lockstep_version){row->loaded_generation, digest(row->loaded)};
+    order.items[0] = (struct lockstep_item){
+        .module = {"other"}, .generation = 6, .digest = digest(9)}; /* not on this node */
+    order.items[1] = (struct lockstep_item){
+        .module = {"pay"}, .generation = 6, .digest = digest(row->wanted)};
+    assert_int_equal(lockstep_order_changes(agent, &order), row->changes ? 3 : 1);
+    free(agent);
 }
 
 /* ---- superseded while its publish is under way ----------------------------------------------- */
@@ -125,6 +185,8 @@ static void a_publish_under_way_is_waited_for(void **state)
     duty->state = LOCKSTEP_DUTY_PUBLISHING;
     duty->decided = true;
     duty->ticket = 7;
+    duty->work = LOCKSTEP_WORK_PUBLISH;
+    duty->changes = 1;
     duty->order.item_count = 1;
     duty->order.items[0] = (struct lockstep_item){
         .module = {"pay"}, .generation = 6, .digest = digest(3)};
@@ -145,5 +207,6 @@ int main(void)
     int failed = cmocka_run_group_tests_name("duty", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("orders", orders, check_order);
     failed += LOCKSTEP_RUN_TABLE("pointers", pointings, check_pointing);
+    failed += LOCKSTEP_RUN_TABLE("changes", changes, check_change);
     return failed == 0 ? 0 : 1;
 }

@@ -102,9 +102,58 @@ static void a_vow_is_kept(void **state)
     (void)lockstep_agent_store_close(store);
 }
 
+static void add_other(struct lockstep_prepare *to, uint64_t generation, uint8_t version)
+{
+    assert_true(lockstep_name_parse("other", &to->items[1].module));
+    to->items[1].generation = generation;
+    to->items[1].digest.bytes[0] = version;
+    to->item_count = 2;
+}
+
+/* Of a set one module got other bytes and one did not; the agent started again in between. */
+static void a_crash_loop_takes_back_what_was_replaced(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare orders[] = {order(1, 1), order(2, 2)};
+    struct lockstep_agent_module *other;
+    const struct lockstep_duty *duty;
+    (void)state;
+    add_other(&orders[0], 1, 8);
+    add_other(&orders[1], 2, 9);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(lockstep_agent_store_vow(store, &orders[i], &intent, 1, NULL),
+                         LOCKSTEP_OK);
+        assert_int_equal(lockstep_agent_store_point(store, &orders[i], 2, NULL), LOCKSTEP_OK);
+        assert_int_equal(
+            lockstep_agent_store_note(store, &orders[i], LOCKSTEP_DUTY_ROW_FINAL, "", 3, NULL),
+            LOCKSTEP_OK);
+    }
+    orders[0] = order(3, 3);
+    add_other(&orders[0], 3, 9);
+    assert_int_equal(lockstep_agent_store_vow(store, &orders[0], &intent, 4, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &orders[0], 5, NULL), LOCKSTEP_OK);
+    load(store);
+    duty = lockstep_agent_duty(&core, &orders[0].operation);
+    assert_int_equal(duty->order.items[0].leaving.bytes[0], 2);
+    assert_int_equal(duty->order.items[1].leaving.bytes[0], 9);
+    assert_int_equal(duty->left[0].generation, 2);
+    assert_int_equal(lockstep_agent_store_fell(store, &duty->order, 6, NULL), LOCKSTEP_OK);
+    load(store);
+    assert_int_equal(core.modules[0].current.digest.bytes[0], 2);
+    other = lockstep_agent_module(&core, &orders[0].items[1].module);
+    assert_int_equal(other->current.digest.bytes[0], 9);
+    assert_int_equal(other->previous.digest.bytes[0], 8);
+    assert_int_equal(core.refused_count, 1); /* and not what `other` goes on with */
+    assert_int_equal(core.refused[0].bytes[0], 3);
+    (void)lockstep_agent_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_crash_loop_takes_back_what_was_replaced, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_vow_is_kept, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
