@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define EXCEPTIONS_MAX 64
 #define PATH_LENGTH    512
@@ -120,18 +121,20 @@ static bool read_exceptions(struct tree *tree, const char *path)
     return fclose(file) == 0;
 }
 
-/* Reads a whole file. False for one that is not there or holds a NUL byte (not text). */
+/* Reads a whole file. False for one that is not there, is none (a link to a folder) or holds a NUL
+ * byte (not text). */
 static bool read_source(struct source *source)
 {
     FILE *file = fopen(source->path, "re");
-    long size;
+    struct stat info;
     if (file == NULL) {
         return false;
     }
-    (void)fseek(file, 0, SEEK_END);
-    size = ftell(file);
-    rewind(file);
-    source->size = size > 0 ? (size_t)size : 0;
+    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
+        (void)fclose(file);
+        return false;
+    }
+    source->size = (size_t)info.st_size;
     source->text = calloc(1, source->size + 1);
     source->code = calloc(1, source->size + 1);
     if (source->text == NULL || source->code == NULL) {
