@@ -96,13 +96,15 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
+/* The previous version is the last one with other bytes: bytes that are loaded again are no other
+ * version, and undoing that leads to what ran before them. */
 void lockstep_module_point(struct lockstep_agent_module *module,
                            const struct lockstep_prepare *order, struct lockstep_item *item)
 {
     bool same = lockstep_digest_equal(&module->current.digest, &item->digest);
     if (order->kind != LOCKSTEP_KIND_RELOAD) {
         module->previous = (struct lockstep_version){0}; /* nobody goes back on going back */
-    } else if (!same || order->again) {
+    } else if (!same) {
         module->previous = module->current;
     }
     item->leaving = module->current.digest;

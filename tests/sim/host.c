@@ -128,6 +128,16 @@ void sim_host_drop(struct sim_world *world, uint32_t node, const struct lockstep
 
 /* ---- what is asked of it -------------------------------------------------------------------- */
 
+static bool holds(const struct sim_set *set, const struct lockstep_name *module)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (lockstep_name_equal(&set->items[i].module, module)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum lockstep_no refusal(const struct sim_host *host, const struct sim_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
@@ -136,11 +146,8 @@ static enum lockstep_no refusal(const struct sim_host *host, const struct sim_se
             return LOCKSTEP_NO_STALE_GENERATION;
         }
         for (uint32_t j = 0; j < SIM_SETS; j++) {
-            const struct sim_set *other = &host->sets[j];
-            for (uint32_t k = 0; other != set && k < other->count; k++) {
-                if (lockstep_name_equal(&other->items[k].module, module)) {
-                    return LOCKSTEP_NO_BUSY;
-                }
+            if (&host->sets[j] != set && holds(&host->sets[j], module)) {
+                return LOCKSTEP_NO_BUSY;
             }
         }
     }
