@@ -1,6 +1,8 @@
 /* What a set makes of the whole: its order, what it requires, and the table that callers see. */
 #include "agent/host/set.h"
 
+#include "common/base/version.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,26 +38,6 @@ struct lockstep_image *lockstep_sets_image(const struct lockstep_sets *sets,
     return line == NULL ? NULL : line->live;
 }
 
-/* Compares "2.10.0" with "2.9": numbers as numbers, the rest as text. */
-static int compare_versions(const char *a, const char *b)
-{
-    while (*a != '\0' && *b != '\0') {
-        char *a_end = NULL;
-        char *b_end = NULL;
-        unsigned long long a_number = strtoull(a, &a_end, 10);
-        unsigned long long b_number = strtoull(b, &b_end, 10);
-        if (a_end == a || b_end == b) {
-            return strcmp(a, b);
-        }
-        if (a_number != b_number) {
-            return a_number < b_number ? -1 : 1;
-        }
-        a = a_end + (*a_end == '.');
-        b = b_end + (*b_end == '.');
-    }
-    return (*a != '\0') - (*b != '\0');
-}
-
 static bool has_needs(const struct lockstep_sets *sets, const struct lockstep_set *set,
                       const struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
 {
@@ -67,7 +49,7 @@ static bool has_needs(const struct lockstep_sets *sets, const struct lockstep_se
                                         "%s requires %s, which is not there", image->name.text,
                                         needs[i].module);
         }
-        if (compare_versions(found->version, needs[i].version) < 0) {
+        if (!lockstep_version_at_least(found->version, needs[i].version)) {
             return lockstep_host_refuse(ret_refusal, "DEPENDENCY", "%s requires %s %s, not %s",
                                         image->name.text, needs[i].module, needs[i].version,
                                         found->version);

@@ -4,11 +4,7 @@
 
 #include "agent/probe/contract.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-
-/* True if version HAVE is WANT or a later one ("1.10.0" is later than "1.9.3"). */
-bool lockstep_version_at_least(const char *have, const char *want);
 
 /* Indexes of the verdict's subjects, each behind those that it needs. A need that is not met, a
  * ring or a module that is there twice is a finding. */

@@ -18,6 +18,7 @@ good_module(echo-2 echo.c "-DECHO_VERSION=\"2.0.0\"")
 good_module(echo-smoke echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_SMOKE_FAILS)
 good_module(other-1 echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"1.0.0\"")
 good_module(other-2 echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"2.0.0\"" "-DECHO_VERSION=\"2.0.0\"")
+good_module(other-candidate echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"1.0.0-rc1\"")
 good_module(counter-1 counter.c)
 good_module(counter-2 counter.c -DCOUNTER_SCHEMA=2)
 

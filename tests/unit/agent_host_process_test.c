@@ -362,6 +362,15 @@ static void test_sets_that_exclude_each_other(void **state)
     assert_string_equal(agent.reply->code, "DEPENDENCY");
 }
 
+/* A need is met here as it is in the trial before it. */
+static void test_need_of_a_candidate(void **state)
+{
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_install(&agent, "other", "other-candidate", NULL, 0);
+    host_agent_expect(&agent, "other.pair", "x", "1.0.0|1.0.0 x");
+}
+
 /* What a PREPARE is refused for. */
 struct refusal_row {
     const char *name;
@@ -423,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
         cmocka_unit_test_setup_teardown(test_budget, start, stop),
         cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
+        cmocka_unit_test_setup_teardown(test_need_of_a_candidate, start, stop),
     };
     int failed = cmocka_run_group_tests_name("agent/host", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("agent/host refusals", refusal_rows, check_refusal);
