@@ -146,17 +146,7 @@ void lockstep_host_leave(struct lockstep_host *host)
     lockstep_gate_release();
 }
 
-static bool may_call(const struct lockstep_image *image, const char *module)
-{
-    for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
-        if (strcmp(image->identity.requires[i].module, module) == 0) {
-            return true;
-        }
-    }
-    return strcmp(image->name.text, module) == 0;
-}
-
-/* What drains and migrates relies on `requires`: a call that is not declared is refused. */
+/* What drains and migrates relies on `needs`: a call that is not declared is refused. */
 static int call_for_module(const struct lockstep_host_api *api, const char *tool,
                            const struct lockstep_call *call)
 {
@@ -169,7 +159,8 @@ static int call_for_module(const struct lockstep_host_api *api, const char *tool
         (void)lockstep_sink_print(call->answer, "%s: %s", tool, text_of(result));
         return -1;
     }
-    if (!may_call(image, pass.entry->module)) {
+    if (strcmp(image->name.text, pass.entry->module) != 0 &&
+        !lockstep_image_needs(image, pass.entry->module)) {
         lockstep_gate_leave(&pass, true);
         (void)lockstep_sink_print(call->answer, "%s: %s does not require %s", tool,
                                   image->name.text, pass.entry->module);

@@ -133,7 +133,7 @@ static bool check_texts(const struct lockstep_identity *identity)
 {
     bool well = ends(identity->module) && ends(identity->service) && ends(identity->version);
     for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
-        well = well && ends(identity->requires[i].module) && ends(identity->requires[i].version);
+        well = well && ends(identity->needs[i].module) && ends(identity->needs[i].version);
     }
     return well;
 }
@@ -238,6 +238,16 @@ struct lockstep_image *lockstep_image_map(struct lockstep_host *host,
     }
     image = NULL;
     return whole;
+}
+
+bool lockstep_image_needs(const struct lockstep_image *image, const char *module)
+{
+    for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
+        if (strcmp(image->identity.needs[i].module, module) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool lockstep_image_unmap(struct lockstep_image *image)

@@ -59,6 +59,8 @@ struct lockstep_image {
 struct lockstep_image *lockstep_image_map(struct lockstep_host *host,
                                           const struct lockstep_hostwire_entry *entry,
                                           uint32_t index, struct lockstep_refusal *ret_refusal);
+/* True if the module says that it requires MODULE. */
+bool lockstep_image_needs(const struct lockstep_image *image, const char *module);
 /* Calls `load` with CONFIG (SIZE bytes and a NUL; taken over). */
 bool lockstep_image_load(struct lockstep_image *image, char *config, size_t size,
                          struct lockstep_refusal *ret_refusal);

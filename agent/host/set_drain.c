@@ -14,7 +14,7 @@ static bool reachable(const struct lockstep_image *image)
 static bool requires_marked(const struct lockstep_sets *sets, const struct lockstep_image *image)
 {
     for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
-        const char *name = image->identity.requires[i].module;
+        const char *name = image->identity.needs[i].module;
         const struct lockstep_module_line *line = name[0] == '\0' ? NULL
                                                                   : lockstep_sets_line(sets, name);
         if (line != NULL && line->waiting != 0) {

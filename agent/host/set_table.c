@@ -41,7 +41,7 @@ struct lockstep_image *lockstep_sets_image(const struct lockstep_sets *sets,
 static bool has_needs(const struct lockstep_sets *sets, const struct lockstep_set *set,
                       const struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
 {
-    const struct lockstep_module_need *needs = image->identity.requires;
+    const struct lockstep_module_need *needs = image->identity.needs;
     for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES && needs[i].module[0] != '\0'; i++) {
         const struct lockstep_image *found = lockstep_sets_image(sets, set, needs[i].module);
         if (found == NULL) {
@@ -70,21 +70,11 @@ bool lockstep_sets_complete(const struct lockstep_sets *sets, const struct locks
     return true;
 }
 
-static bool requires(const struct lockstep_image *image, const char *module)
-{
-    for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
-        if (strcmp(image->identity.requires[i].module, module) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* True if item I requires none of the items from FIRST on. */
 static bool is_free(const struct lockstep_set *set, size_t first, size_t i)
 {
     for (size_t j = first; j < set->count; j++) {
-        if (j != i && requires(set->items[i].image, set->items[j].line->name.text)) {
+        if (j != i && lockstep_image_needs(set->items[i].image, set->items[j].line->name.text)) {
             return false;
         }
     }

@@ -76,7 +76,7 @@ static bool take_requires(const struct lockstep_probe_case *subject,
 {
     struct lockstep_probe_facts *facts = lockstep_probe_case_facts(subject);
     for (size_t i = 0; i < LOCKSTEP_MODULE_REQUIRES; i++) {
-        const struct lockstep_module_need *need = &identity->requires[i];
+        const struct lockstep_module_need *need = &identity->needs[i];
         struct lockstep_probe_requirement *requirement = &facts->requires[i];
         if (need->module[0] == '\0') {
             return true;

@@ -50,6 +50,13 @@ check "the README has a module" readme_example
 for compiler in gcc clang; do
     if command -v "$compiler" >"$FLEET/log/compiler"; then builds "$compiler"; fi
 done
+if command -v g++ >"$FLEET/log/compiler"; then
+    for language in c++11 c++20; do
+        check "a service in $language sees the headers" quietly \
+            g++ -std=$language -Wall -Wextra -fsyntax-only -I "$FLEET/usr/include" \
+            -include lockstep/host.h -include lockstep/client.h -x c++ /dev/null
+    done
+fi
 check "a module is built" quietly "$FLEET_BIN/lockstep-cc" -o "$FLEET/echo.so" "$FLEET_ROOT/tests/modules/echo.c"
 fleet_coordinator || fleet_fails "the coordinator is ready"
 fleet_node n1 || fleet_fails "n1 is ready"

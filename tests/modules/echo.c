@@ -71,7 +71,7 @@ static const struct lockstep_smoke smokes[] = {{"says", smoke, 20000}};
 LOCKSTEP_MODULE(
     (.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
 #ifdef ECHO_REQUIRES
-     .requires = {{"echo", ECHO_REQUIRES}},
+     .needs = {{"echo", ECHO_REQUIRES}},
 #endif
      .tools = {ECHO_NAME ".say", ECHO_NAME ".wait", ECHO_NAME ".pair", ECHO_NAME ".fail"}),
     (.tools = tools, .tools_count = 4, .smokes = smokes, .smokes_count = 1, .load = load));

@@ -23,7 +23,7 @@ fleet_module(smoke 2.0.5 -DBAD_SMOKE_FAILS)
 fleet_module(smoke-crashes 2.0.6 -DBAD_SMOKE_CRASHES)
 fleet_module(load 2.0.7 -DBAD_LOAD_FAILS)
 fleet_module(load-crashes 2.0.8 -DBAD_LOAD_CRASHES)
-fleet_module(needs-absent 2.0.9 "-DBAD_IDENTITY=,.requires={{\"absent\",\"1.0.0\"}}")
+fleet_module(needs-absent 2.0.9 "-DBAD_IDENTITY=,.needs={{\"absent\",\"1.0.0\"}}")
 fleet_module(no-descriptor 2.0.10 -DBAD_NO_DESCRIPTOR)
 
 add_custom_target(lockstep_fleet_modules ALL DEPENDS ${fleet_modules})

@@ -63,7 +63,7 @@ struct lockstep_identity {
     char module[LOCKSTEP_MODULE_TEXT];  /* [a-z][a-z0-9-]* */
     char service[LOCKSTEP_MODULE_TEXT]; /* "default": the stock lockstep-host */
     char version[LOCKSTEP_MODULE_TEXT]; /* "2.1.0" */
-    struct lockstep_module_need requires[LOCKSTEP_MODULE_REQUIRES];
+    struct lockstep_module_need needs[LOCKSTEP_MODULE_REQUIRES];
     char tools[LOCKSTEP_MODULE_TOOLS]
               [LOCKSTEP_MODULE_TEXT]; /* names, as in lockstep_module.tools */
 };
