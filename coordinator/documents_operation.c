@@ -63,23 +63,20 @@ static json_t *class_of(enum lockstep_no no)
 
 /* ---- one operation -------------------------------------------------------------------------- */
 
-/* What item INDEX brings: going back, what all its nodes go back to; zeros if that differs. */
-static struct lockstep_digest brings(const struct lockstep_operation *operation, uint32_t index)
+/* What item INDEX brings: going back, what all its nodes go back to; NULL if that differs. */
+static const struct lockstep_digest *brings(const struct lockstep_operation *operation,
+                                            uint32_t index)
 {
-    struct lockstep_digest digest = operation->items[index].digest;
     if (!lockstep_operation_goes_back(operation)) {
-        return digest;
+        return &operation->items[index].digest;
     }
-    for (uint32_t i = 0; i < operation->part_count; i++) {
-        const struct lockstep_digest *start =
-            &operation->starts[(size_t)i * operation->item_count + index];
-        if (i > 0 && !lockstep_digest_equal(start, &digest)) {
-            memset(&digest, 0, sizeof(digest));
-            return digest;
+    for (uint32_t i = 1; i < operation->part_count; i++) {
+        if (!lockstep_digest_equal(&operation->starts[(size_t)i * operation->item_count + index],
+                                   &operation->starts[index])) {
+            return NULL;
         }
-        digest = *start;
     }
-    return digest;
+    return &operation->starts[index];
 }
 
 static json_t *items_of(const struct lockstep_book *book,
@@ -88,15 +85,16 @@ static json_t *items_of(const struct lockstep_book *book,
     json_t *items = json_array();
     for (uint32_t i = 0; i < operation->item_count; i++) {
         const struct lockstep_item *item = &operation->items[i];
-        struct lockstep_digest digest = brings(operation, i);
+        const struct lockstep_digest *digest = brings(operation, i);
         bool leaves = !lockstep_digest_is_zero(&item->leaving);
         (void)json_array_append_new(
-            items,
-            json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "module", item->module.text, "generation",
-                      (json_int_t)item->generation, "version", lockstep_book_version(book, &digest),
-                      "digest", lockstep_json_digest(&digest), "leaving_version",
-                      leaves ? lockstep_book_version(book, &item->leaving) : json_null(), "leaving",
-                      lockstep_json_digest(&item->leaving)));
+            items, json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "module", item->module.text,
+                             "generation", (json_int_t)item->generation, "version",
+                             digest == NULL ? json_null() : lockstep_book_version(book, digest),
+                             "digest", digest == NULL ? json_null() : lockstep_json_digest(digest),
+                             "leaving_version",
+                             leaves ? lockstep_book_version(book, &item->leaving) : json_null(),
+                             "leaving", lockstep_json_digest(&item->leaving)));
     }
     return items;
 }

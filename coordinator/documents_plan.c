@@ -3,6 +3,31 @@
 
 #include <stdio.h>
 
+/* What the INDEX-th node of the roster is to run of ITEM: the digest wanted, or, going back, its
+ * own.
+ */
+static const struct lockstep_digest *target_of(const struct lockstep_document_plan *plan,
+                                               uint32_t index, uint32_t item)
+{
+    const struct lockstep_request *request = plan->request;
+    return request->kind == LOCKSTEP_KIND_RELOAD
+               ? &request->items[item].digest
+               : &request->targets[(size_t)plan->plan->roster[index] * request->item_count + item];
+}
+
+/* The version that all of the roster are to run of ITEM; null if they are to run different ones. */
+static json_t *version_of(const struct lockstep_book *book,
+                          const struct lockstep_document_plan *plan, uint32_t item)
+{
+    for (uint32_t i = 1; i < plan->plan->n; i++) {
+        if (!lockstep_digest_equal(target_of(plan, i, item), target_of(plan, 0, item))) {
+            return json_null();
+        }
+    }
+    return plan->plan->n == 0 ? json_null() : lockstep_book_version(book, target_of(plan, 0, item));
+}
+
+/* `digest` is what is signed: of an undo none, for each node goes back to what it recorded. */
 static json_t *items_of(const struct lockstep_book *book, const struct lockstep_document_plan *plan)
 {
     json_t *items = json_array();
@@ -11,7 +36,7 @@ static json_t *items_of(const struct lockstep_book *book, const struct lockstep_
         bool leaves = !lockstep_digest_is_zero(&wanted->leaving);
         (void)json_array_append_new(
             items, json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "module", wanted->module.text,
-                             "version", lockstep_book_version(book, &wanted->digest), "generation",
+                             "version", version_of(book, plan, i), "generation",
                              (json_int_t)plan->plan->generations[i], "digest",
                              lockstep_json_digest(&wanted->digest), "leaving_version",
                              leaves ? lockstep_book_version(book, &wanted->leaving) : json_null(),
@@ -34,6 +59,17 @@ static json_t *from_of(const struct lockstep_book *book, const struct lockstep_r
     return from;
 }
 
+/* What the INDEX-th node of the roster is to run of each module. */
+static json_t *to_of(const struct lockstep_book *book, const struct lockstep_document_plan *plan,
+                     uint32_t index)
+{
+    json_t *to = json_array();
+    for (uint32_t i = 0; i < plan->request->item_count; i++) {
+        (void)json_array_append_new(to, lockstep_book_version(book, target_of(plan, index, i)));
+    }
+    return to;
+}
+
 /* Fills one list with every node of the roster, the other with the names of those away. */
 static void list_parts(const struct lockstep_book *book, const struct lockstep_document_plan *plan,
                        json_t *parts, json_t *absent)
@@ -41,10 +77,10 @@ static void list_parts(const struct lockstep_book *book, const struct lockstep_d
     for (uint32_t i = 0; i < plan->plan->n; i++) {
         uint32_t number = plan->request->selected[plan->plan->roster[i]];
         const struct lockstep_node *node = &book->view->fleet->nodes[number];
-        (void)json_array_append_new(parts,
-                                    json_pack("{s:s, s:o, s:s}", "node", node->name.text, "from",
-                                              from_of(book, plan->request, node), "state",
-                                              node->ready ? "reachable" : "absent"));
+        (void)json_array_append_new(
+            parts, json_pack("{s:s, s:o, s:o, s:s}", "node", node->name.text, "from",
+                             from_of(book, plan->request, node), "to", to_of(book, plan, i),
+                             "state", node->ready ? "reachable" : "absent"));
         if (!node->ready) {
             (void)json_array_append_new(absent, json_string(node->name.text));
         }
@@ -58,11 +94,14 @@ static void arithmetic_of(const struct lockstep_document_plan *plan,
     bool back = plan->request->kind != LOCKSTEP_KIND_RELOAD;
     bool enough = numbers->reachable >= numbers->need;
     if (back) {
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
-                       "undo: every one of %u that is reachable goes back; %u are reachable and %u "
-                       "%s absent, who are owed it",
-                       numbers->n, numbers->reachable, numbers->absent,
-                       numbers->absent == 1 ? "is" : "are");
+        int length = snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
+                              "undo: %u of %u %s reachable and will go back", numbers->reachable,
+                              numbers->n, numbers->reachable == 1 ? "is" : "are");
+        if (numbers->absent > 0) {
+            (void)snprintf(ret_text + length, LOCKSTEP_DOCUMENT_LINE - (size_t)length,
+                           "; %u %s absent and owed it", numbers->absent,
+                           numbers->absent == 1 ? "is" : "are");
+        }
         return;
     }
     (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,

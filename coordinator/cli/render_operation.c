@@ -14,9 +14,8 @@ static const struct lockstep_column part_columns[] = {
 };
 
 static const struct lockstep_column plan_columns[] = {
-    {"NODE", "node", LOCKSTEP_CELL_TEXT, false},
-    {"STATE", "state", LOCKSTEP_CELL_TEXT, false},
-    {"FROM", "from", LOCKSTEP_CELL_LIST, false},
+    {"NODE", "node", LOCKSTEP_CELL_TEXT, false}, {"STATE", "state", LOCKSTEP_CELL_TEXT, false},
+    {"FROM", "from", LOCKSTEP_CELL_LIST, false}, {"TO", "to", LOCKSTEP_CELL_LIST, false},
     {NULL, NULL, LOCKSTEP_CELL_TEXT, false},
 };
 
@@ -25,7 +24,8 @@ static const char *or_dash(const char *text)
     return *text == '\0' ? "-" : text;
 }
 
-/* "auth 2.4.1 -> 2.4.2 (generation 19, 9f3c1a2e)", one line each. */
+/* "auth 2.4.1 -> 2.4.2 (generation 19, 9f3c1a2e)", one line each. Going back may bring each node
+ * something else, and a plan of it signs no digest. */
 static void print_items(const struct lockstep_output *output, const json_t *document)
 {
     size_t index;
@@ -33,15 +33,16 @@ static void print_items(const struct lockstep_output *output, const json_t *docu
     json_array_foreach(json_object_get(document, "items"), index, item)
     {
         const char *leaving = lockstep_document_text(item, "leaving_version");
+        const char *version = lockstep_document_text(item, "version");
+        const char *digest = lockstep_document_text(item, "digest");
         if (*leaving == '\0') {
             leaving = lockstep_document_text(item, "leaving");
         }
-        lockstep_print(output->out, "  %s %.63s%s%s (generation %" PRIu64 ", %.8s)\n",
-                       lockstep_document_text(item, "module"), leaving,
-                       *leaving == '\0' ? "" : " -> ",
-                       or_dash(lockstep_document_text(item, "version")),
-                       lockstep_document_number(item, "generation"),
-                       or_dash(lockstep_document_text(item, "digest")));
+        lockstep_print(
+            output->out, "  %s %.63s%s%s (generation %" PRIu64 "%s%.8s)\n",
+            lockstep_document_text(item, "module"), leaving, *leaving == '\0' ? "" : " -> ",
+            *version == '\0' ? "what each node ran before" : version,
+            lockstep_document_number(item, "generation"), *digest == '\0' ? "" : ", ", digest);
     }
 }
 

@@ -63,12 +63,16 @@ static enum lockstep_err make_mixed(json_t **ret_document, struct lockstep_error
     return make_operation(ret_document, err);
 }
 
-static enum lockstep_err plan_with(enum lockstep_strategy strategy, json_t **ret_document,
+/* With TARGETS it is an undo: n1 and n2 go back to them, and n3 was never there. */
+static enum lockstep_err plan_with(enum lockstep_strategy strategy,
+                                   const struct lockstep_digest *targets, json_t **ret_document,
                                    struct lockstep_error *err)
 {
     static const uint32_t all[NODES] = {0, 1, 2};
     uint32_t roster[NODES];
-    struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD,
+    struct lockstep_request request = {.kind = targets == NULL ? LOCKSTEP_KIND_RELOAD
+                                                               : LOCKSTEP_KIND_UNDO,
+                                       .targets = targets,
                                        .strategy = strategy,
                                        .offline = LOCKSTEP_OFFLINE_FAIL,
                                        .item_count = 1,
@@ -83,7 +87,11 @@ static enum lockstep_err plan_with(enum lockstep_strategy strategy, json_t **ret
     request.options.on_failure = LOCKSTEP_ON_FAILURE_ROLLBACK;
     request.items[0] = (struct lockstep_wanted){.module = name_of("auth"),
                                                 .digest = digest_of("9f3c1a2e")};
-    for (uint32_t i = 0; i < NODES; i++) { /* before it was opened */
+    if (targets != NULL) {
+        request.items[0].leaving = request.items[0].digest;
+        memset(&request.items[0].digest, 0, sizeof(request.items[0].digest));
+    }
+    for (uint32_t i = 0; i < NODES && targets == NULL; i++) { /* before it was opened */
         world.live[i].digest = digest_of("e07ad911");
     }
     world.modules[0].generation = 17;
@@ -95,12 +103,36 @@ static enum lockstep_err plan_with(enum lockstep_strategy strategy, json_t **ret
 
 static enum lockstep_err make_plan(json_t **ret_document, struct lockstep_error *err)
 {
-    return plan_with(LOCKSTEP_STRATEGY_QUORUM, ret_document, err);
+    return plan_with(LOCKSTEP_STRATEGY_QUORUM, NULL, ret_document, err);
 }
 
 static enum lockstep_err make_plan_absent(json_t **ret_document, struct lockstep_error *err)
 {
-    return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, ret_document, err);
+    return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, NULL, ret_document, err);
+}
+
+static enum lockstep_err make_plan_undo(json_t **ret_document, struct lockstep_error *err)
+{
+    const struct lockstep_digest targets[NODES] = {digest_of("e07ad911"), digest_of("e07ad911"),
+                                                   digest_of("00000003")};
+    return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, targets, ret_document, err);
+}
+
+static enum lockstep_err make_plan_undo_apart(json_t **ret_document, struct lockstep_error *err)
+{
+    const struct lockstep_digest targets[NODES] = {digest_of("e07ad911"), digest_of("00000002"),
+                                                   digest_of("00000003")};
+    return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, targets, ret_document, err);
+}
+
+static enum lockstep_err make_undo_apart(json_t **ret_document, struct lockstep_error *err)
+{
+    struct lockstep_operation *operation = world.operation;
+    operation->kind = LOCKSTEP_KIND_UNDO;
+    operation->items[0].leaving = operation->items[0].digest;
+    memset(&operation->items[0].digest, 0, sizeof(operation->items[0].digest));
+    operation->starts[2] = digest_of("00000003");
+    return make_operation(ret_document, err);
 }
 
 #define MAKE_ALL(thing)                                                                      \
@@ -162,6 +194,9 @@ static const struct example_row example_rows[] = {
     {"operation-mixed", make_mixed},
     {"plan", make_plan},
     {"plan-absent", make_plan_absent},
+    {"plan-undo", make_plan_undo},
+    {"plan-undo-apart", make_plan_undo_apart},
+    {"operation-undo-apart", make_undo_apart},
     {"status", make_status},
     {"nodes", make_nodes},
     {"node", make_node},
