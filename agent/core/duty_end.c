@@ -3,7 +3,8 @@
 
 #include "common/base/assert.h"
 
-/* The node runs something newer on a module of OLDER: its window is over. */
+/* The node runs something newer on a module of an older duty: its window is over, whether FINAL has
+ * come yet or not. */
 static void close_older(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     struct lockstep_agent *agent = step->agent;
@@ -11,6 +12,9 @@ static void close_older(struct lockstep_duty *duty, struct lockstep_duty_step *s
         struct lockstep_duty *older = &agent->duties[i];
         bool over = older->state == LOCKSTEP_DUTY_LIVE || older->state == LOCKSTEP_DUTY_PUBLISHING;
         if (older != duty && over && lockstep_duties_share(older, duty)) {
+            if (older->state == LOCKSTEP_DUTY_LIVE) {
+                (void)lockstep_duty_act(agent, older, LOCKSTEP_AGENT_RETIRE);
+            }
             lockstep_duty_step(agent, step->now, older, LOCKSTEP_DUTY_ON_SUPERSEDED, NULL);
         }
     }
@@ -43,7 +47,7 @@ unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_d
     return LOCKSTEP_DUTY_LIVE;
 }
 
-/* Over without retiring anything: a newer duty has the window now. */
+/* Over without retiring anything: the coordinator has something newer, which may lead back. */
 unsigned lockstep_duty_close(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     duty->ticket = 0;

@@ -37,6 +37,7 @@ write op2 COMMITTED
 > host-up runs=v1
 note op2 APPLIED
 send op2 applied v1
+retire what op1 replaced
 note op1 FINAL
 send STATE runs v1, 1 open
 # Unless it comes up without it.
@@ -59,4 +60,5 @@ publish op3
 > done
 note op3 APPLIED
 send op3 applied v1
+retire what op2 replaced
 note op2 FINAL

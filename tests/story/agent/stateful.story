@@ -45,6 +45,7 @@ publish op2
 > done
 note op2 APPLIED
 send op2 applied v1
+retire what op1 replaced
 note op1 FINAL
 > final op2
 retire what op2 replaced

@@ -38,6 +38,7 @@ publish op2
 > done
 note op2 APPLIED
 send op2 applied v2
+retire what op1 replaced
 note op1 FINAL
 > prepare op3 kind=undo version=v1 leaving=v2 generation=5
 admit op3
@@ -54,6 +55,7 @@ publish op3
 > done
 note op3 APPLIED
 send op3 applied v1
+retire what op2 replaced
 note op2 FINAL
 # And no crash loop goes back on bytes that only were loaded again.
 > node runs=v1
@@ -95,6 +97,7 @@ publish op2
 > done
 note op2 APPLIED
 send op2 applied v2
+retire what op1 replaced
 note op1 FINAL
 > host-dies
 send op2 failed CRASHED
