@@ -66,6 +66,7 @@ static void digest_text_and_back(void **state)
     struct lockstep_digest digest;
     struct lockstep_digest again;
     char text[LOCKSTEP_DIGEST_TEXT];
+    char longer[LOCKSTEP_DIGEST_TEXT + 1];
     (void)state;
     for (size_t i = 0; i < sizeof(digest.bytes); i++) {
         digest.bytes[i] = (uint8_t)(7 * i + 3);
@@ -74,6 +75,9 @@ static void digest_text_and_back(void **state)
     assert_int_equal(strlen(text), 64);
     assert_true(lockstep_digest_parse(text, &again));
     assert_true(lockstep_digest_equal(&digest, &again));
+    (void)snprintf(longer, sizeof(longer), "%s0", text);
+    assert_false(lockstep_digest_parse(longer, &again));
+    assert_false(lockstep_digest_parse(longer + 2, &again));
     text[63] = 'g';
     assert_false(lockstep_digest_parse(text, &again));
     assert_false(lockstep_digest_is_zero(&digest));
