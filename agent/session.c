@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 
 #define REPORT_SOON_MS 20
-#define REPORT_EVERY   3 /* heartbeats */
+#define REPORT_EVERY   2 /* heartbeats: one is stale after three */
 #define PUZZLED_AFTER  4 /* failures */
 
 void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)

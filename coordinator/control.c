@@ -16,7 +16,7 @@ struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinat
                                   .views = coordinator->views,
                                   .store = coordinator->store,
                                   .now_unix_ms = lockstep_unix_ms(),
-                                  .fresh_ms = coordinator->config->settings.heartbeat * 3};
+                                  .fresh_ms = lockstep_fleet_heartbeat(&coordinator->fleet) * 3};
 }
 
 /* ---- answers -------------------------------------------------------------------------------- */

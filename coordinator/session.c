@@ -124,14 +124,6 @@ static void refuse_version(struct lockstep_session *session)
     lockstep_link_close(session->link, "no common version of the protocol");
 }
 
-/* So many nodes share one budget of heartbeats. */
-static uint64_t heartbeat_ms(const struct lockstep_coordinator *coordinator)
-{
-    const struct lockstep_defaults *settings = &coordinator->config->settings;
-    uint64_t least = (uint64_t)coordinator->fleet.node_count * 1000 / settings->heartbeats_a_second;
-    return least > settings->heartbeat ? least : settings->heartbeat;
-}
-
 static void welcome(struct lockstep_session *session)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
@@ -143,7 +135,7 @@ static void welcome(struct lockstep_session *session)
     body->epoch = coordinator->fleet.epoch;
     body->decision_sequence = coordinator->fleet.sequence;
     body->journal = lockstep_store_incarnation(coordinator->store);
-    body->heartbeat_ms = heartbeat_ms(coordinator);
+    body->heartbeat_ms = lockstep_fleet_heartbeat(&coordinator->fleet);
     body->unix_ms = lockstep_unix_ms();
     wire.u.welcome.version_min = LOCKSTEP_PROTOCOL_MIN;
     wire.u.welcome.version_max = LOCKSTEP_PROTOCOL_MAX;

@@ -249,11 +249,17 @@ void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const str
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+uint64_t lockstep_fleet_heartbeat(const struct lockstep_fleet *fleet)
+{
+    uint64_t least = fleet->node_count * LOCKSTEP_SECOND / fleet->settings.heartbeats_a_second;
+    return least > fleet->settings.heartbeat ? least : fleet->settings.heartbeat;
+}
+
 /* Whoever is left over when enough links have been closed has its turn at the next tick, which is
  * due at once. */
 static void look_for_silence(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
-    uint64_t down_ms = fleet->settings.heartbeat * fleet->settings.down_percent / 100;
+    uint64_t down_ms = lockstep_fleet_heartbeat(fleet) * fleet->settings.down_percent / 100;
     uint32_t closed = 0;
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         struct lockstep_node *node = &fleet->nodes[i];

@@ -131,6 +131,10 @@ void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_fleet_actions *ret_actions);
 
+/* Milliseconds between heartbeats: longer than the setting in a fleet so large that all together
+ * would be more than it allows. What silence means is measured by it. */
+uint64_t lockstep_fleet_heartbeat(const struct lockstep_fleet *fleet);
+
 /* When to call lockstep_fleet_tick() next, at the latest. */
 struct lockstep_time lockstep_fleet_deadline(const struct lockstep_fleet *fleet);
 

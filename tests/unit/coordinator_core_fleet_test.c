@@ -106,6 +106,35 @@ static void everybody_is_silent_at_once(void **state)
     free(world);
 }
 
+/* 500 heartbeats a second, one in 2 s of each, and silence is 7.5 of them. */
+struct silence_row {
+    const char *name;
+    uint32_t nodes;
+    uint64_t heartbeat;
+    uint64_t down;
+};
+
+static const struct silence_row silence_rows[] = {
+    {"one node", 1, 2000, 15000},
+    {"as many as the setting bears", 1000, 2000, 15000},
+    {"a few more", 1001, 2002, 15015},
+    {"twice as many speak half as often", 2000, 4000, 30000},
+};
+
+static void check_silence(void **state)
+{
+    const struct silence_row *row = *state;
+    struct world *world = new_world();
+    world->fleet.node_count = row->nodes;
+    assert_int_equal(lockstep_fleet_heartbeat(&world->fleet), row->heartbeat);
+    lockstep_fleet_tick(&world->fleet, (struct lockstep_time){row->down}, &world->actions);
+    assert_int_equal(count_of(world, LOCKSTEP_FLEET_CLOSE), 0);
+    world->fleet.scanned = (struct lockstep_time){1};
+    lockstep_fleet_tick(&world->fleet, (struct lockstep_time){row->down + 1}, &world->actions);
+    assert_true(count_of(world, LOCKSTEP_FLEET_CLOSE) > 0);
+    free(world);
+}
+
 static void a_refused_operation_leaves_no_trace(void **state)
 {
     struct world *world = new_world();
@@ -125,5 +154,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_is_silent_at_once),
         cmocka_unit_test(a_refused_operation_leaves_no_trace)};
-    return cmocka_run_group_tests_name("fleet", tests, NULL, NULL) == 0 ? 0 : 1;
+    int failed = cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
+    failed += LOCKSTEP_RUN_TABLE("silence", silence_rows, check_silence);
+    return failed == 0 ? 0 : 1;
 }
