@@ -167,7 +167,7 @@ static struct timespec end_of_patience(void)
 {
     struct timespec end;
     uint32_t ms = atomic_load(&patience_ms);
-    (void)clock_gettime(CLOCK_REALTIME, &end);
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_sec += ms / 1000;
     end.tv_nsec += (long)(ms % 1000) * 1000000;
     if (end.tv_nsec >= 1000000000) {
@@ -184,7 +184,7 @@ static bool wait_until_open(struct lockstep_gate *gate)
     int waited = 0;
     (void)pthread_mutex_lock(&mutex);
     while ((atomic_load(&gate->word) & LOCKSTEP_SHUT_ANY) != 0 && waited == 0) {
-        waited = pthread_cond_timedwait(&opened, &mutex, &end);
+        waited = pthread_cond_clockwait(&opened, &mutex, CLOCK_MONOTONIC, &end);
     }
     (void)pthread_mutex_unlock(&mutex);
     return waited == 0;
@@ -293,15 +293,18 @@ bool lockstep_gate_hold(void)
 
 const struct lockstep_gate_table *lockstep_gate_held(void)
 {
-    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
+    const struct lockstep_gate_slot *slot = lockstep_gate_slot_cached;
     return slot == NULL ? NULL : atomic_load_explicit(&slot->table, memory_order_relaxed);
 }
 
 void lockstep_gate_release(void)
 {
-    struct lockstep_gate_slot *slot = lockstep_gate_slot_mine();
-    ASSERT(slot != NULL && slot->depth > 0);
-    go_out(slot, slot->depth - 1);
+    struct lockstep_gate_slot *slot = lockstep_gate_slot_cached;
+    bool held = slot != NULL && slot->depth > 0;
+    ASSERT(held);
+    if (held) {
+        go_out(slot, slot->depth - 1);
+    }
 }
 
 void lockstep_gate_publish(struct lockstep_gate_table *table)

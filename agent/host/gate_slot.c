@@ -14,12 +14,15 @@ static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool key_made;
 
-/* A thread has ended. Its counts stay and go on under the next thread that takes the slot. */
+/* A thread has ended. Its counts stay and go on under the next thread that takes the slot; what it
+ * forgot to release does not. */
 static void give_back(void *slot)
 {
     struct lockstep_gate_slot *used = slot;
     lockstep_gate_slot_cached = NULL;
     ASSERT(used->depth == 0);
+    used->depth = 0;
+    atomic_store_explicit(&used->table, NULL, memory_order_release);
     atomic_store_explicit(&used->taken, false, memory_order_release);
 }
 

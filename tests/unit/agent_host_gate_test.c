@@ -1,5 +1,6 @@
 /* The gate under threads: sets stay whole, counts are exact, and what is shut stays out. */
 #include "agent/host/gate.h"
+#include "common/base/assert.h"
 #include "tests/support/cmocka.h"
 
 #include <pthread.h>
@@ -194,6 +195,58 @@ static void test_shut(void **state)
     lockstep_gate_deinit();
 }
 
+static unsigned mistakes;
+
+static void take_note(const char *expression, const char *file, int line)
+{
+    (void)expression;
+    (void)file;
+    (void)line;
+    mistakes++;
+}
+
+static void *hold_for_good(void *argument)
+{
+    (void)argument;
+    return lockstep_gate_hold() ? NULL : argument;
+}
+
+static void *look_at_slot(void *argument)
+{
+    (void)argument;
+    assert_null(lockstep_gate_held());
+    return NULL;
+}
+
+static void run_thread(void *(*run)(void *argument))
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* A caller's mistakes are noted; they keep no set alive and stop no later call. */
+static void test_mistakes(void **state)
+{
+    _Atomic(uint64_t) hint = 0;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    lockstep_assert_set_handler(take_note);
+    lockstep_gate_publish(make_table(1, nothing));
+    run_thread(hold_for_good);
+    assert_int_equal(mistakes, 1);
+    run_thread(look_at_slot);
+    lockstep_gate_release();
+    assert_int_equal(mistakes, 2);
+    assert_int_equal(lockstep_gate_call("a.call", &hint, NULL), LOCKSTEP_CALL_OK);
+    assert_null(lockstep_gate_held());
+    lockstep_gate_publish(make_table(2, nothing));
+    assert_true(lockstep_gate_sweep());
+    assert_int_equal(mistakes, 2);
+    lockstep_assert_set_handler(NULL);
+    lockstep_gate_deinit();
+}
+
 static int refuse(struct lockstep_call *call)
 {
     (void)call;
@@ -251,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_counts_who_is_inside),
         cmocka_unit_test(test_shut),
         cmocka_unit_test(test_fast_way),
+        cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests_name("agent/host gate", tests, NULL, NULL);
 }
