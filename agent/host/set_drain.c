@@ -1,6 +1,7 @@
 /* Shutting gates and waiting until nobody is inside. */
 #include "agent/host/set.h"
 
+#include <string.h>
 #include <time.h>
 
 #define SEALED (LOCKSTEP_SHUT_SWAP | LOCKSTEP_SHUT_SEAL)
@@ -183,26 +184,40 @@ void lockstep_sets_reopen(struct lockstep_sets *sets, struct lockstep_set *set)
     lockstep_sets_open_marked(sets);
 }
 
+/* Calls in flight in any version of one module. */
+static uint64_t count_in_module(const struct lockstep_sets *sets, const char *module)
+{
+    uint64_t inside = 0;
+    for (const struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
+        if (reachable(image) && strcmp(image->name.text, module) == 0) {
+            struct lockstep_gate_counts counts;
+            lockstep_gate_count(image->index, &counts);
+            inside += counts.in_flight;
+        }
+    }
+    return inside;
+}
+
 bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                          struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_module_line *line = lockstep_sets_line(sets, module);
     uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
-    struct lockstep_gate_counts counts = {0};
+    uint64_t inside = 0;
     if (line == NULL || line->live == NULL) {
         return lockstep_host_refuse(ret_refusal, "NOFILE", "module %.63s is not live", module);
     }
     lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN);
     for (unsigned attempt = 0; lockstep_job_now_ms() < end_ms || attempt == 0; attempt++) {
-        lockstep_gate_count(line->live->index, &counts);
-        if (counts.in_flight == 0) {
+        inside = count_in_module(sets, module);
+        if (inside == 0) {
             return true;
         }
         pause_briefly(attempt);
     }
     lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
     return lockstep_host_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",
-                                (unsigned long long)counts.in_flight, module, drain_ms);
+                                (unsigned long long)inside, module, drain_ms);
 }
 
 bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module)

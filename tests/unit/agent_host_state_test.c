@@ -68,12 +68,22 @@ static void test_extra_arrives(void **state)
     host_agent_expect(&agent, "counter.get", "", "42 0");
 }
 
-static void *wait_in_counter(void *ret_result)
+static void *wait_in(const char *tool, void *ret_result)
 {
     char text[64];
-    *(enum lockstep_call_result *)ret_result = host_agent_call(&agent, "counter.wait", "", text,
+    *(enum lockstep_call_result *)ret_result = host_agent_call(&agent, tool, "", text,
                                                                sizeof(text));
     return NULL;
+}
+
+static void *wait_in_counter(void *ret_result)
+{
+    return wait_in("counter.wait", ret_result);
+}
+
+static void *wait_in_echo(void *ret_result)
+{
+    return wait_in("echo.wait", ret_result);
 }
 
 static void test_drain_times_out(void **state)
@@ -108,6 +118,30 @@ static void test_drain_times_out(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(result, LOCKSTEP_CALL_OK);
     host_agent_expect(&agent, "counter.add", "", "2");
+}
+
+/* An operator who drains a module waits for calls in its older versions as well. */
+static void test_drain_of_an_older_version(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    pthread_t thread;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_echo, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_DRAIN);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "echo");
+    agent.order->drain_ms = 20;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DRAIN),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "DRAIN");
+    agent.order->drain_ms = 5000;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DRAIN), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(host_agent_in_flight(&agent), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
 }
 
 static void test_up_refuses(void **state)
@@ -160,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_residue_survives, start, stop),
         cmocka_unit_test_setup_teardown(test_extra_arrives, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_times_out, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_of_an_older_version, start, stop),
         cmocka_unit_test_setup_teardown(test_up_refuses, start, stop),
         cmocka_unit_test_setup_teardown(test_agent_vanishes_when_closed, start, stop),
     };
