@@ -1,5 +1,6 @@
 /* Calls: by name, by handle, and from one module to another. */
 #include "agent/host/host_internal.h"
+#include "agent/host/tool_wire.h"
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
 
@@ -49,26 +50,6 @@ void lockstep_answer_deinit(struct lockstep_answer *answer)
     *answer = (struct lockstep_answer){0};
 }
 
-static const char *text_of(enum lockstep_call_result result)
-{
-    switch (result) {
-    case LOCKSTEP_CALL_NO_TOOL:
-        return "no live module has this tool";
-    case LOCKSTEP_CALL_CLOSED:
-        return "the module is closed and did not open in time";
-    case LOCKSTEP_CALL_NO_MEMORY:
-        return "no memory, or the answer is too long";
-    case LOCKSTEP_CALL_INVALID:
-        return "the request cannot be understood";
-    case LOCKSTEP_CALL_LOST:
-        return "the connection ended before there was an answer";
-    case LOCKSTEP_CALL_OK:
-    case LOCKSTEP_CALL_FAILED:
-    default:
-        return "";
-    }
-}
-
 enum lockstep_call_result lockstep_host_call(struct lockstep_host *host, const char *tool,
                                              const void *request, size_t size,
                                              struct lockstep_answer *ret_answer)
@@ -91,7 +72,7 @@ enum lockstep_call_result lockstep_host_call(struct lockstep_host *host, const c
         }
     }
     if (result != LOCKSTEP_CALL_OK && ret_answer->size == 0) {
-        const char *text = text_of(result);
+        const char *text = lockstep_tool_result_text(result);
         growing.full = false;
         (void)grow(&growing.sink, text, strlen(text));
     }
@@ -156,7 +137,7 @@ static int call_for_module(const struct lockstep_host_api *api, const char *tool
     enum lockstep_call_result result = lockstep_gate_enter(tool, NULL, &pass);
     int answer;
     if (result != LOCKSTEP_CALL_OK) {
-        (void)lockstep_sink_print(call->answer, "%s: %s", tool, text_of(result));
+        (void)lockstep_sink_print(call->answer, "%s: %s", tool, lockstep_tool_result_text(result));
         return -1;
     }
     if (strcmp(image->name.text, pass.entry->module) != 0 &&
@@ -201,7 +182,7 @@ enum lockstep_call_result lockstep_host_list(struct lockstep_answer *ret_answer)
     struct growing growing = {.sink = {grow}, .answer = ret_answer};
     const struct lockstep_gate_table *table;
     *ret_answer = (struct lockstep_answer){0};
-    if (!lockstep_gate_hold() || !grow(&growing.sink, "", 0)) {
+    if (!grow(&growing.sink, "", 0) || !lockstep_gate_hold()) {
         return LOCKSTEP_CALL_NO_MEMORY;
     }
     table = lockstep_gate_held();

@@ -1,5 +1,6 @@
 #include "agent/host/include/lockstep/client.h"
 
+#include "agent/host/job.h"
 #include "agent/host/tool_wire.h"
 #include "common/base/cleanup.h"
 
@@ -20,13 +21,6 @@ struct lockstep_client {
     struct sockaddr_un address;
     struct lockstep_client_counts counts;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 struct lockstep_client *lockstep_client_new(const char *path,
                                             const struct lockstep_client_options *options)
@@ -66,7 +60,7 @@ static bool wait_for(const struct lockstep_client *client, short events)
 {
     struct pollfd poller = {.fd = client->fd, .events = events};
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = lockstep_job_now_ms();
         int ready = now >= client->end_ms ? 0 : poll(&poller, 1, (int)(client->end_ms - now));
         if (ready >= 0 || errno != EINTR) {
             return ready > 0;
@@ -96,7 +90,7 @@ static bool connect_client(struct lockstep_client *client)
         }
         failed = errno;
         (void)close(fd);
-        if (failed != EAGAIN || now_ms() >= client->end_ms) {
+        if (failed != EAGAIN || lockstep_job_now_ms() >= client->end_ms) {
             return false;
         }
         pause_briefly();
@@ -164,9 +158,20 @@ static enum lockstep_call_result exchange(struct lockstep_client *client, const 
     return result;
 }
 
-static enum lockstep_call_result count(struct lockstep_client *client,
-                                       enum lockstep_call_result result)
+/* An answer that nobody gave says what happened. */
+static void explain(enum lockstep_call_result result, struct lockstep_answer *answer)
 {
+    if (result != LOCKSTEP_CALL_OK && answer->bytes == NULL) {
+        answer->bytes = (uint8_t *)strdup(lockstep_tool_result_text(result));
+        answer->size = answer->bytes == NULL ? 0 : strlen((const char *)answer->bytes);
+    }
+}
+
+static enum lockstep_call_result count(struct lockstep_client *client,
+                                       enum lockstep_call_result result,
+                                       struct lockstep_answer *answer)
+{
+    explain(result, answer);
     client->counts.calls++;
     client->counts.ok += result == LOCKSTEP_CALL_OK ? 1 : 0;
     client->counts.lost += result == LOCKSTEP_CALL_LOST ? 1 : 0;
@@ -183,17 +188,17 @@ enum lockstep_call_result lockstep_client_call(struct lockstep_client *client, c
     enum lockstep_call_result result;
     *ret_answer = (struct lockstep_answer){0};
     if (strlen(tool) >= LOCKSTEP_MODULE_TEXT || size > LOCKSTEP_TOOL_REQUEST_MAX) {
-        return count(client, LOCKSTEP_CALL_INVALID);
+        return count(client, LOCKSTEP_CALL_INVALID, ret_answer);
     }
-    client->end_ms = now_ms() + client->timeout_ms;
+    client->end_ms = lockstep_job_now_ms() + client->timeout_ms;
     head_size = lockstep_tool_request_head(LOCKSTEP_TOOL_KIND_CALL, tool, size, head);
     result = exchange(client, head, head_size, request, size, ret_answer);
     if (result == LOCKSTEP_CALL_LOST && (flags & LOCKSTEP_CLIENT_IDEMPOTENT) != 0 &&
-        now_ms() < client->end_ms) {
+        lockstep_job_now_ms() < client->end_ms) {
         client->counts.retried++;
         result = exchange(client, head, head_size, request, size, ret_answer);
     }
-    return count(client, result);
+    return count(client, result, ret_answer);
 }
 
 enum lockstep_call_result lockstep_client_list(struct lockstep_client *client,
@@ -201,9 +206,12 @@ enum lockstep_call_result lockstep_client_list(struct lockstep_client *client,
 {
     uint8_t head[128];
     size_t head_size = lockstep_tool_request_head(LOCKSTEP_TOOL_KIND_LIST, "", 0, head);
+    enum lockstep_call_result result;
     *ret_answer = (struct lockstep_answer){0};
-    client->end_ms = now_ms() + client->timeout_ms;
-    return exchange(client, head, head_size, "", 0, ret_answer);
+    client->end_ms = lockstep_job_now_ms() + client->timeout_ms;
+    result = exchange(client, head, head_size, "", 0, ret_answer);
+    explain(result, ret_answer);
+    return result;
 }
 
 void lockstep_client_counts(const struct lockstep_client *client,

@@ -56,14 +56,18 @@ static bool copy_path(const char *path, char ret_path[LOCKSTEP_HOSTWIRE_PATH_MAX
     return true;
 }
 
-static bool take_options(struct lockstep_host *host, const struct lockstep_host_options *given)
+/* What lies behind the size that the caller says is not looked at, and is the default. */
+static bool take_options(struct lockstep_host *host, const struct lockstep_host_options *given,
+                         struct lockstep_host_options *ret_options)
 {
     struct lockstep_host_options options = {0};
     memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+    options.workers = options.workers == 0 ? WORKERS : options.workers;
     host->boot_wait_ms = options.boot_wait_ms == 0 ? BOOT_WAIT_MS : options.boot_wait_ms;
     host->reconnect_ms = options.reconnect_ms == 0 ? RECONNECT_MS : options.reconnect_ms;
     host->log = options.log;
     host->log_context = options.log_context;
+    *ret_options = options;
     return lockstep_name_parse(options.service == NULL ? "default" : options.service,
                                &host->service) &&
            copy_path(options.agent_socket, host->agent_socket) &&
@@ -72,8 +76,20 @@ static bool take_options(struct lockstep_host *host, const struct lockstep_host_
            options.workers <= LOCKSTEP_WORKERS_MAX;
 }
 
+static struct lockstep_host *new_host(void)
+{
+    struct lockstep_host *host = calloc(1, sizeof(*host));
+    if (host != NULL) {
+        host->wake_fd = -1;
+        host->sets.host = host;
+        (void)pthread_mutex_init(&host->mutex, NULL);
+        (void)pthread_cond_init(&host->changed, NULL);
+    }
+    return host;
+}
+
 /* Frees what is there, in whatever state. */
-static void tear_down(struct lockstep_host *host)
+static void free_host(struct lockstep_host *host)
 {
     if (host->control_started) {
         const uint64_t one = 1;
@@ -95,6 +111,13 @@ static void tear_down(struct lockstep_host *host)
     (void)pthread_cond_destroy(&host->changed);
     (void)pthread_mutex_destroy(&host->mutex);
     free(host);
+}
+
+static void tear_down(struct lockstep_host *host)
+{
+    if (host != NULL) {
+        free_host(host);
+    }
     atomic_store(&taken, false);
 }
 
@@ -119,22 +142,24 @@ static void wait_until_ready(struct lockstep_host *host)
     (void)pthread_mutex_unlock(&host->mutex);
 }
 
-static const char *set_up(struct lockstep_host *host, const struct lockstep_host_options *options)
+static const char *set_up(struct lockstep_host *host, const struct lockstep_host_options *given)
 {
-    if (!take_options(host, options)) {
+    struct lockstep_host_options options;
+    if (!take_options(host, given, &options)) {
         return "an option is too long or malformed";
     }
     if (!lockstep_gate_init()) {
         return "no thread key is left";
     }
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    host->serve = lockstep_serve_new(host, options->workers == 0 ? WORKERS : options->workers);
+    host->serve = lockstep_serve_new(host, options.workers);
     if (host->wake_fd < 0 || host->serve == NULL || !start_control(host)) {
         return "no memory, descriptors or threads are left";
     }
     wait_until_ready(host);
-    for (size_t i = 0; i < options->listeners_count; i++) {
-        if (!lockstep_serve_add(host->serve, options->listeners[i])) {
+    for (size_t i = 0; i < options.listeners_count; i++) {
+        if (!lockstep_serve_add(host->serve, options.listeners[i])) {
+            lockstep_serve_give_back(host->serve);
             return "a listener cannot be served";
         }
     }
@@ -144,22 +169,11 @@ static const char *set_up(struct lockstep_host *host, const struct lockstep_host
 int lockstep_host_start(const struct lockstep_host_options *options,
                         struct lockstep_host **ret_host, char *why, size_t why_size)
 {
-    const char *problem;
-    struct lockstep_host *host;
-    if (atomic_exchange(&taken, true)) {
-        problem = "there is a host in this process already";
-    } else {
+    const char *problem = "there is a host in this process already";
+    if (!atomic_exchange(&taken, true)) {
+        struct lockstep_host *host = new_host();
         lockstep_latch_init();
-        host = calloc(1, sizeof(*host));
-        if (host == NULL) {
-            atomic_store(&taken, false);
-            return -1;
-        }
-        host->wake_fd = -1;
-        host->sets.host = host;
-        (void)pthread_mutex_init(&host->mutex, NULL);
-        (void)pthread_cond_init(&host->changed, NULL);
-        problem = set_up(host, options);
+        problem = host == NULL ? "no memory is left" : set_up(host, options);
         if (problem == NULL) {
             *ret_host = host;
             return 0;

@@ -67,6 +67,8 @@ struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t w
 struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve);
 /* Serves one more listening stream socket, which is taken over on success. */
 bool lockstep_serve_add(struct lockstep_serve *serve, int listener);
+/* Serves none of the listeners any more; they are the caller's again. */
+void lockstep_serve_give_back(struct lockstep_serve *serve);
 /* Writes the listeners to RET_FDS (borrowed) and returns how many. */
 size_t lockstep_serve_listeners(struct lockstep_serve *serve, int ret_fds[LOCKSTEP_LISTENERS_MAX]);
 

@@ -336,6 +336,16 @@ bool lockstep_serve_add(struct lockstep_serve *serve, int listener)
     return added;
 }
 
+void lockstep_serve_give_back(struct lockstep_serve *serve)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    for (size_t i = 0; i < serve->listeners_count; i++) {
+        (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, serve->listeners[i].fd, NULL);
+    }
+    serve->listeners_count = 0;
+    (void)pthread_mutex_unlock(&serve->mutex);
+}
+
 size_t lockstep_serve_listeners(struct lockstep_serve *serve, int ret_fds[LOCKSTEP_LISTENERS_MAX])
 {
     size_t count;

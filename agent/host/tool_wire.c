@@ -19,6 +19,26 @@ static uint64_t read_number(const uint8_t *bytes, size_t size)
     return number;
 }
 
+const char *lockstep_tool_result_text(enum lockstep_call_result result)
+{
+    switch (result) {
+    case LOCKSTEP_CALL_NO_TOOL:
+        return "no live module has this tool";
+    case LOCKSTEP_CALL_CLOSED:
+        return "the module is closed and did not open in time";
+    case LOCKSTEP_CALL_NO_MEMORY:
+        return "no memory, or the answer is too long";
+    case LOCKSTEP_CALL_INVALID:
+        return "the request cannot be understood";
+    case LOCKSTEP_CALL_LOST:
+        return "the connection ended before there was an answer";
+    case LOCKSTEP_CALL_OK:
+    case LOCKSTEP_CALL_FAILED:
+    default:
+        return "";
+    }
+}
+
 size_t lockstep_tool_length(const uint8_t head[LOCKSTEP_TOOL_HEAD])
 {
     uint64_t length = read_number(head, LOCKSTEP_TOOL_HEAD);

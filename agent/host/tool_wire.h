@@ -1,9 +1,10 @@
 /*
  * What is spoken on a tool socket, a stream. All numbers little-endian.
  *
- *     request:  u32 length of the rest, u8 kind (1 call, 2 list), u8 0, u16 name's size, name,
- * bytes answer:   u32 length of the rest, u8 result, u8 version's size, u16 0, u64 generation,
- *               version, bytes
+ *     request: u32 length of the rest, u8 kind (1 call, 2 list), u8 0, u16 name's size,
+ *              name, bytes
+ *     answer:  u32 length of the rest, u8 result, u8 version's size, u16 0, u64 generation,
+ *              version, bytes
  *
  * One request at a time a connection; answers come in order. Whoever breaks a rule is disconnected.
  */
@@ -25,6 +26,9 @@ enum lockstep_tool_kind {
 
 /* The length that HEAD says; 0 if it is out of bounds. */
 size_t lockstep_tool_length(const uint8_t head[LOCKSTEP_TOOL_HEAD]);
+
+/* What became of a call, in words; "" for OK, and for FAILED, where the tool has its own. */
+const char *lockstep_tool_result_text(enum lockstep_call_result result);
 
 struct lockstep_tool_request {
     enum lockstep_tool_kind kind;

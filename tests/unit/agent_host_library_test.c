@@ -1,11 +1,14 @@
 /* The library inside a service of its own: started without an agent, from a boot file. */
-#include "agent/host/include/lockstep/host.h"
+#include "agent/host/include/lockstep/client.h"
 #include "common/base/cleanup.h"
 #include "common/hostwire/boot.h"
 #include "tests/support/cmocka.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 static char directory[] = "/tmp/lockstep-library-XXXXXX";
 static char boot_file[64];
@@ -130,11 +133,66 @@ static void test_one_a_process(void **state)
     assert_string_equal(why, "there is a host in this process already");
 }
 
+/* A caller who was compiled when there were fewer options has no more of them than it says. */
+static void test_options_end_where_they_say(void **state)
+{
+    struct lockstep_host_options options = {.size = offsetof(struct lockstep_host_options, workers),
+                                            .workers = 100000,
+                                            .service = "No Service",
+                                            .listeners_count = 1000};
+    struct lockstep_host *alone = NULL;
+    char why[256] = "";
+    (void)state;
+    assert_int_equal(lockstep_host_start(&options, &alone, why, sizeof(why)), 0);
+    alone = lockstep_host_stop(alone);
+}
+
+/* What is not taken over stays the caller's: also the listeners in front of the bad one. */
+static void test_listeners_of_a_failed_start(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listeners[] = {socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), eventfd(0, EFD_CLOEXEC)};
+    struct lockstep_host_options options = {
+        .size = sizeof(options), .listeners = listeners, .listeners_count = 2};
+    struct lockstep_host *none = NULL;
+    char why[256] = "";
+    (void)state;
+    assert_int_equal(bind(listeners[0], (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+    assert_int_equal(listen(listeners[0], 1), 0);
+    assert_int_equal(lockstep_host_start(&options, &none, why, sizeof(why)), -1);
+    assert_string_equal(why, "a listener cannot be served");
+    assert_int_equal(close(listeners[0]), 0);
+    assert_int_equal(close(listeners[1]), 0);
+}
+
+/* A client's answer always says what became of the call. */
+static void test_client_says_why(void **state)
+{
+    struct lockstep_client *client = lockstep_client_new("/nowhere/at-all.sock", NULL);
+    struct lockstep_answer answer;
+    (void)state;
+    assert_non_null(client);
+    assert_int_equal(lockstep_client_call(client, "echo.say", "", 0, 0, &answer),
+                     LOCKSTEP_CALL_LOST);
+    assert_string_equal((const char *)answer.bytes,
+                        "the connection ended before there was an answer");
+    lockstep_answer_deinit(&answer);
+    assert_int_equal(lockstep_client_list(client, &answer), LOCKSTEP_CALL_LOST);
+    assert_int_equal(answer.size, strlen((const char *)answer.bytes));
+    lockstep_answer_deinit(&answer);
+    client = lockstep_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handles),
         cmocka_unit_test(test_one_a_process),
+        cmocka_unit_test(test_client_says_why),
+    };
+    const struct CMUnitTest alone[] = {
+        cmocka_unit_test(test_options_end_where_they_say),
+        cmocka_unit_test(test_listeners_of_a_failed_start),
     };
     int failed;
     if (start(NULL) != 0) {
@@ -142,5 +200,6 @@ int main(void)
     }
     failed = LOCKSTEP_RUN_TABLE("agent/host library calls", call_rows, check_call);
     failed += cmocka_run_group_tests_name("agent/host library", tests, NULL, NULL);
-    return stop(NULL) == 0 ? failed : 1;
+    failed += stop(NULL) == 0 ? 0 : 1;
+    return failed + cmocka_run_group_tests_name("agent/host start", alone, NULL, NULL);
 }

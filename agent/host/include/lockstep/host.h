@@ -36,7 +36,7 @@ enum lockstep_call_result {
 
 /* What a tool answered, and who answered. */
 struct lockstep_answer {
-    uint8_t *bytes; /* owned; always one NUL behind them */
+    uint8_t *bytes; /* owned; one NUL behind them; NULL only where there is no memory */
     size_t size;
     uint64_t generation;                /* of the module's version */
     char version[LOCKSTEP_MODULE_TEXT]; /* empty if no tool was reached */
@@ -83,7 +83,7 @@ LOCKSTEP_HOST_EXPORT void lockstep_answer_deinit(struct lockstep_answer *answer)
 
 /* A handle for the fast way: the name is looked up once, the call costs a few nanoseconds. It is
  * valid until _stop, whatever versions come and go, also before there is a module with the tool.
- * NULL if the name is too long or there are too many names. */
+ * NULL if the name is too long, there are too many names, or no memory. */
 LOCKSTEP_HOST_EXPORT const struct lockstep_host_tool *lockstep_host_tool(struct lockstep_host *host,
                                                                          const char *tool);
 
