@@ -45,7 +45,14 @@ static bool load_one(struct lockstep_host *host, const struct lockstep_boot_entr
         }
     }
     set = lockstep_sets_prepare(&host->sets, order, ret_refusal);
-    return set != NULL && lockstep_sets_publish(&host->sets, set, ret_refusal);
+    if (set == NULL) {
+        return false;
+    }
+    if (!lockstep_sets_publish(&host->sets, set, ret_refusal)) {
+        lockstep_sets_drop(&host->sets, set);
+        return false;
+    }
+    return true;
 }
 
 bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret_refusal)

@@ -73,6 +73,7 @@ struct search {
 static int look_at(struct dl_phdr_info *info, size_t size, void *argument)
 {
     struct search *search = argument;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t text = 0;
     size_t text_size = 0;
     bool found = false;
@@ -85,8 +86,8 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *argument)
         }
         found = found || search->inside - start < segment->p_memsz;
         if ((segment->p_flags & PF_X) != 0) {
-            text = start & ~(uintptr_t)4095;
-            text_size = (start + segment->p_memsz + 4095 - text) & ~(size_t)4095;
+            text = start & ~(page - 1);
+            text_size = (start + segment->p_memsz + page - 1 - text) & ~(page - 1);
         }
     }
     if (found) {

@@ -126,6 +126,8 @@ bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra, int 
 /* Marks LINE and what requires it; opens and shuts all that are marked. */
 void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line);
 void lockstep_sets_unmark(struct lockstep_sets *sets);
+/* True while a set is closed: the marks are its. */
+bool lockstep_sets_any_closed(const struct lockstep_sets *sets);
 bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
                                struct lockstep_refusal *ret_refusal);
 void lockstep_sets_open_marked(struct lockstep_sets *sets);

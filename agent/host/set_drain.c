@@ -25,6 +25,16 @@ static bool requires_marked(const struct lockstep_sets *sets, const struct locks
     return false;
 }
 
+bool lockstep_sets_any_closed(const struct lockstep_sets *sets)
+{
+    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
+        if (sets->sets[i].used && sets->sets[i].closed) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void lockstep_sets_unmark(struct lockstep_sets *sets)
 {
     for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
@@ -152,10 +162,8 @@ bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, u
     if (set->closed) {
         return true;
     }
-    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
-        if (sets->sets[i].used && sets->sets[i].closed) {
-            return lockstep_host_refuse(ret_refusal, "DRAIN", "another set is closed, wait for it");
-        }
+    if (lockstep_sets_any_closed(sets)) {
+        return lockstep_host_refuse(ret_refusal, "DRAIN", "another set is closed, wait for it");
     }
     lockstep_sets_unmark(sets);
     for (size_t i = 0; i < set->count; i++) {

@@ -196,11 +196,8 @@ bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint
     if (line == NULL || schema_of(line->live) == 0 || line->live->stuck) {
         return lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
     }
-    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
-        if (sets->sets[i].used && sets->sets[i].closed) {
-            return lockstep_host_refuse(ret_refusal, "BUSY",
-                                        "a set is closed and not yet published");
-        }
+    if (lockstep_sets_any_closed(sets)) {
+        return lockstep_host_refuse(ret_refusal, "BUSY", "a set is closed and not yet published");
     }
     lockstep_bag_init(&records);
     lockstep_sets_unmark(sets);
