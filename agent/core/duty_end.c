@@ -34,16 +34,21 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
     return duty->final ? lockstep_duty_finish(duty, step) : LOCKSTEP_DUTY_LIVE;
 }
 
-/* A host that has not come yet is no host that died: what it runs is said when it is up. */
+/* A host that has died is told again, even if it is back: a coordinator that asks may have died
+ * before it wrote that down. One that has not come yet has not died: it is told of when it is up. */
 unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
-    bool loaded = lockstep_duty_is_loaded(step->agent, duty);
-    if (!loaded && !lockstep_duty_hosts_up(step->agent, duty)) {
-        return LOCKSTEP_DUTY_LIVE;
+    const struct lockstep_id *operation = &duty->order.operation;
+    if (duty->no == LOCKSTEP_NO_CRASHED) {
+        lockstep_agent_send_ack(step->agent, operation, LOCKSTEP_APPLIED_FAILED, duty->no,
+                                duty->text);
+    } else if (lockstep_duty_is_loaded(step->agent, duty)) {
+        lockstep_agent_send_ack(step->agent, operation, LOCKSTEP_APPLIED_APPLIED,
+                                LOCKSTEP_NO_UNSPECIFIED, NULL);
+    } else if (lockstep_duty_hosts_up(step->agent, duty)) {
+        lockstep_agent_send_ack(step->agent, operation, LOCKSTEP_APPLIED_FAILED,
+                                LOCKSTEP_NO_MISMATCH, "the host came up without this version");
     }
-    lockstep_agent_send_ack(step->agent, &duty->order.operation,
-                            loaded ? LOCKSTEP_APPLIED_APPLIED : LOCKSTEP_APPLIED_FAILED,
-                            loaded ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_CRASHED, duty->text);
     return LOCKSTEP_DUTY_LIVE;
 }
 
