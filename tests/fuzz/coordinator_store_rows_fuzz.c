@@ -35,6 +35,8 @@ static const char *const cells[] = {
     CELL(part, starts),
     CELL(module, name),
     CELL(module, generation),
+    CELL(module, placement),
+    CELL(operation, placement),
     CELL(audit, detail),
     CELL(audit, hash),
     "DELETE FROM item WHERE place = ?1",
@@ -115,10 +117,12 @@ static void must_be_sound(const struct lockstep_operation *operation)
     MUST(record.intent_length <= LOCKSTEP_INTENT_MAX);
 }
 
-static void ignore_module(void *context, const struct lockstep_name *module, uint64_t generation)
+static void check_module(void *context, const struct lockstep_name *module, uint64_t generation,
+                         const char *placement)
 {
     (void)context;
     (void)generation;
+    (void)placement;
     MUST(lockstep_name_valid(module->text, strlen(module->text)));
 }
 
@@ -141,7 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         (void)lockstep_operation_free(operation);
     }
-    (void)lockstep_store_modules(store, ignore_module, NULL, NULL);
+    (void)lockstep_store_modules(store, check_module, NULL, NULL);
     (void)lockstep_store_audit_verify(store, &bad, &last, &head, NULL);
     lockstep_journal_rollback(store->journal);
     return 0;
