@@ -39,6 +39,30 @@ static enum lockstep_err check_manifest(struct lockstep_session *session,
     return LOCKSTEP_OK;
 }
 
+static void fill_row(const struct lockstep_putting *put, struct lockstep_artifact_row *row)
+{
+    const struct lockstep_manifest *manifest = &put->manifest;
+    memset(row, 0, sizeof(*row));
+    row->digest = manifest->digest;
+    row->md5 = manifest->md5;
+    row->module = manifest->module;
+    row->service = manifest->service;
+    memcpy(row->version, manifest->version, sizeof(row->version));
+    row->counter = manifest->counter;
+    row->size = manifest->size;
+    row->state_schema = manifest->state_schema;
+    row->pushed_unix_ms = lockstep_unix_ms();
+}
+
+/* Asked before the bytes come, and again before they are given their names. */
+static enum lockstep_err check_row(struct lockstep_session *session, struct lockstep_error *err)
+{
+    struct lockstep_artifact_row row;
+    bool known = false;
+    fill_row(session->put, &row);
+    return lockstep_store_artifact_check(session->coordinator->store, &row, &known, err);
+}
+
 static enum lockstep_err begin_put(struct lockstep_session *session,
                                    const struct lockstep_wire_artifact_put *message,
                                    struct lockstep_error *err)
@@ -57,24 +81,9 @@ static enum lockstep_err begin_put(struct lockstep_session *session,
     memcpy(put->text, message->manifest.data, message->manifest.length);
     memcpy(put->signature, message->signature.data, message->signature.length);
     LOCKSTEP_TRY(check_manifest(session, put, err));
+    LOCKSTEP_TRY(check_row(session, err));
     return lockstep_artifact_begin(session->coordinator->artifacts, &put->manifest.digest,
                                    put->manifest.size, &put->writer, err);
-}
-
-static void fill_row(const struct lockstep_putting *put, struct lockstep_artifact_row *row)
-{
-    const struct lockstep_manifest *manifest = &put->manifest;
-    ASSERT(put != NULL);
-    memset(row, 0, sizeof(*row));
-    row->digest = manifest->digest;
-    row->md5 = manifest->md5;
-    row->module = manifest->module;
-    row->service = manifest->service;
-    memcpy(row->version, manifest->version, sizeof(row->version));
-    row->counter = manifest->counter;
-    row->size = manifest->size;
-    row->state_schema = manifest->state_schema;
-    row->pushed_unix_ms = lockstep_unix_ms();
 }
 
 static enum lockstep_err end_put(struct lockstep_session *session, json_t **document,
@@ -90,6 +99,7 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
         .who = session->who, .what = "artifact.push", .subject = subject};
     fill_row(put, &row);
     (void)snprintf(subject, sizeof(subject), "%s@%s", row.module.text, row.version);
+    LOCKSTEP_TRY(check_row(session, err));
     LOCKSTEP_TRY(lockstep_artifact_put(coordinator->artifacts, &row.digest,
                                        LOCKSTEP_ARTIFACT_MANIFEST, put->text, put->text_length,
                                        err));

@@ -75,7 +75,15 @@ struct lockstep_artifact_row {
     char by[LOCKSTEP_STORE_WHO];
 };
 
-/* CONFLICT if the module has this version with other bytes. The same bytes again are fine. */
+/* Says whether ROW may be added, before anything of it is written. A version is one digest, a
+ * digest one version, and what was signed of them stays: CONFLICT if the module has this version
+ * with other bytes, or these bytes are there as another version or under another counter. All of it
+ * the same is fine: *RET_KNOWN. */
+enum lockstep_err lockstep_store_artifact_check(struct lockstep_store *store,
+                                                const struct lockstep_artifact_row *row,
+                                                bool *ret_known,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Adds what _check lets pass. */
 enum lockstep_err lockstep_store_artifact_add(struct lockstep_store *store,
                                               const struct lockstep_artifact_row *row,
                                               const struct lockstep_audit *audit,

@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-/* A version is one digest, and a digest one version. */
-static enum lockstep_err check_version(struct lockstep_store *store,
-                                       const struct lockstep_artifact_row *row, bool *ret_known,
-                                       struct lockstep_error *err)
+enum lockstep_err lockstep_store_artifact_check(struct lockstep_store *store,
+                                                const struct lockstep_artifact_row *row,
+                                                bool *ret_known, struct lockstep_error *err)
 {
     const struct lockstep_bind binds[] = {LOCKSTEP_TEXT(row->module.text),
                                           LOCKSTEP_TEXT(row->version),
@@ -15,13 +14,15 @@ static enum lockstep_err check_version(struct lockstep_store *store,
     struct lockstep_query_rows rows;
     struct lockstep_name module;
     char version[LOCKSTEP_STORE_VERSION];
+    uint64_t counter;
     bool found = false;
     bool named;
     bool same;
     *ret_known = false;
     LOCKSTEP_TRY(lockstep_query_begin(
         store->journal,
-        "SELECT module = ?1 AND version = ?2 AS named, digest = ?3, module, version FROM artifact "
+        "SELECT module = ?1 AND version = ?2 AS named, digest = ?3, module, version, counter FROM "
+        "artifact "
         "WHERE named OR digest = ?3 ORDER BY named DESC LIMIT 1",
         binds, LOCKSTEP_COUNT(binds), &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
@@ -32,6 +33,7 @@ static enum lockstep_err check_version(struct lockstep_store *store,
     same = lockstep_row_integer(&rows, 1) != 0;
     lockstep_row_copy(&rows, 2, module.text, sizeof(module.text));
     lockstep_row_copy(&rows, 3, version, sizeof(version));
+    counter = (uint64_t)lockstep_row_integer(&rows, 4);
     lockstep_query_end(&rows);
     if (!named) {
         return LOCKSTEP_FAIL(err, CONFLICT,
@@ -44,6 +46,13 @@ static enum lockstep_err check_version(struct lockstep_store *store,
                              "version",
                              row->module.text, row->version);
     }
+    if (counter != row->counter) {
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "%s %s is there already, signed with counter %llu; give new bytes to "
+                             "counter %llu",
+                             module.text, version, (unsigned long long)counter,
+                             (unsigned long long)row->counter);
+    }
     *ret_known = true;
     return LOCKSTEP_OK;
 }
@@ -53,7 +62,7 @@ static enum lockstep_err insert_artifact(struct lockstep_store *store,
                                          struct lockstep_error *err)
 {
     bool known = false;
-    LOCKSTEP_TRY(check_version(store, row, &known, err));
+    LOCKSTEP_TRY(lockstep_store_artifact_check(store, row, &known, err));
     if (known) {
         return LOCKSTEP_OK;
     }

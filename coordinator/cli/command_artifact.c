@@ -78,12 +78,14 @@ static enum lockstep_exit look(struct lockstep_run *run, const char *path,
     return LOCKSTEP_EXIT_DONE;
 }
 
-/* One more than the highest counter that the coordinator knows of the module. */
+/* One more than the highest counter that the coordinator knows of the module; of bytes that it has
+ * already, the one they were signed with. */
 static enum lockstep_exit count(struct lockstep_run *run, struct lockstep_manifest *manifest)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_SHOW};
     LOCKSTEP_DECREF json_t *document = NULL;
     const char *name = manifest->module.text;
+    char digest[LOCKSTEP_DIGEST_TEXT];
     size_t index;
     json_t *row;
     enum lockstep_exit code;
@@ -97,9 +99,14 @@ static enum lockstep_exit count(struct lockstep_run *run, struct lockstep_manife
                                               .name_count = 1,
                                               .selector = ""};
     code = lockstep_run_ask(run, &wire, &document);
+    lockstep_digest_format(&manifest->digest, digest);
     json_array_foreach(json_object_get(document, "artifacts"), index, row)
     {
         uint64_t counter = lockstep_document_number(row, "counter");
+        if (strcmp(lockstep_document_text(row, "digest"), digest) == 0) {
+            manifest->counter = counter;
+            return code;
+        }
         if (strcmp(lockstep_document_text(row, "module"), name) == 0 &&
             counter > manifest->counter) {
             manifest->counter = counter;

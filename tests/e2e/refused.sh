@@ -59,6 +59,12 @@ refused_at_push "a hidden constructor" 'runs while it is loaded' "$FLEET_WRONG/c
 check_status 5 "the same version with other bytes is a conflict" fleet_push "$FLEET_WRONG/other-bytes.so"
 check_says '1\.0\.0 is there already with other bytes' "and it is said so" \
     fleet_push "$FLEET_WRONG/other-bytes.so"
+check "the same bytes again are fine" fleet_push "$FLEET_WRONG/good.so"
+check_status 5 "but not as another version" push_lying "$FLEET_WRONG/good.so" 9.9.9
+check_status 5 "nor under another counter" fleet_push "$FLEET_WRONG/good.so" --counter 99
+check_same "1.0.0 1" "what was signed of them stays" \
+    fleet_json '"\(.version) \(.counter)"' artifact show good@1.0.0
+check_says 'verified here: good@1.0.0, counter 1,' "and is verified" fleet_cli artifact verify good@1.0.0
 "$FLEET_BIN/lockstep" key generate --release "$FLEET/stranger.key" >"$FLEET/stranger.pub"
 check_status 4 "a stranger's signature is refused at push" \
     fleet_cli artifact push "$FLEET_WRONG/load.so" --sign "$FLEET/stranger.key"

@@ -182,6 +182,11 @@ static void a_version_is_one_digest(void **state)
     assert_true(lockstep_name_parse("default", &row.service));
     assert_int_equal(lockstep_store_artifact_add(place->store, &row, &somebody, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_store_artifact_add(place->store, &row, &somebody, NULL), LOCKSTEP_OK);
+    row.counter = 2;
+    assert_int_equal(lockstep_store_artifact_add(place->store, &row, &somebody, &err),
+                     LOCKSTEP_CONFLICT);
+    assert_non_null(strstr(err.message, "markdown 1.0.0 is there already, signed with counter 1"));
+    row.counter = 1;
     row.digest.bytes[0] = 2;
     assert_int_equal(lockstep_store_artifact_add(place->store, &row, &somebody, &err),
                      LOCKSTEP_CONFLICT);
