@@ -12,7 +12,16 @@
 
 struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator)
 {
+    size_t count = 0;
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
+        const struct lockstep_waiting *wait = &coordinator->waits[i];
+        if (wait->used) {
+            coordinator->shown[count++] = (struct lockstep_view_waiting){wait->draft, wait->record};
+        }
+    }
     return (struct lockstep_view){.fleet = &coordinator->fleet,
+                                  .waiting = coordinator->shown,
+                                  .waiting_count = count,
                                   .views = coordinator->views,
                                   .store = coordinator->store,
                                   .now_unix_ms = lockstep_unix_ms(),
@@ -51,6 +60,12 @@ static void answer_on(struct lockstep_session *session)
             end_answer(session);
         }
     }
+}
+
+void lockstep_control_drained(struct lockstep_session *session)
+{
+    answer_on(session);
+    lockstep_control_tell_late(session);
 }
 
 static void queue_answer(struct lockstep_session *session, struct lockstep_answering *answer)
@@ -136,66 +151,6 @@ void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t re
 
 /* ---- finding things by what people write ---------------------------------------------------- */
 
-bool lockstep_control_find(struct lockstep_session *session, uint64_t request, const char *text,
-                           struct lockstep_id *ret_id)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
-    unsigned found = 0;
-    if (strlen(prefix) < 6) {
-        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
-                                "'%.60s' is too short for an operation: give at least 6 characters",
-                                text);
-        return false;
-    }
-    if (lockstep_store_operation_prefix(session->coordinator->store, prefix, ret_id, &found,
-                                        &err) != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, request, &err);
-        return false;
-    }
-    if (found != 1) {
-        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
-                                found == 0 ? "there is no operation '%.60s'"
-                                           : "'%.60s' begins more than one operation's id",
-                                text);
-    }
-    return found == 1;
-}
-
-json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
-                                   const struct lockstep_id *id, struct lockstep_error *err)
-{
-    struct lockstep_view view = lockstep_driver_view(coordinator);
-    struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet, id);
-    struct lockstep_operation_record *record;
-    enum lockstep_row row = LOCKSTEP_ROW_NONE;
-    json_t *document = NULL;
-    if (operation != NULL) {
-        struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
-        ASSERT(running != NULL);
-        return lockstep_document_operation(&view, operation, running->record, &document, err) ==
-                       LOCKSTEP_OK
-                   ? document
-                   : NULL;
-    }
-    record = calloc(1, sizeof(*record));
-    if (record == NULL) {
-        (void)LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
-        return NULL;
-    }
-    if (lockstep_store_operation_load(coordinator->store, id, &operation, &row, record, err) ==
-            LOCKSTEP_OK &&
-        operation != NULL) {
-        lockstep_operation_rest(operation, row);
-        if (lockstep_document_operation(&view, operation, record, &document, err) != LOCKSTEP_OK) {
-            document = NULL;
-        }
-    }
-    (void)lockstep_operation_free(operation);
-    free(record);
-    return document;
-}
-
 struct artifact_search {
     const char *word;
     struct lockstep_artifact_row *row;
@@ -238,143 +193,6 @@ unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, con
                    LOCKSTEP_OK
                ? search.found
                : 0;
-}
-
-/* ---- WATCH, ABORT --------------------------------------------------------------------------- */
-
-static bool is_last(const struct lockstep_coordinator *coordinator, const struct lockstep_id *id)
-{
-    const struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet, id);
-    return operation == NULL || lockstep_operation_ended(operation);
-}
-
-static void on_watch(struct lockstep_session *session, const struct lockstep_wire_watch *watch)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_id id;
-    json_t *document;
-    bool last;
-    if (!lockstep_control_find(session, watch->request, watch->operation, &id)) {
-        return;
-    }
-    document = lockstep_control_operation(coordinator, &id, &err);
-    if (document == NULL) {
-        lockstep_control_refuse_error(session, watch->request, &err);
-        return;
-    }
-    last = is_last(coordinator, &id);
-    lockstep_control_answer(session, watch->request, document, last);
-    for (size_t i = 0; !last && i < LOCKSTEP_SESSION_WATCHES; i++) {
-        if (!session->watches[i].used) {
-            session->watches[i] = (struct lockstep_watching){
-                .used = true, .request = watch->request, .operation = id};
-            return;
-        }
-    }
-    if (!last) {
-        lockstep_control_refuse(session, watch->request, 4, "limit", "",
-                                "this session watches too many operations");
-    }
-}
-
-static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_session *session,
-                     struct lockstep_watching *watching)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    json_t *document = lockstep_control_operation(coordinator, &watching->operation, &err);
-    bool last = is_last(coordinator, &watching->operation);
-    uint64_t request = watching->request;
-    watching->stale = false;
-    if (document == NULL || last) {
-        watching->used = false;
-    }
-    if (document == NULL) {
-        lockstep_control_refuse_error(session, request, &err);
-    } else {
-        lockstep_control_answer(session, request, document, last);
-    }
-}
-
-/* Tells SESSION's watchers of an operation that has changed. */
-static void tell_session(struct lockstep_coordinator *coordinator, struct lockstep_session *session,
-                         const struct lockstep_id *operation)
-{
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
-        struct lockstep_watching *watching = &session->watches[i];
-        if (!watching->used || !lockstep_id_equal(&watching->operation, operation)) {
-            continue;
-        }
-        /* Who reads slower than nodes vote sees what is the newest then, not a queue. */
-        watching->stale = session->answers != NULL || lockstep_link_outbox(session->link) > 0;
-        if (!watching->stale) {
-            tell_one(coordinator, session, watching);
-        }
-    }
-}
-
-void lockstep_control_drained(struct lockstep_session *session)
-{
-    answer_on(session);
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES && session->answers == NULL; i++) {
-        if (session->watches[i].used && session->watches[i].stale) {
-            tell_one(session->coordinator, session, &session->watches[i]);
-        }
-    }
-}
-
-void lockstep_control_tell(struct lockstep_coordinator *coordinator)
-{
-    for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        struct lockstep_running *running = &coordinator->running[i];
-        struct lockstep_session *next;
-        if (running->operation == NULL || !running->changed) {
-            continue;
-        }
-        running->changed = false;
-        for (struct lockstep_session *session = coordinator->sessions; session != NULL;
-             session = next) {
-            next = session->next;
-            tell_session(coordinator, session, &running->operation->id);
-        }
-    }
-}
-
-static void on_abort(struct lockstep_session *session, const struct lockstep_wire_abort *abort)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    struct lockstep_operation *operation;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_audit audit = {
-        .who = session->who, .what = "operation.abort", .detail = abort->message};
-    char text[LOCKSTEP_ID_TEXT];
-    struct lockstep_id id;
-    json_t *document;
-    if (!lockstep_control_find(session, abort->request, abort->operation, &id)) {
-        return;
-    }
-    lockstep_id_format(&id, text);
-    audit.subject = text;
-    operation = lockstep_fleet_operation(&coordinator->fleet, &id);
-    if (operation == NULL || lockstep_operation_ended(operation)) {
-        lockstep_control_refuse(session, abort->request, 4, "over", "lockstep undo MODULE",
-                                "the operation is over; to go back, undo it");
-        return;
-    }
-    if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
-        lockstep_driver_miss(coordinator, &err);
-        lockstep_control_refuse_error(session, abort->request, &err);
-        return;
-    }
-    lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
-                         coordinator->actions);
-    lockstep_driver_act(coordinator);
-    document = lockstep_control_operation(coordinator, &id, &err);
-    if (document != NULL) {
-        lockstep_control_answer(session, abort->request, document, true);
-    } else {
-        lockstep_control_refuse_error(session, abort->request, &err);
-    }
 }
 
 void lockstep_control_answers_end(struct lockstep_session *session)
@@ -545,10 +363,10 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
         lockstep_control_submit(session, &wire->u.submit);
         break;
     case LOCKSTEP_MESSAGE_WATCH:
-        on_watch(session, &wire->u.watch);
+        lockstep_control_watch(session, &wire->u.watch);
         break;
     case LOCKSTEP_MESSAGE_ABORT:
-        on_abort(session, &wire->u.abort);
+        lockstep_control_abort(session, &wire->u.abort);
         break;
     case LOCKSTEP_MESSAGE_CANCEL:
         on_cancel(session, &wire->u.cancel);

@@ -8,10 +8,8 @@
 
 void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire);
 void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
-/* Tells every watcher of what has changed. */
-void lockstep_control_tell(struct lockstep_coordinator *coordinator);
 void lockstep_control_answers_end(struct lockstep_session *session);
-/* Its outbox is empty: it is told what has changed meanwhile. */
+/* Its outbox is empty: it is sent more. */
 void lockstep_control_drained(struct lockstep_session *session);
 /* A session is gone: what it waited for is no longer wanted. */
 void lockstep_control_forget(struct lockstep_session *session);
@@ -70,16 +68,22 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved);
 void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan);
 void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit);
-/* Tries SUBMITs that wait for nodes; ends those whose time is over. */
-void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
-struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator);
-/* Request TARGET of SESSION is no longer wanted. */
-void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
-void lockstep_control_put(struct lockstep_session *session,
-                          const struct lockstep_wire_artifact_put *message);
-void lockstep_control_put_end(struct lockstep_session *session);
-void lockstep_control_tool_result(struct lockstep_session *agent,
-                                  const struct lockstep_wire_tool_result *result);
+/* True if the request is done with: opened, or refused. GIVE_UP: it waits no longer. */
+bool lockstep_control_try(struct lockstep_session *session,
+                          const struct lockstep_wire_submit *submit, bool give_up);
+/* What is recorded of an operation that came as SUBMIT, as if it were opened now. */
+enum lockstep_err lockstep_control_record(const struct lockstep_session *session,
+                                          const struct lockstep_wire_submit *submit,
+                                          struct lockstep_operation_record *record,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- control_operation.c --------------------------------------------------------------------- */
+
+/* How many operations, also such as wait, have an id that begins with PREFIX: 0, 1 or 2 (more). */
+enum lockstep_err lockstep_control_prefix(struct lockstep_coordinator *coordinator,
+                                          const char *prefix, struct lockstep_id *ret_id,
+                                          unsigned *ret_found,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The operation that TEXT names (an id, "op-" and a prefix, a prefix): sends the refusal itself and
  * returns false if there is not exactly one. */
 bool lockstep_control_find(struct lockstep_session *session, uint64_t request, const char *text,
@@ -87,6 +91,43 @@ bool lockstep_control_find(struct lockstep_session *session, uint64_t request, c
 /* Its document; NULL and *err set if that cannot be made. */
 json_t *lockstep_control_operation(struct lockstep_coordinator *coordinator,
                                    const struct lockstep_id *id, struct lockstep_error *err);
+void lockstep_control_watch(struct lockstep_session *session,
+                            const struct lockstep_wire_watch *watch);
+void lockstep_control_abort(struct lockstep_session *session,
+                            const struct lockstep_wire_abort *abort);
+/* Tells every watcher of what has changed. */
+void lockstep_control_tell(struct lockstep_coordinator *coordinator);
+/* SESSION has read what it was sent: it is told what has changed meanwhile. */
+void lockstep_control_tell_late(struct lockstep_session *session);
+
+/* ---- control_wait.c -------------------------------------------------------------------------- */
+
+/* Keeps a SUBMIT until its nodes are there; false if there is no room. */
+bool lockstep_control_park(struct lockstep_session *session,
+                           const struct lockstep_wire_submit *submit,
+                           const struct lockstep_resolved *resolved);
+/* The request with this operation's id that waits, or NULL. */
+const struct lockstep_waiting *
+lockstep_control_waiting(const struct lockstep_coordinator *coordinator,
+                         const struct lockstep_id *id);
+/* WHO ends the waiting; false if nothing with this id waits. */
+bool lockstep_control_withdraw(struct lockstep_coordinator *coordinator,
+                               const struct lockstep_id *id, const char *who);
+/* The coordinator ends: nobody is told. */
+void lockstep_control_waits_end(struct lockstep_coordinator *coordinator);
+/* Tries SUBMITs that wait for nodes; ends those whose time is over. */
+void lockstep_control_wait_on(struct lockstep_coordinator *coordinator);
+struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator);
+/* Request TARGET of SESSION is no longer wanted. */
+void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+void lockstep_control_put(struct lockstep_session *session,
+                          const struct lockstep_wire_artifact_put *message);
+void lockstep_control_put_end(struct lockstep_session *session);
+void lockstep_control_tool_result(struct lockstep_session *agent,
+                                  const struct lockstep_wire_tool_result *result);
 /* The artifact that WORD (a version, a digest prefix) names of MODULE; without one, WORD is
  * MODULE@VERSION, MODULE@DIGESTPREFIX or a digest prefix. 0, 1 or 2 found. */
 unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,

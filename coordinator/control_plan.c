@@ -194,13 +194,12 @@ static void refuse_admission(struct lockstep_session *session, uint64_t request,
                             lockstep_admission_name(plan->admission), next, "%s", text);
 }
 
-static enum lockstep_err fill_record(struct lockstep_coordinator *coordinator,
-                                     const struct lockstep_session *session,
-                                     const struct lockstep_wire_submit *submit,
-                                     struct lockstep_operation_record *record,
-                                     struct lockstep_error *err)
+enum lockstep_err lockstep_control_record(const struct lockstep_session *session,
+                                          const struct lockstep_wire_submit *submit,
+                                          struct lockstep_operation_record *record,
+                                          struct lockstep_error *err)
 {
-    LOCKSTEP_TRY(hash_request(coordinator, &submit->body, &record->request, err));
+    LOCKSTEP_TRY(hash_request(session->coordinator, &submit->body, &record->request, err));
     (void)snprintf(record->signer, sizeof(record->signer), "%s", session->who);
     (void)snprintf(record->message, sizeof(record->message), "%s", submit->body.message);
     (void)snprintf(record->extra, sizeof(record->extra), "%s", submit->body.extra);
@@ -227,7 +226,7 @@ static void open_operation(struct lockstep_session *session,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     json_t *document;
     if (operation == NULL || record == NULL || running == NULL ||
-        fill_record(coordinator, session, submit, record, &err) != LOCKSTEP_OK) {
+        lockstep_control_record(session, submit, record, &err) != LOCKSTEP_OK) {
         (void)lockstep_operation_free(operation);
         free(record);
         lockstep_control_refuse(session, submit->request, 1, "internal", "",
@@ -257,60 +256,6 @@ static void open_operation(struct lockstep_session *session,
     }
 }
 
-/* The place that SUBMIT waits in, or else one that is free, or NULL. */
-static struct lockstep_waiting *find_wait(struct lockstep_coordinator *coordinator,
-                                          const struct lockstep_session *session, uint64_t request)
-{
-    struct lockstep_waiting *empty = NULL;
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
-        struct lockstep_waiting *wait = &coordinator->waits[i];
-        if (wait->used && wait->person == session && wait->request == request) {
-            return wait;
-        }
-        empty = empty == NULL && !wait->used ? wait : empty;
-    }
-    return empty;
-}
-
-static void unpark(struct lockstep_waiting *wait)
-{
-    free(wait->frame);
-    memset(wait, 0, sizeof(*wait));
-}
-
-/* Keeps a SUBMIT until its nodes are there; false if there is no room. */
-static bool park(struct lockstep_session *session, const struct lockstep_wire_submit *submit)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    uint64_t wait_ms = submit->body.offline_wait_ms != 0
-                           ? submit->body.offline_wait_ms
-                           : coordinator->config->settings.healthy_deadline;
-    struct lockstep_waiting *wait = find_wait(coordinator, session, submit->request);
-    struct lockstep_wire *wire;
-    if (wait == NULL || wait->used) {
-        return wait != NULL; /* it is being tried again */
-    }
-    wire = calloc(1, sizeof(*wire));
-    wait->frame = malloc(LOCKSTEP_FRAME_MAX);
-    ASSERT(wire != NULL && wait->frame != NULL);
-    wire->message.type = LOCKSTEP_MESSAGE_SUBMIT;
-    wire->u.submit = *submit;
-    wait->used = lockstep_wire_encode(coordinator->codec, wire, wait->frame, &wait->length, NULL) ==
-                 LOCKSTEP_OK;
-    wait->person = session;
-    wait->request = submit->request;
-    wait->until = lockstep_time_after(lockstep_loop_now(coordinator->loop), wait_ms);
-    free(wire);
-    if (!wait->used) {
-        unpark(wait);
-        return false;
-    }
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "a request of %s waits for nodes",
-                 session->who);
-    lockstep_driver_arm(coordinator);
-    return true;
-}
-
 /* True if the request is done with: opened, or refused. */
 static bool try_submit(struct lockstep_session *session, const struct lockstep_wire_submit *submit,
                        bool give_up)
@@ -323,7 +268,7 @@ static bool try_submit(struct lockstep_session *session, const struct lockstep_w
         lockstep_control_refuse_error(session, submit->request, &err);
         return true;
     }
-    waits = would_wait(&resolved) && !give_up && park(session, submit);
+    waits = would_wait(&resolved) && !give_up && lockstep_control_park(session, submit, &resolved);
     if (waits) {
         lockstep_resolved_deinit(&resolved);
         return false;
@@ -341,9 +286,9 @@ static bool try_submit(struct lockstep_session *session, const struct lockstep_w
     return true;
 }
 
-/* The same, unless the operation is known: by now another session may have opened it. */
-static bool take_submit(struct lockstep_session *session, const struct lockstep_wire_submit *submit,
-                        bool give_up)
+/* By now another session may have opened it. */
+bool lockstep_control_try(struct lockstep_session *session,
+                          const struct lockstep_wire_submit *submit, bool give_up)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_id relative = lockstep_fleet_child_id(&submit->body.operation);
@@ -370,55 +315,5 @@ static bool take_submit(struct lockstep_session *session, const struct lockstep_
 void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit)
 {
-    (void)take_submit(session, submit, false);
-}
-
-void lockstep_control_wait_on(struct lockstep_coordinator *coordinator)
-{
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS && coordinator->failed == LOCKSTEP_OK; i++) {
-        struct lockstep_waiting *wait = &coordinator->waits[i];
-        struct lockstep_wire *wire;
-        if (!wait->used) {
-            continue;
-        }
-        wire = malloc(sizeof(*wire));
-        ASSERT(wire != NULL);
-        if (lockstep_wire_decode(coordinator->codec, LOCKSTEP_ROLES_PERSON, wait->frame,
-                                 wait->length, wire, NULL) != LOCKSTEP_OK ||
-            take_submit(wait->person, &wire->u.submit,
-                        lockstep_time_due(wait->until, lockstep_loop_now(coordinator->loop)))) {
-            unpark(wait);
-        }
-        free(wire);
-    }
-}
-
-struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator *coordinator)
-{
-    struct lockstep_time first = LOCKSTEP_TIME_NEVER;
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
-        first = lockstep_time_earlier(first, coordinator->waits[i].until); /* NEVER if unused */
-    }
-    return first;
-}
-
-void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target)
-{
-    struct lockstep_waiting *wait = find_wait(session->coordinator, session, target);
-    if (wait != NULL && wait->used) {
-        unpark(wait);
-    }
-}
-
-void lockstep_control_forget(struct lockstep_session *session)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
-        if (coordinator->waits[i].used && coordinator->waits[i].person == session) {
-            unpark(&coordinator->waits[i]);
-        }
-    }
-    lockstep_control_calls_forget(session);
-    lockstep_control_put_end(session);
-    lockstep_control_answers_end(session);
+    (void)lockstep_control_try(session, submit, false);
 }

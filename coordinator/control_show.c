@@ -85,8 +85,7 @@ static enum lockstep_err show_operation(struct lockstep_session *session, const 
     struct lockstep_id id;
     unsigned found = 0;
     const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
-    LOCKSTEP_TRY(
-        lockstep_store_operation_prefix(session->coordinator->store, prefix, &id, &found, err));
+    LOCKSTEP_TRY(lockstep_control_prefix(session->coordinator, prefix, &id, &found, err));
     if (found != 1 || strlen(prefix) < 6) {
         return LOCKSTEP_FAIL(err, INVALID,
                              "there is no one operation '%.60s'; lockstep op ls shows them", text);

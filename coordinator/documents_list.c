@@ -120,8 +120,11 @@ enum lockstep_err lockstep_document_operations(const struct lockstep_view *view,
 {
     struct rows rows = {.query = query, .list = json_array()};
     const char *module = query != NULL && query->name_count == 1 ? query->names[0] : NULL;
-    enum lockstep_err result = load_newest(view, module, query == NULL ? 0 : query->limit, add_row,
-                                           &rows, err);
+    enum lockstep_err result;
+    for (size_t i = 0; i < view->waiting_count; i++) {
+        add_row(&rows, view->waiting[i].operation, view->waiting[i].record, LOCKSTEP_ROW_NONE);
+    }
+    result = load_newest(view, module, query == NULL ? 0 : query->limit, add_row, &rows, err);
     if (result != LOCKSTEP_OK) {
         json_decref(rows.list);
         return result;

@@ -260,6 +260,9 @@ static void add_operation(void *context, const struct lockstep_operation *operat
 static enum lockstep_err list_operations(const struct lockstep_view *view, json_t *list,
                                          struct lockstep_error *err)
 {
+    for (size_t i = 0; i < view->waiting_count; i++) {
+        add_operation(list, view->waiting[i].operation, view->waiting[i].record, LOCKSTEP_ROW_NONE);
+    }
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         if (view->fleet->operations[i] != NULL) {
             LOCKSTEP_TRY(lockstep_document_load(view, &view->fleet->operations[i]->id,

@@ -6,7 +6,7 @@
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-/* One that was loaded has a result and no state. */
+/* One that was loaded has a result and no state; one that waits has neither. */
 static bool has_ended(const struct lockstep_operation *operation)
 {
     return operation->result != LOCKSTEP_RESULT_NONE &&
@@ -18,7 +18,7 @@ const char *lockstep_document_word(const struct lockstep_operation *operation,
                                    enum lockstep_row row)
 {
     static const char *const words[] = {
-        [LOCKSTEP_ROW_NONE] = "preparing",      [LOCKSTEP_ROW_OPEN] = "preparing",
+        [LOCKSTEP_ROW_NONE] = "waiting",        [LOCKSTEP_ROW_OPEN] = "preparing",
         [LOCKSTEP_ROW_ABORT] = "aborted",       [LOCKSTEP_ROW_COMMIT] = "committing",
         [LOCKSTEP_ROW_SUCCEEDED] = "succeeded", [LOCKSTEP_ROW_DEGRADED] = "rolling-back",
         [LOCKSTEP_ROW_SETTLED] = "rolled-back", [LOCKSTEP_ROW_FINAL] = "succeeded",
@@ -99,6 +99,12 @@ static json_t *items_of(const struct lockstep_book *book,
     return items;
 }
 
+/* Of a request that waits, who is not absent is as ready as in a plan. */
+static const char *state_of(const struct lockstep_part *part)
+{
+    return part->state == LOCKSTEP_PART_UNSPECIFIED ? "reachable" : lockstep_part_word(part->state);
+}
+
 static json_t *parts_of(const struct lockstep_view *view,
                         const struct lockstep_operation *operation)
 {
@@ -107,9 +113,9 @@ static json_t *parts_of(const struct lockstep_view *view,
         const struct lockstep_part *part = &operation->parts[i];
         (void)json_array_append_new(parts, json_pack("{s:o, s:s, s:o, s:o, s:o}", "node",
                                                      lockstep_json_node(view, part->node), "state",
-                                                     lockstep_part_word(part->state), "code",
-                                                     code_of(part->no), "class", class_of(part->no),
-                                                     "text", lockstep_json_text(part->text)));
+                                                     state_of(part), "code", code_of(part->no),
+                                                     "class", class_of(part->no), "text",
+                                                     lockstep_json_text(part->text)));
     }
     return parts;
 }

@@ -89,7 +89,8 @@ struct lockstep_calling {
     char tool[LOCKSTEP_WORD_MAX + 1];
 };
 
-/* A SUBMIT with --offline wait: tried again whenever a node is READY. */
+/* A SUBMIT with --offline wait: tried again whenever a node is READY. Not an operation yet, and
+ * shown as if it were one. */
 struct lockstep_waiting {
     bool used;
     struct lockstep_session *person;
@@ -97,6 +98,8 @@ struct lockstep_waiting {
     struct lockstep_time until;
     size_t length;
     uint8_t *frame; /* the SUBMIT as it came */
+    struct lockstep_operation *draft;
+    struct lockstep_operation_record *record; /* opened when it began to wait */
 };
 
 #define LOCKSTEP_CALLS_MAX 64
@@ -124,6 +127,7 @@ struct lockstep_coordinator {
     struct lockstep_fleet_actions *actions; /* of the call under way */
     struct lockstep_session *sessions;
     struct lockstep_waiting waits[LOCKSTEP_SESSION_WAITS];
+    struct lockstep_view_waiting shown[LOCKSTEP_SESSION_WAITS]; /* of a view */
     struct lockstep_calling calls[LOCKSTEP_CALLS_MAX];
     uint64_t call_tickets;
     enum lockstep_err failed;

@@ -298,6 +298,7 @@ struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator 
 void lockstep_session_free_all(struct lockstep_coordinator *coordinator)
 {
     memset(coordinator->calls, 0, sizeof(coordinator->calls)); /* the links to tell are gone */
+    lockstep_control_waits_end(coordinator);
     while (coordinator->sessions != NULL) {
         end_session(coordinator->sessions);
     }

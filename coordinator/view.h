@@ -28,6 +28,12 @@ struct lockstep_node_view {
     uint32_t host_restarts;
 };
 
+/* A request that waits for nodes. */
+struct lockstep_view_waiting {
+    const struct lockstep_operation *operation; /* as it would be opened */
+    const struct lockstep_operation_record *record;
+};
+
 /* What documents are made from; borrowed for a call. `views` are as many as the fleet has nodes,
  * in the same order. */
 struct lockstep_view {
@@ -36,6 +42,8 @@ struct lockstep_view {
     struct lockstep_store *store;
     uint64_t now_unix_ms;
     uint64_t fresh_ms; /* a report older than that is stale */
+    const struct lockstep_view_waiting *waiting;
+    size_t waiting_count;
 };
 
 /* Notes one module as live, in place of what was known of it. False if a node may not have so

@@ -340,6 +340,13 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
     if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
         lockstep_render(&run->output, plan);
     }
+    if (json_is_true(json_object_get(plan, "waits")) && !run->output.quiet) {
+        char id[LOCKSTEP_ID_TEXT];
+        lockstep_id_format(&change->body.operation, id);
+        lockstep_print(run->output.err,
+                       "op-%.8s waits for absent nodes; to end that: lockstep op abort op-%.8s\n",
+                       id, id);
+    }
     return submit(run, change, plan, &operation);
 }
 

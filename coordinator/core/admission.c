@@ -301,6 +301,7 @@ static void fill_parts(const struct lockstep_fleet *fleet, const struct lockstep
         memset(&operation->parts[i], 0, sizeof(operation->parts[i]));
         operation->parts[i].node = request->selected[index];
         operation->parts[i].up = node->ready;
+        operation->parts[i].state = node->ready ? LOCKSTEP_PART_UNSPECIFIED : LOCKSTEP_PART_ABSENT;
         for (uint32_t j = 0; j < request->item_count; j++) {
             starts[j] = request->kind == LOCKSTEP_KIND_UNDO
                             ? request->targets[(size_t)index * request->item_count + j]
@@ -309,12 +310,10 @@ static void fill_parts(const struct lockstep_fleet *fleet, const struct lockstep
     }
 }
 
-void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
-                         const struct lockstep_request *request, const struct lockstep_plan *plan,
-                         struct lockstep_operation *operation,
-                         struct lockstep_fleet_actions *ret_actions)
+void lockstep_fleet_draft(const struct lockstep_fleet *fleet,
+                          const struct lockstep_request *request, const struct lockstep_plan *plan,
+                          struct lockstep_operation *operation)
 {
-    ASSERT(plan->admission == LOCKSTEP_ADMISSION_ADMITTED);
     ASSERT(request->kind == LOCKSTEP_KIND_RELOAD || request->targets != NULL);
     operation->id = request->operation;
     operation->kind = request->kind;
@@ -324,6 +323,15 @@ void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
     operation->options.max_fail = plan->max_fail;
     fill_items(request, plan, operation);
     fill_parts(fleet, request, plan, operation);
+}
+
+void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
+                         const struct lockstep_request *request, const struct lockstep_plan *plan,
+                         struct lockstep_operation *operation,
+                         struct lockstep_fleet_actions *ret_actions)
+{
+    ASSERT(plan->admission == LOCKSTEP_ADMISSION_ADMITTED);
+    lockstep_fleet_draft(fleet, request, plan, operation);
     take_generations(fleet, operation);
     lockstep_fleet_begin(fleet, now, operation, ret_actions);
 }

@@ -81,6 +81,12 @@ struct lockstep_plan {
 void lockstep_fleet_plan(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
                          struct lockstep_plan *plan);
 
+/* Fills in OPERATION as PLAN has it, without opening it: so that a request that waits can be shown.
+ * Parts and starts have room for plan->n. */
+void lockstep_fleet_draft(const struct lockstep_fleet *fleet,
+                          const struct lockstep_request *request, const struct lockstep_plan *plan,
+                          struct lockstep_operation *operation);
+
 /* Opens what was planned (admission is ADMITTED, nothing has changed since): fills in OPERATION,
  * whose parts and starts have room for plan->n, takes generations and the modules' locks. */
 void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,

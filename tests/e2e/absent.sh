@@ -8,7 +8,11 @@ operations() {
 }
 
 one_waits() {
-    grep -q 'waits for nodes' "$FLEET/log/lockstepd"
+    [ -n "$(waiting_one)" ]
+}
+
+waiting_one() {
+    fleet_json '[.operations[] | select(.state == "waiting") | .short] | join(" ")' op ls
 }
 
 n3_goes() {
@@ -56,8 +60,21 @@ check_eventually "the fleet becomes consistent again" fleet_cli check
 n3_goes
 fleet_reload echo@2.0.0 --offline wait:15s --soak 0 >"$FLEET/log/waiting" 2>&1 &
 waiting=$!
-check_eventually "a request with --offline wait is kept" one_waits
+check_eventually "a request with --offline wait is kept, and listed" one_waits
+one=$(waiting_one)
+check_same "waiting echo 3" "it is shown as the operation that it will be" \
+    fleet_json '"\(.state) \(.items[0].module) \(.n)"' op show "$one"
+check_same "n1=reachable n2=reachable n3=absent" "with whom it waits for" \
+    fleet_json '[.parts[] | "\(.node)=\(.state)"] | join(" ")' op show "$one"
+check_same "$one" "the fleet in one screen has it" \
+    fleet_json '[.operations[] | select(.state == "waiting") | .short] | join(" ")' status
+check_says "${one#op-}.* waits for nodes" "the log names it" cat "$FLEET/log/lockstepd"
+fleet_cli op watch "$one" >"$FLEET/log/watching" 2>&1 &
+watching=$!
+check_eventually "somebody watches it" grep -q waiting "$FLEET/log/watching"
 n3_comes_back
+wait "$watching"
+check_same 0 "who watches it sees it succeed" echo $?
 wait "$waiting"
 check_same 0 "then the operation succeeds" echo $?
 check_same succeeded "in full" fleet_operation .result
@@ -66,6 +83,20 @@ check_eventually "the fleet is consistent" fleet_cli check
 
 # Nobody comes.
 n3_goes
+fleet_reload echo@1.0.0 --offline wait:60s --soak 0 >"$FLEET/log/waiting" 2>&1 &
+waiting=$!
+check_eventually "another waits" one_waits
+one=$(waiting_one)
+fleet_cli op watch "$one" >"$FLEET/log/watching" 2>&1 &
+watching=$!
+check_eventually "somebody watches it" grep -q waiting "$FLEET/log/watching"
+check "it can be withdrawn" fleet_cli op abort "$one"
+wait "$waiting"
+check_same 4 "which refuses it: nobody was contacted" echo $?
+wait "$watching"
+check_same 4 "and tells who watches it" echo $?
+check_says 'withdrawn' "by whom" cat "$FLEET/log/waiting"
+check_same "" "it is not listed any more" waiting_one
 fleet_reload echo@1.0.0 --offline wait:500ms --soak 0 >"$FLEET/log/waited" 2>&1
 check_same 4 "waiting in vain is refused: nobody was contacted" echo $?
 check_same "n1=2.0.0 n2=2.0.0" "and changes nobody" fleet_versions_of echo n1 n2
