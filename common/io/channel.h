@@ -70,7 +70,7 @@ struct lockstep_channel_config {
 struct lockstep_channel {
     uint8_t state;
     enum lockstep_channel_kind kind;
-    struct lockstep_channel_config config; /* own and remote point into this object */
+    struct lockstep_channel_config config; /* but for own and remote, which are kept below */
     uint8_t own[LOCKSTEP_NOISE_KEY];
     uint8_t remote[LOCKSTEP_NOISE_KEY];
     struct lockstep_noise noise;

@@ -118,6 +118,11 @@ static const struct lockstep_hello version_0 = {.version_max = 2, .software = "1
 static const struct lockstep_hello forged = {
     .version_min = 1, .version_max = 1, .software = "1\n2"};
 
+static const struct lockstep_hello spaced = {.version_min = 1, .version_max = 1, .software = "1 2"};
+
+/* Its software version has no end; filled by main(). */
+static struct lockstep_hello endless = {.version_min = 1, .version_max = 1};
+
 static const struct shake_row {
     const char *name;
     struct setup setup;
@@ -132,6 +137,10 @@ static const struct shake_row {
     {"versions that are no range", {LOCKSTEP_CHANNEL_XK, &no_range, 0, 0, 0}, LOCKSTEP_REFUSED},
     {"version 0", {LOCKSTEP_CHANNEL_XK, &version_0, 0, 0, 0}, LOCKSTEP_REFUSED},
     {"a software version of two lines", {LOCKSTEP_CHANNEL_XK, &forged, 0, 0, 0}, LOCKSTEP_REFUSED},
+    {"a software version without an end",
+     {LOCKSTEP_CHANNEL_XK, &endless, 0, 0, 0},
+     LOCKSTEP_REFUSED},
+    {"a software version of two words", {LOCKSTEP_CHANNEL_XK, &spaced, 0, 0, 0}, LOCKSTEP_REFUSED},
 };
 
 static void check_shake(void **state)
@@ -167,6 +176,28 @@ static void no_bit_of_a_handshake_may_change(void **state)
             assert_false(lockstep_channel_is_up(&pair.listener));
             end(&pair);
         }
+    }
+}
+
+/* The kind is no part of what is sealed: a handshake that began with one kind goes on with it. */
+static void the_kind_may_not_change(void **state)
+{
+    (void)state;
+    for (size_t stage = 0; stage < 3; stage++) {
+        struct pair pair;
+        struct lockstep_channel *sides[] = {&pair.dialler, &pair.listener};
+        uint8_t frame[LOCKSTEP_HANDSHAKE_MAX];
+        struct lockstep_channel_event event;
+        size_t size;
+        begin(&pair, &(struct setup){.kind = LOCKSTEP_CHANNEL_XK, .hello = &honest});
+        for (size_t i = 0; i < stage; i++) {
+            assert_int_equal(pass(sides[i % 2], sides[(i + 1) % 2], -1), LOCKSTEP_OK);
+        }
+        size = lockstep_channel_take(sides[stage % 2], frame);
+        assert_int_equal(frame[2], LOCKSTEP_CHANNEL_XK);
+        frame[2] = LOCKSTEP_CHANNEL_XKPSK3;
+        assert_int_equal(feed_all(sides[(stage + 1) % 2], frame, size, &event), LOCKSTEP_REFUSED);
+        end(&pair);
     }
 }
 
@@ -208,6 +239,11 @@ static void messages_come_as_they_were_sent(void **state)
         assert_int_equal(event.size, sizes[i / 2]);
         assert_memory_equal(event.bytes, message, event.size);
     }
+    /* Behind the largest message a small one: its room is given back. */
+    seal_word(&pair.dialler, frame);
+    assert_true(pair.listener.in_max >= LOCKSTEP_FRAME_MAX);
+    assert_int_equal(feed_all(&pair.listener, frame, WORD_FRAME, &event), LOCKSTEP_OK);
+    assert_true(pair.listener.in_max <= 1024);
     end(&pair);
 }
 
@@ -237,6 +273,47 @@ static void no_bit_of_a_frame_may_change(void **state)
         }
         end(&pair);
     }
+}
+
+/* Frames that their sealer could make, if it did not keep to the rules. */
+static const struct strange_row {
+    const char *name;
+    uint8_t header[4]; /* version, type, two bytes that are zero */
+    uint8_t session;   /* added to the true one */
+    uint8_t sequence;
+    size_t size;
+    bool taken;
+} strange_rows[] = {
+    {"a message", {1, 1, 0, 0}, 0, 0, 4, true},
+    {"an end", {1, 2, 0, 0}, 0, 0, 0, true},
+    {"another version", {2, 1, 0, 0}, 0, 0, 4, false},
+    {"a type that is none", {1, 3, 0, 0}, 0, 0, 4, false},
+    {"reserved bytes used", {1, 1, 0, 1}, 0, 0, 4, false},
+    {"another session", {1, 1, 0, 0}, 1, 0, 4, false},
+    {"a number ahead", {1, 1, 0, 0}, 0, 1, 4, false},
+    {"an empty message", {1, 1, 0, 0}, 0, 0, 0, false},
+    {"an end that says something", {1, 2, 0, 0}, 0, 0, 4, false},
+};
+
+static void check_strange(void **state)
+{
+    const struct strange_row *row = *state;
+    uint8_t frame[WORD_FRAME] = {0};
+    struct lockstep_channel_event event;
+    struct pair pair;
+    begin_up(&pair);
+    frame[1] = (uint8_t)(row->size + LOCKSTEP_CHANNEL_OVERHEAD - 2);
+    memcpy(frame + 2, row->header, sizeof(row->header));
+    for (unsigned i = 0; i < 4; i++) {
+        frame[6 + i] = (uint8_t)(pair.dialler.session >> (8 * (3 - i)));
+    }
+    frame[9] = (uint8_t)(frame[9] + row->session);
+    frame[17] = row->sequence;
+    lockstep_cipher_seal(&pair.dialler.send, frame + 2, 16, "word", row->size, frame + 18);
+    assert_int_equal(feed_all(&pair.listener, frame, row->size + LOCKSTEP_CHANNEL_OVERHEAD, &event),
+                     row->taken ? LOCKSTEP_OK : LOCKSTEP_REFUSED);
+    assert_int_equal(event.type == LOCKSTEP_CHANNEL_NOTHING, !row->taken);
+    end(&pair);
 }
 
 static const struct order_row {
@@ -351,6 +428,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_bit_of_a_handshake_may_change),
+        cmocka_unit_test(the_kind_may_not_change),
         cmocka_unit_test(reflection_is_refused),
         cmocka_unit_test(messages_come_as_they_were_sent),
         cmocka_unit_test(no_bit_of_a_frame_may_change),
@@ -360,7 +438,9 @@ int main(void)
     if (sodium_init() < 0) {
         return 1;
     }
+    memset(endless.software, 'x', sizeof(endless.software));
     return LOCKSTEP_RUN_TABLE("handshakes", shake_rows, check_shake) +
+           LOCKSTEP_RUN_TABLE("strange frames", strange_rows, check_strange) +
            LOCKSTEP_RUN_TABLE("order of frames", order_rows, check_order) +
            LOCKSTEP_RUN_TABLE("lengths", length_rows, check_length) +
            cmocka_run_group_tests_name("channel", tests, NULL, NULL);

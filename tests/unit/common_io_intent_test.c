@@ -378,6 +378,18 @@ static void signed_for_another_purpose(void **state)
     assert_int_equal(verify_at(NOW, "is not what alice signed"), LOCKSTEP_NO_INTENT);
 }
 
+static void no_generation_is_not_written(void **state)
+{
+    struct lockstep_intent intent = make_intent();
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    size_t length = 0;
+    (void)state;
+    intent.items[0].generation = 0;
+    assert_int_equal(lockstep_intent_encode(&intent, text, sizeof(text), &length, &err),
+                     LOCKSTEP_INVALID);
+    assert_non_null(strstr(err.message, "lacks a generation"));
+}
+
 static void as_many_items_as_there_may_be(void **state)
 {
     struct lockstep_intent intent = make_intent();
@@ -439,6 +451,7 @@ int main(void)
         SIGNED(signed_for_another_purpose),
         cmocka_unit_test(covers_the_extra_text),
         cmocka_unit_test(as_many_items_as_there_may_be),
+        cmocka_unit_test(no_generation_is_not_written),
         cmocka_unit_test(roster_digests),
     };
     return LOCKSTEP_RUN_TABLE("texts", mutations, check_mutation) +

@@ -54,6 +54,7 @@ static const struct mutation mutations[] = {
     {"no key", "counter: 41", ": 41", "not 'key: value'"},
     {"carriage return", "counter: 41", "counter: 41\r", "not printable"},
     {"tab", "counter: 41", "counter: \t41", "not printable"},
+    {"delete", "built", "built\177", "not printable"},
     {"not ASCII", "built", "b\303\274ilt", "not printable"},
     {"upper case key", "counter", "Counter", "unknown key"},
     {"counter zero", "counter: 41", "counter: 0", "a number"},
@@ -386,9 +387,11 @@ CHANGE(going_back, c->counter_highest = 5000)
 CHANGE(expired, c->now_unix_ms = m->expires_unix_ms)
 CHANGE(last_moment, c->now_unix_ms = m->expires_unix_ms - 1)
 CHANGE(too_early, c->now_unix_ms = m->not_before_unix_ms - 1)
+CHANGE(first_moment, c->now_unix_ms = m->not_before_unix_ms)
 CHANGE(clock_not_asked, c->now_unix_ms = 0)
 CHANGE(bundle_expired, b->expires_unix_ms = c->now_unix_ms)
 CHANGE(larger_than_allowed, c->size_max_bytes = m->size - 1)
+CHANGE(as_large_as_allowed, c->size_max_bytes = m->size)
 CHANGE(file_longer, at_hand.size++)
 CHANGE(file_differs, at_hand.digest.bytes[31] ^= 1)
 CHANGE(order_differs, c->digest.bytes[0] ^= 1)
@@ -414,9 +417,11 @@ static const struct check_row check_rows[] = {
     {"expired", expired, LOCKSTEP_NO_EXPIRED},
     {"the last moment", last_moment, LOCKSTEP_NO_UNSPECIFIED},
     {"not valid yet", too_early, LOCKSTEP_NO_EXPIRED},
+    {"the first moment", first_moment, LOCKSTEP_NO_UNSPECIFIED},
     {"clock not asked", clock_not_asked, LOCKSTEP_NO_UNSPECIFIED},
     {"bundle expired", bundle_expired, LOCKSTEP_NO_EXPIRED},
     {"larger than allowed", larger_than_allowed, LOCKSTEP_NO_BAD_SIZE},
+    {"as large as allowed", as_large_as_allowed, LOCKSTEP_NO_UNSPECIFIED},
     {"file longer", file_longer, LOCKSTEP_NO_BAD_SIZE},
     {"file differs", file_differs, LOCKSTEP_NO_BAD_DIGEST},
     {"order differs", order_differs, LOCKSTEP_NO_BAD_DIGEST},

@@ -110,6 +110,7 @@ static const struct parse_row parse_rows[] = {
     {"signature is no base64", FIRST "R*QM\n" COMMENT GLOBAL, "base64 of 74"},
     {"signature cut", FIRST "RUQMNkox\n" COMMENT GLOBAL, "base64 of 74"},
     {"comment line of another kind", FIRST PREHASHED "comment: x\n" GLOBAL, "no trusted comment"},
+    {"comment with a delete", FIRST PREHASHED "trusted comment: \177\n" GLOBAL, "do not print"},
     {"comment with an escape", FIRST PREHASHED "trusted comment: \033[2J\n" GLOBAL, "do not print"},
     {"comment too long", FIRST PREHASHED "trusted comment: " HUNDRED HUNDRED HUNDRED "\n" GLOBAL,
      "too long"},

@@ -190,6 +190,9 @@ static void low_order_points_are_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        struct lockstep_noise_config config = {
+            .initiator = true, .own = points[1], .remote = points[i], .prologue = ""};
+        struct lockstep_noise initiator;
         struct lockstep_noise responder;
         uint8_t message[48] = {0};
         uint8_t payload[16];
@@ -199,6 +202,10 @@ static void low_order_points_are_refused(void **state)
             lockstep_noise_read(&responder, message, sizeof(message), payload, 0, NULL),
             LOCKSTEP_REFUSED);
         lockstep_noise_deinit(&responder);
+        /* What is written is not even begun, so nothing but the point can be what is wrong. */
+        assert_int_equal(lockstep_noise_init(&initiator, &config, NULL), LOCKSTEP_OK);
+        assert_int_equal(lockstep_noise_write(&initiator, "", 0, message, NULL), LOCKSTEP_REFUSED);
+        lockstep_noise_deinit(&initiator);
     }
 }
 

@@ -1,4 +1,6 @@
 #include "common/io/token.h"
+
+#include "common/io/digest.h"
 #include "tests/support/cmocka.h"
 
 #include <string.h>
@@ -21,7 +23,8 @@ struct good_row {
     const char *after;
 };
 
-#define LONGEST "n23456789012345678901234567890123456789012345678901234567890123"
+#define LONGEST_TOKEN 316 /* characters */
+#define LONGEST       "n23456789012345678901234567890123456789012345678901234567890123"
 
 static const struct good_row good_rows[] = {
     {"bare", "n1", "", ""},
@@ -116,8 +119,30 @@ static void too_long(void **state)
     memset(text, 'a', sizeof(text));
     assert_int_equal(lockstep_token_parse(text, sizeof(text), &token, &err), LOCKSTEP_INVALID);
     assert_non_null(strstr(err.message, "too long"));
-    assert_int_equal(lockstep_token_parse(text, LOCKSTEP_TOKEN_TEXT - 1, &token, &err),
-                     LOCKSTEP_INVALID);
+    for (size_t length = LONGEST_TOKEN + 1; length <= LOCKSTEP_TOKEN_TEXT + 1; length++) {
+        assert_int_equal(lockstep_token_parse(text, length, &token, &err), LOCKSTEP_INVALID);
+        assert_non_null(strstr(err.message, "too long"));
+    }
+}
+
+/* A checksum is no signature: whoever makes one may put anything into what it covers. */
+static void for_a_node_that_is_none(void **state)
+{
+    struct lockstep_token token = make_token("n1");
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_digest digest;
+    char text[LOCKSTEP_TOKEN_TEXT];
+    uint8_t bytes[136];
+    (void)state;
+    lockstep_token_format(&token, text);
+    assert_true(lockstep_base32_parse(text, bytes, sizeof(bytes)));
+    assert_memory_equal(bytes + 122, "n1", 2);
+    bytes[122] = '/';
+    lockstep_digest_domain("lockstep/join/check", bytes, sizeof(bytes) - 4, &digest);
+    memcpy(bytes + sizeof(bytes) - 4, digest.bytes, 4);
+    lockstep_base32_format(bytes, sizeof(bytes), text);
+    assert_int_equal(lockstep_token_parse(text, strlen(text), &token, &err), LOCKSTEP_INVALID);
+    assert_non_null(strstr(err.message, "whose name is none"));
 }
 
 /* Both sides must come to the same key, for ever: b2 keyed with the secret over the label. */
@@ -149,7 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_anywhere), cmocka_unit_test(mistyped_anywhere),
         cmocka_unit_test(too_long),     cmocka_unit_test(psk_is_fixed),
-        cmocka_unit_test(drawn_differ),
+        cmocka_unit_test(drawn_differ), cmocka_unit_test(for_a_node_that_is_none),
     };
     return LOCKSTEP_RUN_TABLE("tokens", good_rows, check_good) +
            LOCKSTEP_RUN_TABLE("malformed tokens", bad_rows, check_bad) +
