@@ -264,6 +264,23 @@ int lockstep_copies_config(const struct lockstep_node_agent *agent,
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* True if a version cannot be had from the store: it is missing, or its bytes are not its own any
+ * more, and then it makes room for what the coordinator has. */
+static bool is_spoilt(struct lockstep_node_agent *agent, const struct lockstep_agent_module *module,
+                      enum lockstep_err result, const char *why)
+{
+    if (result != LOCKSTEP_REFUSED && result != LOCKSTEP_CONFLICT) {
+        return false;
+    }
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent",
+                 "%s is not loaded: %s; lockstep reload %s@current fetches it anew",
+                 module->name.text, why, module->name.text);
+    if (result == LOCKSTEP_REFUSED) {
+        lockstep_collect_bad(agent, &module->current.digest, true);
+    }
+    return true;
+}
+
 enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_t service,
                                        struct lockstep_boot *ret_boot, struct lockstep_error *err)
 {
@@ -272,11 +289,15 @@ enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_
         const struct lockstep_agent_module *module = &agent->core->modules[i];
         struct lockstep_boot_entry *entry = &ret_boot->entries[ret_boot->count];
         const struct lockstep_copy *copy = NULL;
+        enum lockstep_err result;
         if (module->service != service || lockstep_digest_is_zero(&module->current.digest)) {
             continue;
         }
-        LOCKSTEP_TRY(
-            lockstep_copies_get(agent, &module->name, &module->current.digest, &copy, err));
+        result = lockstep_copies_get(agent, &module->name, &module->current.digest, &copy, err);
+        if (is_spoilt(agent, module, result, err->message)) {
+            continue;
+        }
+        LOCKSTEP_TRY(result);
         ASSERT(copy != NULL);
         memset(entry, 0, sizeof(*entry));
         entry->module = module->name;

@@ -19,7 +19,8 @@ void lockstep_copies_forget(struct lockstep_node_agent *agent, const struct lock
 void lockstep_copies_collect(struct lockstep_node_agent *agent);
 /* Removes the files that neither this agent nor a boot file knows. */
 void lockstep_copies_sweep(struct lockstep_node_agent *agent);
-/* What SERVICE boots with: every module's current version. */
+/* What SERVICE boots with: every module's current version. One that cannot be had is left out, and
+ * logged: the others of its service are not to pay for it. */
 enum lockstep_err lockstep_copies_boot(struct lockstep_node_agent *agent, uint8_t service,
                                        struct lockstep_boot *ret_boot,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -35,7 +35,7 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
 }
 
 /* A host that has died is told again, even if it is back: a coordinator that asks may have died
- * before it wrote that down. One that has not come yet has not died: it is told of when it is up. */
+ * before it wrote that down. One that has not come yet has not died: it is waited for. */
 unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     const struct lockstep_id *operation = &duty->order.operation;

@@ -16,6 +16,18 @@ says() { # says NODE VERSION
     [ "$(fleet_tool "$1" echo.say x)" = "$2 x" ]
 }
 
+restarts() {
+    fleet_json .node.host_restarts node show n1
+}
+
+restarted_once() {
+    [ "$(restarts)" = 1 ]
+}
+
+loaded_since() {
+    fleet_json '.rows[] | select(.node == "n1") | .loaded_unix_ms' module status counter
+}
+
 fleet_of 3
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2 other-1 other-2 counter-1
 fleet_needs "version 1 is installed" fleet_install echo@1.0.0 other@1.0.0 counter@1.0.0
@@ -38,11 +50,17 @@ check_calls "no call was lost, failed or mixed" n1 n2 n3
 FLEET_CALLER=--idempotent
 fleet_needs "callers of idempotent tools have answers" fleet_callers "echo.say other.pair" n1 n2 n3
 host=$(fleet_host n1)
+check_same 0 "no host of n1 was restarted so far" restarts
+check "its counter counts" [ "$(fleet_tool n1 counter.get)" != "0 0" ]
+loaded=$(loaded_since)
 kill -s KILL "$host"
 check_eventually "a new host is started" host_is_another_than n1 "$host"
 check "it answers" fleet_callers_again n1
 check "as the last good version" says n1 2.0.0
 check_eventually "the fleet is consistent" fleet_cli check
+check_same "0 0" "what the counter held is gone" fleet_tool n1 counter.get
+check_eventually "the restart is counted" restarted_once
+check "and it is loaded since then" [ "$(loaded_since)" -gt "$loaded" ]
 fleet_callers_end n1 n2 n3
 check_same "0 0 0 0" "what was under way was called once more, nothing was lost" \
     echo "$LOST $FAILED $WRONG $MIXED"
@@ -72,5 +90,32 @@ check_status 4 "so it is refused" fleet_reload echo@1.0.0 other@1.0.0
 for node in n1 n2 n3; do
     check_eventually "$node answers as version 2" says "$node" 2.0.0
 done
+
+# ---- the bytes of a live version go bad while nobody is there: the rest serves, and it is told ----
+module_state() { # module_state NODE MODULE
+    fleet_json ".rows[] | select(.node == \"$1\") | .state" module status "$2"
+}
+
+is_not_loaded() { # is_not_loaded NODE MODULE
+    [ "$(module_state "$1" "$2")" = not_loaded ]
+}
+
+fleet_kill agent-n1 KILL
+kill -s KILL "$(fleet_host n1)"
+digest=$(fleet_json '.rows[] | select(.node == "n1") | .digest' module status echo)
+for file in "$FLEET"/n1/data/store/"$digest".so "$FLEET"/n1/data/gen/*-echo-*.so; do
+    chmod u+w "$file"
+    printf spoilt | dd of="$file" bs=1 seek=64 conv=notrunc status=none
+done
+check "the agent comes back to a spoilt version" fleet_start_agent n1
+check_eventually "what does not need it serves" fleet_tool n1 counter.add
+check_eventually "the spoilt one is not loaded" is_not_loaded n1 echo
+check "the agent says so, and what to do" \
+    grep -q "echo .*lockstep reload echo@current" "$FLEET/log/agent-n1"
+check_status 3 "the fleet is not consistent" fleet_cli check
+check "the same version is ordered again, with what needs it" \
+    fleet_reload echo@current other@current --soak 0
+check "it was fetched anew, and answers" says n1 2.0.0
+check_eventually "the fleet is consistent with it" fleet_cli check
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
