@@ -141,6 +141,7 @@ static void publish_answered(struct lockstep_hosts_process *process)
         module_refused(process);
         return;
     }
+    process->boot_image.loaded_ms = lockstep_unix_ms();
     lockstep_hosts_view_add(&process->view, &process->boot_image);
     process->boot_moved = true;
     process->boot_index++;

@@ -17,11 +17,15 @@ says() { # says NODE VERSION
 }
 
 restarts() {
-    fleet_json .node.host_restarts node show n1
+    fleet_json .host_restarts node show n1
 }
 
 restarted_once() {
     [ "$(restarts)" = 1 ]
+}
+
+is_loaded_after() { # is_loaded_after TIME
+    [ "$(loaded_since)" -gt "$1" ]
 }
 
 loaded_since() {
@@ -60,7 +64,7 @@ check "as the last good version" says n1 2.0.0
 check_eventually "the fleet is consistent" fleet_cli check
 check_same "0 0" "what the counter held is gone" fleet_tool n1 counter.get
 check_eventually "the restart is counted" restarted_once
-check "and it is loaded since then" [ "$(loaded_since)" -gt "$loaded" ]
+check_eventually "and it is loaded since then" is_loaded_after "$loaded"
 fleet_callers_end n1 n2 n3
 check_same "0 0 0 0" "what was under way was called once more, nothing was lost" \
     echo "$LOST $FAILED $WRONG $MIXED"
