@@ -114,6 +114,7 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
     if (lockstep_control_artifact(coordinator, row.module.text, row.version, &row) != 1) {
         return LOCKSTEP_FAIL(err, IO, "%s was added and is not there", subject);
     }
+    lockstep_driver_collect_artifacts(coordinator);
     return lockstep_document_artifact(&view, &row, document, err);
 }
 

@@ -130,6 +130,21 @@ static enum lockstep_err find_version(struct lockstep_coordinator *coordinator,
     return LOCKSTEP_OK;
 }
 
+/* Bytes that nobody brought, or that were collected since, cannot be sent to anybody. */
+static enum lockstep_err check_kept(const struct lockstep_coordinator *coordinator,
+                                    const struct lockstep_wanted *item, struct lockstep_error *err)
+{
+    char text[LOCKSTEP_DIGEST_TEXT];
+    if (lockstep_artifact_has(coordinator->artifacts, &item->digest, LOCKSTEP_ARTIFACT_SO)) {
+        return LOCKSTEP_OK;
+    }
+    lockstep_digest_format(&item->digest, text);
+    return LOCKSTEP_FAIL(err, REFUSED,
+                         "the bytes of %s %.8s are not here: they were not pushed, or are older "
+                         "than the %d versions that are kept; lockstep artifact push brings them",
+                         item->module.text, text, LOCKSTEP_KEEP_REVISIONS);
+}
+
 /* ---- going back ----------------------------------------------------------------------------- */
 
 /* What each node goes back to of item INDEX: what it ran before, if it runs what is being left. */
@@ -295,6 +310,7 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
         for (uint32_t i = 0; i < body->subject_count; i++) {
             LOCKSTEP_TRY(find_version(coordinator, &body->subjects[i], resolved, i,
                                       &request->items[i].digest, err));
+            LOCKSTEP_TRY(check_kept(coordinator, &request->items[i], err));
             request->items[i].quarantined = lockstep_driver_quarantined(coordinator,
                                                                         &request->items[i].digest);
         }

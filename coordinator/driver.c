@@ -513,6 +513,8 @@ static enum lockstep_err start(struct lockstep_coordinator *coordinator, struct 
     (void)snprintf(path, sizeof(path), "%s/artifacts", coordinator->config->data);
     LOCKSTEP_TRY(lockstep_artifacts_open(path, &coordinator->artifacts, err));
     LOCKSTEP_TRY(lockstep_driver_load(coordinator, err));
+    lockstep_driver_collect(coordinator);
+    LOCKSTEP_TRY(lockstep_coordinator_failure(coordinator, err));
     LOCKSTEP_TRY(listen_all(coordinator, err));
     lockstep_timer_arm(coordinator->loop, &coordinator->tick,
                        lockstep_fleet_deadline(&coordinator->fleet));
@@ -536,6 +538,8 @@ enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
     coordinator->key = key;
     coordinator->store = store;
     coordinator->tick = (struct lockstep_timer){.due = on_tick, .context = coordinator};
+    coordinator->collecting = (struct lockstep_timer){.due = lockstep_driver_collect,
+                                                      .context = coordinator};
     result = start(coordinator, err);
     if (result != LOCKSTEP_OK) {
         (void)lockstep_coordinator_free(coordinator);
@@ -556,6 +560,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     free(coordinator->listeners);
     lockstep_session_free_all(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->tick);
+    lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         (void)lockstep_operation_free(coordinator->running[i].operation);
         free(coordinator->running[i].record);

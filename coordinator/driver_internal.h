@@ -115,7 +115,7 @@ struct lockstep_coordinator {
     struct lockstep_listener **listeners;
     size_t listener_count;
     struct lockstep_timer tick;
-    struct lockstep_timer stopping;
+    struct lockstep_timer collecting;
     struct lockstep_fleet fleet;
     struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
     struct lockstep_node_view *views; /* the same */
@@ -135,6 +135,13 @@ struct lockstep_coordinator {
     struct lockstep_error refusal; /* of the operation that was refused */
     uint8_t frame[LOCKSTEP_FRAME_MAX];
 };
+
+/* ---- collect.c: what need not be kept -------------------------------------------------------- */
+
+/* Removes bytes of old versions that nobody runs or may go back to. */
+void lockstep_driver_collect_artifacts(struct lockstep_coordinator *coordinator);
+/* That, and forgets old operations; now, and again every day. */
+void lockstep_driver_collect(void *coordinator);
 
 /* ---- driver.c ------------------------------------------------------------------------------- */
 

@@ -180,6 +180,12 @@ enum lockstep_err lockstep_store_operations(struct lockstep_store *store, bool u
 enum lockstep_err lockstep_store_operation_prefix(struct lockstep_store *store, const char *prefix,
                                                   struct lockstep_id *ret_id, unsigned *ret_found,
                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Forgets operations that were over BEFORE_UNIX_MS, are not of the last KEEP on any of their
+ * modules, and brought nothing that is desired; the audit trail keeps what it says of them. */
+enum lockstep_err lockstep_store_operations_forget(struct lockstep_store *store,
+                                                   uint64_t before_unix_ms, uint32_t keep,
+                                                   int *ret_count,
+                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* A module that the fleet has seen. Its placement is the selector of the nodes that are to run it;
  * NULL: none is recorded, or none of its versions is desired any more. Lives for the call. */
 typedef void lockstep_module_fn(void *context, const struct lockstep_name *module,

@@ -351,3 +351,31 @@ enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
     result = write_parts_and_result(store, operation, true, now_unix_ms, err);
     return lockstep_store_end(store, result, NULL, err);
 }
+
+static enum lockstep_err forget(struct lockstep_store *store, uint64_t before_unix_ms,
+                                uint32_t keep, int *ret_count, struct lockstep_error *err)
+{
+    const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(before_unix_ms), LOCKSTEP_INTEGER(keep)};
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal,
+        "DELETE FROM operation WHERE idle = 1 AND max(opened, ended) < ?1 "
+        "AND id NOT IN (SELECT operation FROM desired) AND id NOT IN "
+        "(SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY module ORDER BY number DESC) "
+        "AS place FROM operation JOIN item ON operation = id) WHERE place <= ?2)",
+        binds, LOCKSTEP_COUNT(binds), ret_count, err));
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal, "DELETE FROM item WHERE operation NOT IN (SELECT id FROM operation)", NULL,
+        0, NULL, err));
+    return lockstep_journal_run(
+        store->journal, "DELETE FROM part WHERE operation NOT IN (SELECT id FROM operation)", NULL,
+        0, NULL, err);
+}
+
+enum lockstep_err lockstep_store_operations_forget(struct lockstep_store *store,
+                                                   uint64_t before_unix_ms, uint32_t keep,
+                                                   int *ret_count, struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store, forget(store, before_unix_ms, keep, ret_count, err), NULL,
+                              err);
+}

@@ -40,6 +40,11 @@
 #define LOCKSTEP_STORE_MAX         (2ULL * 1024 * 1024 * 1024) /* bytes an agent keeps */
 #define LOCKSTEP_STORE_VERSIONS    3 /* of each module, the newest, whatever became of them */
 
+/* What a coordinator keeps of each module. */
+#define LOCKSTEP_KEEP_REVISIONS  10 /* artifacts, the newest, though nobody runs them */
+#define LOCKSTEP_KEEP_OPERATIONS 1000
+#define LOCKSTEP_KEEP_DAYS       90 /* operations that are younger are kept, too */
+
 #define LOCKSTEP_OUTBOX_MAX (4 * 1024 * 1024) /* bytes waiting on one connection */
 
 #define LOCKSTEP_RETIRED_MAX 256 /* retired versions a host keeps */

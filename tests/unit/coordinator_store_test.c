@@ -518,6 +518,49 @@ static void check_damage(void **state)
     remove_place(place);
 }
 
+static bool knows(struct place *place, uint8_t number)
+{
+    const struct lockstep_id id = {.bytes = {number}};
+    return find_row(place, &id) != LOCKSTEP_ROW_NONE;
+}
+
+/* Operation 10 brought what is desired, 11 is simply over, 12 is not over, 13 is the newest. */
+static void old_operations_are_forgotten(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *operation;
+    int count = -1;
+    for (uint8_t i = 10; i < 14; i++) {
+        const struct lockstep_id id = {.bytes = {i}};
+        operation = make_operation(&id);
+        if (i == 10) {
+            succeed(place, operation, NULL);
+        } else {
+            assert_int_equal(write_open(place, operation, NULL), LOCKSTEP_OK);
+        }
+        if (i != 12) {
+            assert_int_equal(lockstep_store_operation_over(place->store, operation, NOW, NULL),
+                             LOCKSTEP_OK);
+        }
+        (void)lockstep_operation_free(operation);
+    }
+    assert_int_equal(lockstep_store_operations_forget(place->store, NOW, 1, &count, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(count, 0); /* none is older than that */
+    assert_int_equal(lockstep_store_operations_forget(place->store, NOW + 1, 3, &count, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(count, 0); /* 11 is the third on its modules */
+    assert_int_equal(lockstep_store_operations_forget(place->store, NOW + 1, 1, &count, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(count, 1);
+    assert_true(knows(place, 10));
+    assert_false(knows(place, 11));
+    assert_true(knows(place, 12));
+    assert_true(knows(place, 13));
+    open_again(place);
+    assert_true(knows(place, 12));
+}
+
 #define IN_A_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -535,6 +578,7 @@ int main(void)
         IN_A_PLACE(a_compensation_opens_with_its_parents_end_or_not_at_all),
         IN_A_PLACE(who_was_replaced_changes_nothing),
         IN_A_PLACE(a_decision_outlives_its_coordinator),
+        IN_A_PLACE(old_operations_are_forgotten),
     };
     int failed = cmocka_run_group_tests_name("store of operations", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("rows", successions, check_succession);
