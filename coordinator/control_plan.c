@@ -315,5 +315,10 @@ bool lockstep_control_try(struct lockstep_session *session,
 void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit)
 {
+    if (submit->queue) {
+        lockstep_control_refuse(session, submit->request, 2, "INVALID", "lockstep op ls",
+                                "queue is not served by this version");
+        return;
+    }
     (void)lockstep_control_try(session, submit, false);
 }

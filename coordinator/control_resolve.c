@@ -174,6 +174,7 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
 }
 
 static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
+                                      const struct lockstep_wire_request *body,
                                       struct lockstep_resolved *resolved,
                                       struct lockstep_error *err)
 {
@@ -186,6 +187,12 @@ static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
     request->targets = resolved->targets;
     for (uint32_t i = 0; i < request->item_count; i++) {
         struct lockstep_wanted *item = &request->items[i];
+        if (body->subjects[i].version[0] != '\0') {
+            return LOCKSTEP_FAIL(err, INVALID,
+                                 "an undo to a version is not served by this version of lockstep; "
+                                 "lockstep reload %s@%s does it",
+                                 item->module.text, body->subjects[i].version);
+        }
         if (!most_common(resolved, resolved->desired, i, &item->leaving)) {
             return LOCKSTEP_FAIL(err, INVALID,
                                  "nothing has been reloaded of '%s' yet, so there is nothing to "
@@ -229,12 +236,6 @@ static void fill_options(const struct lockstep_coordinator *coordinator,
     options->pin_ms = body->strategy == LOCKSTEP_STRATEGY_LOCAL
                           ? or_default(body->pin_ms, false, settings->pin)
                           : 0;
-}
-
-static uint32_t share(uint32_t value, bool percent, uint32_t n, bool up)
-{
-    uint64_t product = (uint64_t)value * n;
-    return percent ? (uint32_t)((product + (up ? 99 : 0)) / 100) : value;
 }
 
 static int by_name(const void *a, const void *b)
@@ -283,9 +284,9 @@ static void fill_request(struct lockstep_coordinator *coordinator,
     }
     request->selected = resolved->selected;
     request->max_fail_given = body->max_fail_given;
-    request->quorum = share(body->quorum, body->quorum_percent, request->selected_count, true);
-    request->options.max_fail = share(body->max_fail, body->max_fail_percent,
-                                      request->selected_count, false);
+    request->max_fail_percent = body->max_fail_percent;
+    request->quorum = body->quorum;
+    request->quorum_percent = body->quorum_percent;
 }
 
 static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
@@ -294,6 +295,9 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
                                       struct lockstep_error *err)
 {
     struct lockstep_request *request = &resolved->request;
+    if (body->force) {
+        return LOCKSTEP_FAIL(err, INVALID, "force is not served by this version");
+    }
     if (body->strategy != LOCKSTEP_STRATEGY_SYNC_ALL && body->strategy != LOCKSTEP_STRATEGY_LOCAL &&
         body->strategy != LOCKSTEP_STRATEGY_QUORUM) {
         return LOCKSTEP_FAIL(err, INVALID,
@@ -305,7 +309,7 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
     fill_request(coordinator, body, selected, resolved);
     LOCKSTEP_TRY(lockstep_control_place(coordinator, resolved, err));
     if (body->kind == LOCKSTEP_KIND_UNDO) {
-        LOCKSTEP_TRY(resolve_undo(coordinator, resolved, err));
+        LOCKSTEP_TRY(resolve_undo(coordinator, body, resolved, err));
     } else {
         for (uint32_t i = 0; i < body->subject_count; i++) {
             LOCKSTEP_TRY(find_version(coordinator, &body->subjects[i], resolved, i,

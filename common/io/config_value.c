@@ -209,7 +209,7 @@ static enum lockstep_err check_order(const struct lockstep_config_file *file,
 #define PAIR(first, last) {#first, #last, settings->first, settings->last}
         PAIR(reconnect_first, reconnect_last), PAIR(decision_resend_first, decision_resend_last),
         PAIR(query_first, query_last),         PAIR(host_restart_first, host_restart_last),
-        PAIR(suspect_percent, down_percent),   PAIR(half_open_address, half_open),
+        PAIR(half_open_address, half_open),
 #undef PAIR
     };
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {

@@ -21,7 +21,6 @@
     X(reconnect_last, MS, 30 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "longest such pause")            \
     X(heartbeat, MS, 2 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time between heartbeats")            \
     X(heartbeats_a_second, COUNT, 500, 1, 100000, "heartbeats of the fleet, at most")              \
-    X(suspect_percent, COUNT, 300, 100, 10000, "silence until suspect, % of a heartbeat")          \
     X(down_percent, COUNT, 750, 100, 100000, "silence until down, % of a heartbeat")               \
     X(fetch, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time to fetch artifacts")                 \
     X(prepare, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "time to prepare after fetching")       \
@@ -36,17 +35,13 @@
     X(in_doubt_alarm, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "in doubt for so long: alarm")   \
     X(drain, MS, 5 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "time for calls in flight to end")         \
     X(soak, MS, 10 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY, "time a node must stay healthy")            \
-    X(soak_wave, MS, 60 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY, "the same, in waves")                  \
     X(rollback_window, MS, 60 * LOCKSTEP_SECOND, 0, LOCKSTEP_DAY,                                  \
       "time from COMMIT in which the previous version stays mapped")                               \
-    X(healthy_deadline, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time to become healthy")       \
-    X(progress_deadline, MS, 10 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time without progress")      \
+    X(healthy_deadline, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                 \
+      "time that --offline wait waits")                                                            \
     X(operation_deadline, MS, LOCKSTEP_HOUR, 10, 30 * LOCKSTEP_DAY, "time of a whole operation")   \
-    X(pause_deadline, MS, 24 * LOCKSTEP_HOUR, 10, 30 * LOCKSTEP_DAY,                               \
-      "time an operation may pause")                                                               \
     X(pin, MS, 24 * LOCKSTEP_HOUR, LOCKSTEP_SECOND, 365 * LOCKSTEP_DAY, "life of a local pin")     \
     X(token, MS, 15 * LOCKSTEP_MINUTE, LOCKSTEP_SECOND, LOCKSTEP_DAY, "life of a join token")      \
-    X(session, MS, 24 * LOCKSTEP_HOUR, LOCKSTEP_SECOND, 30 * LOCKSTEP_DAY, "life of a session")    \
     X(intent, MS, 30 * LOCKSTEP_DAY, LOCKSTEP_MINUTE, 365 * LOCKSTEP_DAY, "life of an intent")     \
     X(crash_loop_starts, COUNT, 3, 1, 100, "starts of a host that are a crash loop")               \
     X(crash_loop_window, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "within this time")           \

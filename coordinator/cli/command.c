@@ -382,6 +382,12 @@ static enum lockstep_exit run_command(struct lockstep_run *run,
                                  "%s: \"%.64s\" is one word too many; lockstep %s --help says more",
                                  command->name, run->words[command->words_max], command->name);
     }
+    if (run->flags.dry_run && command->rows != lockstep_options_reload &&
+        command->rows != lockstep_options_undo) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "--dry-run: %s cannot show what it would do; nothing was done",
+                                 command->name);
+    }
     if (run->flags.selector[0] != '\0' &&
         lockstep_selector_check(run->flags.selector, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);

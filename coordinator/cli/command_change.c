@@ -76,7 +76,6 @@ static void read_numbers(const struct lockstep_flags *flags, struct lockstep_wir
 {
     body->install = flags->install;
     body->again = flags->again;
-    body->force = flags->force;
     body->no_smoke = flags->no_smoke;
     body->no_quarantine = flags->no_quarantine;
     body->max_fail_given = flags->max_fail.given;
@@ -97,6 +96,62 @@ static void read_numbers(const struct lockstep_flags *flags, struct lockstep_wir
     body->drain = flags->drain == NULL ? LOCKSTEP_DRAIN_AUTO : lockstep_drain_parse(flags->drain);
     body->on_failure = flags->on_failure == NULL ? LOCKSTEP_ON_FAILURE_ROLLBACK
                                                  : lockstep_on_failure_parse(flags->on_failure);
+}
+
+/* What is said and would change nothing is refused: nobody is to believe that it did. */
+struct misplaced {
+    bool given;
+    const char *option;
+    const char *why;
+};
+
+static enum lockstep_exit refuse_misplaced(struct lockstep_run *run,
+                                           const struct misplaced *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].given) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s %s", options[i].option,
+                                     options[i].why);
+        }
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit refuse_for_strategy(struct lockstep_run *run,
+                                              enum lockstep_strategy strategy)
+{
+    const struct lockstep_flags *flags = &run->flags;
+    bool quorum = strategy == LOCKSTEP_STRATEGY_QUORUM;
+    bool local = strategy == LOCKSTEP_STRATEGY_LOCAL;
+    bool skip = flags->offline != NULL && strcmp(flags->offline, "skip") == 0;
+    bool fail = flags->offline != NULL && strcmp(flags->offline, "fail") == 0;
+    const struct misplaced options[] = {
+        {flags->queue, "--queue",
+         "is not served by this version; lockstep op ls shows who is first"},
+        {flags->force, "--force", "is not served by this version: there are no advisory checks"},
+        {flags->quorum.given && !quorum, "--quorum", "goes with --strategy quorum"},
+        {flags->max_fail.given && !quorum, "--max-fail",
+         "goes with --strategy quorum: no other bears a failure"},
+        {flags->pin.given && !local, "--pin", "goes with --strategy local"},
+        {skip && local, "--offline skip", "leaves nobody, with --strategy local"},
+        {(skip || fail) && quorum, "--offline",
+         "does not go with --strategy quorum: who is absent counts, and is owed the version"},
+    };
+    return refuse_misplaced(run, options, LOCKSTEP_COUNT(options));
+}
+
+static enum lockstep_exit refuse_for_undo(struct lockstep_run *run)
+{
+    const struct lockstep_flags *flags = &run->flags;
+    const struct misplaced options[] = {
+        {flags->to != NULL, "--to",
+         "is not served by this version; lockstep reload MODULE@VERSION goes anywhere"},
+        {flags->force, "--force", "is not served by this version: there are no advisory checks"},
+        {flags->soak.number != 0, "--soak", "is not for undo: going back has no soak"},
+        {flags->rollback_window.number != 0, "--rollback-window",
+         "is not for undo: what it leaves is not kept"},
+    };
+    return refuse_misplaced(run, options, LOCKSTEP_COUNT(options));
 }
 
 /* What undo, reload and plan share. */
@@ -159,28 +214,23 @@ static enum lockstep_exit read_reload(struct lockstep_run *run, struct change *c
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
                                  "--strategy local is for one node; add --node NAME");
     }
-    return LOCKSTEP_EXIT_DONE;
+    return refuse_for_strategy(run, change->body.strategy);
 }
 
 static enum lockstep_exit read_undo(struct lockstep_run *run, struct change *change)
 {
-    const char *to = run->flags.to == NULL ? "" : run->flags.to;
     enum lockstep_exit code = read_flags(run, change);
     change->body.kind = LOCKSTEP_KIND_UNDO;
     change->body.strategy = LOCKSTEP_STRATEGY_SYNC_ALL; /* going back has its own rule */
-    if (code == LOCKSTEP_EXIT_DONE && strlen(to) > LOCKSTEP_VERSION_MAX + 1) {
-        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--to: that is too long");
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = refuse_for_undo(run);
     }
     for (size_t i = 0; code == LOCKSTEP_EXIT_DONE && i < run->word_count; i++) {
         struct lockstep_subject subject = {.file = NULL};
-        (void)snprintf(subject.wire.version, sizeof(subject.wire.version), "%s", to);
         code = lockstep_name_parse(run->words[i], &subject.wire.module)
                    ? add_subject(run, change, &subject)
-                   : lockstep_run_fail(
-                         run, LOCKSTEP_EXIT_USAGE,
-                         "%.64s is no module; undo takes MODULE and, with --to, where "
-                         "to go back to",
-                         run->words[i]);
+                   : lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                       "%.64s is no module; undo takes MODULE", run->words[i]);
     }
     return code;
 }
@@ -265,7 +315,6 @@ static enum lockstep_exit submit(struct lockstep_run *run, const struct change *
         .index = intent->plan_index,
         .intent = {(const uint8_t *)text, length},
         .signature = {signature, sizeof(signature)},
-        .queue = run->flags.queue,
     };
     return lockstep_run_ask(run, &wire, ret_operation);
 }
@@ -329,7 +378,7 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
     }
-    if (!json_is_true(json_object_get(plan, "admitted")) && !run->flags.queue &&
+    if (!json_is_true(json_object_get(plan, "admitted")) &&
         !json_is_true(json_object_get(plan, "waits"))) {
         /* What holds the module may be this very operation: another call opened it meanwhile. */
         if (change->known_id) {

@@ -37,7 +37,7 @@
               30 * LOCKSTEP_DAY),                                                                  \
         BOUND("check-index", COUNT, "N", "refuse if the plan's index is another", check_index, 1,  \
               0),                                                                                  \
-        ROW("force", '\0', FLAG, NULL, "pass advisory checks (health, disk, memory)", force),      \
+        ROW("force", '\0', FLAG, NULL, "not served by this version", force),                       \
         ROW("extra", '\0', TEXT, "TEXT", "handed to the modules' up and down", extra)
 
 const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLOBAL] = {
@@ -70,7 +70,7 @@ const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD] = 
     ROW("offline", '\0', TEXT, "fail|wait[:D]|skip", "what to do about absent nodes", offline),
     ROW("max-fail", '\0', SHARE, "N|P%", "failures that are tolerated", max_fail),
     CHOICE("on-failure", '\0', "when nodes fail after commit", on_failure, "rollback|hold"),
-    ROW("queue", '\0', FLAG, NULL, "wait behind the operation that holds the module", queue),
+    ROW("queue", '\0', FLAG, NULL, "not served by this version", queue),
     BOUND("pin", DURATION, "D", "life of a local pin", pin, LOCKSTEP_SECOND, 365 * LOCKSTEP_DAY),
     ROW("install", '\0', FLAG, NULL, "also where the module is not yet", install),
     ROW("again", '\0', FLAG, NULL, "reload bytes that are live", again),
@@ -80,7 +80,7 @@ const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD] = 
 };
 
 const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO] = {
-    ROW("to", '\0', TEXT, "REVISION|DIGEST", "not the version before but this one", to),
+    ROW("to", '\0', TEXT, "REVISION|DIGEST", "not served by this version", to),
     QUARANTINE_ROW,
     CHANGE_ROWS,
 };

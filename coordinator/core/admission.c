@@ -161,16 +161,28 @@ static uint32_t free_slots(const struct lockstep_fleet *fleet)
     return empty > spoken_for ? empty - spoken_for : 0;
 }
 
+/* VALUE, or so many percent of N. */
+static uint32_t share(uint32_t value, bool percent, uint32_t n, bool up)
+{
+    uint64_t product = (uint64_t)value * n;
+    return percent ? (uint32_t)((product + (up ? 99 : 0)) / 100) : value;
+}
+
 /* How many YES votes commit it, and how many failures it bears (DESIGN §3.3). */
 static void set_need(const struct lockstep_request *request, struct lockstep_plan *plan)
 {
     uint32_t majority = plan->n / 2 + 1;
+    uint32_t quorum = share(request->quorum, request->quorum_percent, plan->n, true);
     plan->max_fail = 0;
     switch (request->strategy) {
     case LOCKSTEP_STRATEGY_QUORUM:
-        plan->need = request->quorum > majority ? request->quorum : majority;
+        plan->need = quorum > majority ? quorum : majority;
         if (plan->need <= plan->n) {
             plan->max_fail = plan->n - plan->need;
+        }
+        if (request->max_fail_given) {
+            plan->max_fail = share(request->options.max_fail, request->max_fail_percent, plan->n,
+                                   false);
         }
         break;
     case LOCKSTEP_STRATEGY_SYNC_ALL:
@@ -184,9 +196,6 @@ static void set_need(const struct lockstep_request *request, struct lockstep_pla
     }
     if (request->kind == LOCKSTEP_KIND_UNDO) {
         plan->need = 0;
-    }
-    if (request->max_fail_given) {
-        plan->max_fail = request->options.max_fail;
     }
 }
 

@@ -47,10 +47,13 @@ struct lockstep_request {
     enum lockstep_kind kind; /* RELOAD or UNDO */
     enum lockstep_strategy strategy;
     enum lockstep_offline offline;
-    uint32_t quorum; /* zero: the majority */
-    bool max_fail_given;
+    uint32_t quorum; /* of the roster; zero: the majority */
+    bool quorum_percent;
+    bool max_fail_given; /* options.max_fail, of a quorum */
+    bool max_fail_percent;
     bool install; /* nodes that the module is not placed on are to get it */
-    struct lockstep_operation_options options; /* `need` is filled in; the rest is taken as it is */
+    struct lockstep_operation_options
+        options; /* need, max_fail are filled in; the rest is taken as it is */
     uint32_t item_count;
     struct lockstep_wanted items[LOCKSTEP_ITEMS_MAX];
     const uint32_t *selected; /* nodes that the selectors match, ascending, no repeats */

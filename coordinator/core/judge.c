@@ -50,7 +50,8 @@ bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation,
         return false;
     }
     if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM) {
-        return tally->done + tally->unsettled < operation->options.need;
+        return tally->done + tally->unsettled < operation->options.need ||
+               tally->failed + tally->in[LOCKSTEP_PART_REFUSED] > operation->options.max_fail;
     }
     return tally->failed > 0;
 }

@@ -332,24 +332,6 @@ static const struct row rows[] = {
      2,
      NULL,
      "holds the module markdown, not auth"},
-    /* Nothing is asked of a coordinator. */
-    {"no strategy", "reload auth@1", {{0}}, 2, NULL, "--strategy sync_all, quorum or local"},
-    {"local without a node", "reload auth@1 --strategy local", {{0}}, 2, NULL, "--node NAME"},
-    {"twice", "reload auth@1 auth@2 --strategy quorum", {{0}}, 2, NULL, "auth is named twice"},
-    {"no such option", "reload auth@1 --stategy quorum", {{0}}, 2, NULL, "--strategy"},
-    {"no such command", "reloda auth@1", {{0}}, 2, NULL, "did you mean reload?"},
-    {"no such word", "op shwo x", {{0}}, 2, NULL, "did you mean op show?"},
-    {"too few", "node show", {{0}}, 2, NULL, "node show wants NODE"},
-    {"too many", "node show a b", {{0}}, 2, NULL, "\"b\" is one word too many"},
-    {"selector", "status -l a=", {{0}}, 2, NULL, "goes wrong at character 3"},
-    {"offline", RELOAD " --offline wiat", {{0}}, 2, NULL, "fail, wait, wait:5m, skip"},
-    {"request id", "undo auth --request-id 5", {{0}}, 2, NULL, "26 characters"},
-    {"label", "token create --join n4 -l zone", {{0}}, 2, NULL, "env=prod"},
-    {"help of a group", "op --help", {{0}}, 0, "usage: lockstep op COMMAND", NULL},
-    {"help, as a word", "help op show", {{0}}, 0, "usage: lockstep op show OP", NULL},
-    {"help, as a word alone", "help", {{0}}, 0, "usage: lockstep [options] COMMAND", NULL},
-    {"a group alone", "op", {{0}}, 2, NULL, "  op abort OP"},
-    {"help", "op show --help", {{0}}, 0, "usage: lockstep op show OP", NULL},
 };
 
 static int split(char *text, char **ret_words, int max)

@@ -13,6 +13,9 @@ struct row {
     enum lockstep_offline offline;
     const char *nodes;
     uint32_t quorum;
+    bool percent; /* quorum and max_fail are */
+    bool limited; /* max_fail is given */
+    uint32_t max_fail;
     bool install;
     bool quarantined;
     bool held;
@@ -23,6 +26,7 @@ struct row {
     enum lockstep_admission admission;
     uint32_t n;
     uint32_t need;
+    uint32_t bears; /* failures */
 };
 
 #define ALL    LOCKSTEP_STRATEGY_SYNC_ALL
@@ -86,6 +90,54 @@ static const struct row rows[] = {
      .admission = A(ADMITTED),
      .n = 5,
      .need = 3},
+    {.name = "a share of the roster, not of who was selected, rounds up",
+     QUORUM,
+     FAIL,
+     "RRRRRrrr",
+     .quorum = 61,
+     .percent = true,
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 4,
+     .bears = 1},
+    {.name = "an exact share is not rounded",
+     QUORUM,
+     FAIL,
+     "RRRRR",
+     .quorum = 80,
+     .percent = true,
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 4,
+     .bears = 1},
+    {.name = "failures borne round down",
+     QUORUM,
+     FAIL,
+     "RRRRRrrr",
+     .percent = true,
+     .limited = true,
+     .max_fail = 39,
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 3,
+     .bears = 1},
+    {.name = "none may fail",
+     QUORUM,
+     FAIL,
+     "RRRRR",
+     .limited = true,
+     .admission = A(ADMITTED),
+     .n = 5,
+     .need = 3},
+    {.name = "all bear no failure",
+     ALL,
+     FAIL,
+     "RR",
+     .limited = true,
+     .max_fail = 2,
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2},
     {.name = "local is one node", LOCAL, FAIL, "RR", .admission = A(NOT_ONE), .n = 2, .need = 2},
     {.name = "strangers do not count",
      ALL,
@@ -174,6 +226,25 @@ static const struct row rows[] = {
     {.name = "named twice", ALL, FAIL, "RR", .twice = true, .admission = A(DUPLICATE)},
 };
 
+/* What the operator asks for. */
+static void ask(const struct row *row, struct lockstep_request *request)
+{
+    request->offline = row->offline;
+    request->quorum = row->quorum;
+    request->quorum_percent = row->percent;
+    request->max_fail_given = row->limited;
+    request->max_fail_percent = row->percent;
+    request->options.max_fail = row->max_fail;
+    request->install = row->install;
+    request->item_count = row->twice ? 2 : 1;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        request->items[i].module = (struct lockstep_name){"pay"};
+        request->items[i].digest.bytes[0] = 2;
+        request->items[i].quarantined = row->quarantined;
+        request->items[i].recorded = !row->unplaced;
+    }
+}
+
 static void check(void **state)
 {
     const struct row *row = *state;
@@ -214,16 +285,7 @@ static void check(void **state)
         holder->items[0].module = carried.module;
         fleet->operations[3] = holder;
     }
-    request.offline = row->offline;
-    request.quorum = row->quorum;
-    request.install = row->install;
-    request.item_count = row->twice ? 2 : 1;
-    for (uint32_t i = 0; i < request.item_count; i++) {
-        request.items[i].module = carried.module;
-        request.items[i].digest.bytes[0] = 2;
-        request.items[i].quarantined = row->quarantined;
-        request.items[i].recorded = !row->unplaced;
-    }
+    ask(row, &request);
     for (uint32_t i = 0; i < fleet->node_count * request.item_count; i++) {
         placed[i] = strchr("RAPp", row->nodes[i / request.item_count]) != NULL;
         desired[i].bytes[0] = placed[i] ? 1 : 0;
@@ -237,6 +299,9 @@ static void check(void **state)
                         lockstep_admission_name(row->admission));
     assert_int_equal(plan.n, row->n);
     assert_int_equal(plan.need, row->need);
+    if (row->bears > 0 || row->limited) {
+        assert_int_equal(plan.max_fail, row->bears);
+    }
     assert_true((plan.holder != NULL) == row->held);
     free(holder);
     free(fleet);

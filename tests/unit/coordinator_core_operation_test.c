@@ -23,7 +23,7 @@ static void the_matrix_has_no_hole(void **state)
 /* ---- judging votes -------------------------------------------------------------------------- */
 
 /* Parts as letters: y prepared, n refused by the node, i refused for integrity, c contacted,
- * a absent, l lost. */
+ * a absent, l lost, t touched, v live, h healthy, f failed, o owed. */
 struct votes {
     const char *name;
     enum lockstep_kind kind;
@@ -62,18 +62,16 @@ static const struct votes votes[] = {
 
 static uint8_t part_state(char letter)
 {
-    switch (letter) {
-    case 'y':
-        return LOCKSTEP_PART_PREPARED;
-    case 'c':
-        return LOCKSTEP_PART_CONTACTED;
-    case 'a':
-        return LOCKSTEP_PART_ABSENT;
-    case 'l':
-        return LOCKSTEP_PART_LOST;
-    default:
-        return LOCKSTEP_PART_REFUSED;
-    }
+    static const uint8_t states[] = {
+        ['a'] = LOCKSTEP_PART_ABSENT,   ['c'] = LOCKSTEP_PART_CONTACTED,
+        ['f'] = LOCKSTEP_PART_FAILED,   ['h'] = LOCKSTEP_PART_HEALTHY,
+        ['i'] = LOCKSTEP_PART_REFUSED,  ['l'] = LOCKSTEP_PART_LOST,
+        ['n'] = LOCKSTEP_PART_REFUSED,  ['o'] = LOCKSTEP_PART_OWED,
+        ['t'] = LOCKSTEP_PART_TOUCHED,  ['v'] = LOCKSTEP_PART_LIVE,
+        ['y'] = LOCKSTEP_PART_PREPARED,
+    };
+    assert_true((size_t)letter < sizeof(states) && states[(size_t)letter] != 0);
+    return states[(size_t)letter];
 }
 
 static void check_votes(void **state)
@@ -93,10 +91,77 @@ static void check_votes(void **state)
     assert_int_equal(lockstep_judge_votes(&operation, row->deadline), row->verdict);
 }
 
+/* ---- judging what became of a commit -------------------------------------------------------- */
+
+struct aftermath {
+    const char *name;
+    enum lockstep_kind kind;
+    enum lockstep_strategy strategy;
+    const char *parts;
+    uint32_t need;
+    uint32_t max_fail;
+    bool beyond_repair;
+    enum lockstep_result result; /* once all is settled; NONE: it is not */
+};
+
+#define ALL     LOCKSTEP_STRATEGY_SYNC_ALL
+#define QUORUM  LOCKSTEP_STRATEGY_QUORUM
+#define LOCAL   LOCKSTEP_STRATEGY_LOCAL
+#define WHOLE   LOCKSTEP_RESULT_SUCCEEDED
+#define PARTIAL LOCKSTEP_RESULT_SUCCEEDED_PARTIAL
+#define MIXED   LOCKSTEP_RESULT_FAILED_MIXED
+#define OPEN    LOCKSTEP_RESULT_NONE
+
+static const struct aftermath aftermaths[] = {
+    {"sync_all: all healthy", RELOAD, ALL, "hhh", 3, 0, false, WHOLE},
+    {"sync_all: one is not back yet", RELOAD, ALL, "vvt", 3, 0, false, OPEN},
+    {"sync_all: one failed", RELOAD, ALL, "vvf", 3, 0, true, OPEN},
+    {"sync_all: one lost", RELOAD, ALL, "vvl", 3, 0, true, OPEN},
+    {"sync_all: the skipped are owed", RELOAD, ALL, "hho", 2, 0, false, PARTIAL},
+    {"sync_all: bears no failure, whatever it was told", RELOAD, ALL, "vvf", 3, 2, true, OPEN},
+    {"local: it failed", RELOAD, LOCAL, "f", 1, 0, true, OPEN},
+    {"quorum: a minority failed", RELOAD, QUORUM, "vvvfl", 3, 2, false, OPEN},
+    {"quorum: the majority is lost", RELOAD, QUORUM, "vvffl", 3, 2, true, OPEN},
+    {"quorum: it may come yet", RELOAD, QUORUM, "vtffo", 2, 2, false, OPEN},
+    {"quorum: as many failed as may", RELOAD, QUORUM, "vvvvf", 3, 1, false, OPEN},
+    {"quorum: one more than may", RELOAD, QUORUM, "vvvfl", 3, 1, true, OPEN},
+    {"quorum: who refused has failed too", RELOAD, QUORUM, "vvvnf", 3, 1, true, OPEN},
+    {"quorum: who is owed has not", RELOAD, QUORUM, "vvvof", 3, 1, false, OPEN},
+    {"quorum: the rest is owed", RELOAD, QUORUM, "hhhon", 3, 2, false, PARTIAL},
+    {"going back: is never taken back", BACK, ALL, "fff", 0, 0, false, MIXED},
+    {"going back: all are", BACK, ALL, "hvh", 0, 0, false, WHOLE},
+    {"going back: who is owed may still", BACK, ALL, "hho", 0, 0, false, PARTIAL},
+    {"going back: one cannot", BACK, ALL, "hhn", 0, 0, false, MIXED},
+    {"going back: one failed", BACK, ALL, "hhf", 0, 0, false, MIXED},
+};
+
+static void check_aftermath(void **state)
+{
+    const struct aftermath *row = *state;
+    struct lockstep_part parts[8] = {{0}};
+    struct lockstep_operation operation = {.kind = row->kind,
+                                           .strategy = row->strategy,
+                                           .parts = parts,
+                                           .part_count = (uint32_t)strlen(row->parts)};
+    struct lockstep_tally tally;
+    operation.options.need = row->need;
+    operation.options.max_fail = row->max_fail;
+    for (uint32_t i = 0; i < operation.part_count; i++) {
+        parts[i].state = part_state(row->parts[i]);
+        parts[i].no = LOCKSTEP_NO_SYMBOL;
+    }
+    lockstep_operation_tally(&operation, &tally);
+    assert_int_equal(lockstep_judge_beyond_repair(&operation, &tally), row->beyond_repair);
+    if (row->result != OPEN) {
+        assert_int_equal(lockstep_judge_result(&operation), row->result);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
     int failed = cmocka_run_group_tests_name("operation", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("votes", votes, check_votes);
+    failed += LOCKSTEP_RUN_TABLE("aftermath", aftermaths, check_aftermath);
     return failed == 0 ? 0 : 1;
 }
