@@ -144,6 +144,90 @@ static void check_bad(void **state)
     message = lockstep_hostwire_free(message);
 }
 
+static void add_value(uint8_t *bytes, size_t *size, uint8_t tag, const void *value, size_t length)
+{
+    const uint8_t head[] = {tag, 0, (uint8_t)length, (uint8_t)(length >> 8), 0, 0};
+    memcpy(bytes + *size, head, sizeof(head));
+    memcpy(bytes + *size + sizeof(head), value, length);
+    *size += sizeof(head) + length;
+}
+
+/* As many entries, and as long a text, as there may be; and one more. */
+static void test_bounds(void **state)
+{
+    static const uint8_t entry[] = {1, 0, 1, 0, 0, 0, 'a'};
+    struct lockstep_hostwire_message *message = lockstep_hostwire_new(
+        LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    const uint8_t type = LOCKSTEP_HOSTWIRE_STATUS;
+    uint8_t bytes[2048];
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    size_t size = 0;
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    add_value(bytes, &size, 1, &type, 1);
+    for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_ENTRIES_MAX; i++) {
+        add_value(bytes, &size, 24, entry, sizeof(entry));
+    }
+    assert_int_equal(lockstep_hostwire_decode(bytes, size, NULL, 0, message, NULL), LOCKSTEP_OK);
+    assert_int_equal(message->entries_count, LOCKSTEP_HOSTWIRE_ENTRIES_MAX);
+    add_value(bytes, &size, 24, entry, sizeof(entry));
+    assert_int_equal(lockstep_hostwire_decode(bytes, size, NULL, 0, message, NULL),
+                     LOCKSTEP_INVALID);
+    size = 7; /* the type alone */
+    add_value(bytes, &size, 9, text, LOCKSTEP_TEXT_MAX);
+    assert_int_equal(lockstep_hostwire_decode(bytes, size, NULL, 0, message, NULL), LOCKSTEP_OK);
+    assert_int_equal(strlen(message->text), LOCKSTEP_TEXT_MAX);
+    size = 7;
+    add_value(bytes, &size, 9, text, LOCKSTEP_TEXT_MAX + 1);
+    assert_int_equal(lockstep_hostwire_decode(bytes, size, NULL, 0, message, NULL),
+                     LOCKSTEP_INVALID);
+    message = lockstep_hostwire_free(message);
+}
+
+/* What comes beside a frame that is refused is closed, and a frame may be no longer than a frame.
+ */
+static void test_refused_packets(void **state)
+{
+    static uint8_t bytes[LOCKSTEP_HOST_FRAME_MAX + 1] = {1, 0, 1, 0, 0, 0, LOCKSTEP_HOSTWIRE_OK};
+    struct lockstep_hostwire_message *message = lockstep_hostwire_new(
+        LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_level = SOL_SOCKET,
+                            .cmsg_type = SCM_RIGHTS,
+                            .cmsg_len = CMSG_LEN(sizeof(int))}};
+    struct iovec part = {.iov_base = bytes, .iov_len = 7};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control)};
+    int pair[2];
+    int pipes[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    memcpy(CMSG_DATA(&control.header), &pipes[1], sizeof(int));
+    assert_int_equal(sendmsg(pair[0], &packet, 0), 7); /* an OK that no descriptor belongs to */
+    (void)close(pipes[1]);
+    assert_int_equal(lockstep_hostwire_receive(pair[1], message, 1000, NULL), LOCKSTEP_INVALID);
+    assert_int_equal(read(pipes[0], bytes + 8, 1), 0); /* nobody holds the other end any more */
+    (void)close(pipes[0]);
+    for (size_t over = 0; over < 2; over++) {
+        size_t length = LOCKSTEP_HOST_FRAME_MAX - 13 + over;
+        bytes[7] = 99; /* a tag that nobody knows is passed over */
+        bytes[9] = (uint8_t)length;
+        bytes[10] = (uint8_t)(length >> 8);
+        assert_int_equal(send(pair[0], bytes, LOCKSTEP_HOST_FRAME_MAX + over, 0),
+                         LOCKSTEP_HOST_FRAME_MAX + over);
+        assert_int_equal(lockstep_hostwire_receive(pair[1], message, 1000, NULL),
+                         over == 0 ? LOCKSTEP_OK : LOCKSTEP_INVALID);
+    }
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    message = lockstep_hostwire_free(message);
+}
+
 /* Frames with flipped bytes are refused or understood, and never do harm. */
 static void test_flipped(void **state)
 {
@@ -224,12 +308,44 @@ static void check_boot(void **state)
     free(boot);
 }
 
+/* As many modules, and as long a path, as there may be; and one more. */
+static void test_boot_bounds(void **state)
+{
+    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 2];
+    (void)state;
+    assert_non_null(boot);
+    memset(path, '/', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    for (size_t over = 0; over < 2; over++) {
+        FILE *stream = tmpfile();
+        assert_non_null(stream);
+        (void)fprintf(stream, "lockstep-boot 1\n");
+        for (size_t i = 0; i < LOCKSTEP_NODE_MODULES_MAX + over; i++) {
+            (void)fprintf(stream, "module m%zu 1 " DIGEST_TEXT " 2 3 /a\n", i);
+        }
+        rewind(stream);
+        assert_int_equal(lockstep_boot_read(stream, boot, NULL),
+                         over == 0 ? LOCKSTEP_OK : LOCKSTEP_INVALID);
+        (void)fclose(stream);
+        stream = tmpfile();
+        assert_non_null(stream);
+        (void)fprintf(stream, "lockstep-boot 1\nmodule a 1 " DIGEST_TEXT " 2 3 %s\n",
+                      path + 1 - over);
+        rewind(stream);
+        assert_int_equal(lockstep_boot_read(stream, boot, NULL),
+                         over == 0 ? LOCKSTEP_OK : LOCKSTEP_INVALID);
+        (void)fclose(stream);
+    }
+    free(boot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),
-        cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_full_set_fits),
+        cmocka_unit_test(test_there_and_back),  cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_full_set_fits),   cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_refused_packets), cmocka_unit_test(test_boot_bounds),
         cmocka_unit_test(test_flipped),
     };
     int failed = cmocka_run_group_tests_name("common/hostwire", tests, NULL, NULL);

@@ -437,6 +437,32 @@ static void another_writer_is_named(void **state)
 }
 
 /* A long statement does not push the cause out of the message. */
+/* Blobs of exactly the size that is wanted; and what refers to a row that goes, goes with it. */
+static void rows_are_what_they_should_be(void **state)
+{
+    static const char *const steps[] = {
+        "CREATE TABLE a(id INTEGER PRIMARY KEY, blob BLOB);"
+        "CREATE TABLE b(a INTEGER REFERENCES a(id) ON DELETE CASCADE);"
+        "INSERT INTO a VALUES(1, x'010203'); INSERT INTO b VALUES(1);"};
+    struct lockstep_journal *journal = open_with(*state, steps, 1);
+    struct lockstep_query_rows rows;
+    bool row = false;
+    uint8_t bytes[4] = {9, 9, 9, 9};
+    assert_int_equal(lockstep_query_begin(journal, "SELECT blob FROM a", NULL, 0, &rows, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(lockstep_query_next(&rows, &row, NULL), LOCKSTEP_OK);
+    assert_false(lockstep_row_bytes(&rows, 0, bytes, 2));
+    assert_int_equal(bytes[0], 0);
+    assert_false(lockstep_row_bytes(&rows, 0, bytes, 4));
+    assert_true(lockstep_row_bytes(&rows, 0, bytes, 3));
+    assert_memory_equal(bytes, "\1\2\3", 3);
+    lockstep_query_end(&rows);
+    assert_int_equal(lockstep_journal_run(journal, "DELETE FROM a", NULL, 0, NULL, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(number(journal, "SELECT count(*) FROM b"), 0);
+    (void)lockstep_journal_close(journal);
+}
+
 static void a_broken_rule_is_named(void **state)
 {
     const struct place *place = *state;
@@ -488,6 +514,7 @@ int main(void)
         IN_A_PLACE(checkpoints_are_made),
         IN_A_PLACE(another_writer_is_named),
         IN_A_PLACE(a_broken_rule_is_named),
+        IN_A_PLACE(rows_are_what_they_should_be),
         IN_A_PLACE(no_directory_is_named),
         IN_A_PLACE(a_linked_directory_is_followed),
         IN_A_PLACE(a_holder_that_wrote_no_number_is_refused_all_the_same),

@@ -222,6 +222,23 @@ static void endless_posts_starve_nobody(void **state)
     lockstep_loop_unpost(endless.loop, &endless.post);
 }
 
+/* More than run in one turn: the rest need no further post, and no timer, to come about. */
+static void many_posts_all_arrive(void **state)
+{
+    enum { MANY = 3000 };
+    static struct lockstep_post posts[MANY];
+    struct lockstep_loop *loop = *state;
+    int count = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        posts[i] = (struct lockstep_post){.arrived = count_post, .context = &count};
+        lockstep_loop_post(loop, &posts[i]);
+    }
+    for (unsigned turns = 0; turns < 10 && count < MANY; turns++) {
+        assert_int_equal(lockstep_loop_once(loop, 0, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(count, MANY);
+}
+
 /* ---- descriptors, signals, children --------------------------------------------------------- */
 
 struct reader {
@@ -344,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(posts_come_from_any_thread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_post_can_be_taken_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(endless_posts_starve_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_posts_all_arrive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_watch_removed_in_its_turn_is_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_is_an_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_that_is_gone_cannot_be_watched, set_up,

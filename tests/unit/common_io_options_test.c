@@ -294,11 +294,36 @@ static void check_spelling(void **state)
     assert_string_equal(nearest, row->nearest);
 }
 
+/* As many elements as there may be, and one more. */
+static void a_list_has_an_end(void **state)
+{
+    const struct lockstep_options options = {sets, LOCKSTEP_COUNT(sets), false};
+    (void)state;
+    for (size_t over = 0; over < 2; over++) {
+        struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+        char program[] = "lockstep";
+        char option[] = "--node";
+        char list[2 * (LOCKSTEP_LIST_MAX + 1) + 1] = "";
+        char *argv[] = {program, option, list, NULL};
+        int first = 0;
+        enum lockstep_err code;
+        for (size_t i = 0; i < LOCKSTEP_LIST_MAX + over; i++) {
+            memcpy(list + 2 * i, i == 0 ? " a" : ",a", 2);
+        }
+        memset(&target, 0, sizeof(target));
+        code = lockstep_options_parse(&options, 3, argv, &first, &err);
+        assert_int_equal(code, over == 0 ? LOCKSTEP_OK : LOCKSTEP_INVALID);
+        assert_int_equal(target.nodes.count, LOCKSTEP_LIST_MAX);
+        assert_true(over == 0 || strstr(err.message, "more than 256") != NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_is_aligned),
         cmocka_unit_test(sizes_and_counts),
+        cmocka_unit_test(a_list_has_an_end),
     };
     return LOCKSTEP_RUN_TABLE("options", parse_rows, check_parse) +
            LOCKSTEP_RUN_TABLE("durations", duration_rows, check_duration) +
