@@ -1,16 +1,23 @@
 /*
  * What the channel costs: handshakes a second and sealed round trips, once as mere bytes between
- * two channels in memory and once over real links on 127.0.0.1, both ends on one loop.
+ * two channels in memory and once over real links on 127.0.0.1, both ends on one loop; and memory
+ * of the listening process for a link that is up and quiet, the other ends being another process.
  */
 #include "common/io/link.h"
 #include "tests/bench/result.h"
 
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SMALL 256
+#define QUIET 1000 /* links whose memory is counted */
 
 static const uint8_t secrets[2][LOCKSTEP_NOISE_KEY] = {{1}, {2}};
 static const struct lockstep_hello hello = {
@@ -227,17 +234,121 @@ static void measure_links(struct result *connects, struct result *trips)
     (void)lockstep_loop_free(ends.loop);
 }
 
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static double resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+    must(file != NULL && fscanf(file, "%*u %lu", &pages) == 1, "no /proc/self/statm");
+    (void)fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* As many as there may be at once, for they all come from one address. */
+static void allow_all(struct lockstep_defaults *settings)
+{
+    lockstep_defaults_init(settings);
+    settings->half_open = 65536;
+    settings->half_open_address = 65536;
+    settings->handshake = LOCKSTEP_MINUTE;
+}
+
+/* Dials what is told through FD, QUIET times, and says nothing more until it is killed. */
+static _Noreturn void dial_quietly(int fd)
+{
+    struct ends ends = {.loop = NULL};
+    struct lockstep_defaults settings;
+    char url[LOCKSTEP_URL_MAX + 1] = "";
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    allow_all(&settings);
+    must(read(fd, url, sizeof(url) - 1) > 0, "no address to dial");
+    must(lockstep_loop_new(&ends.loop, NULL) == LOCKSTEP_OK, "no loop");
+    for (size_t i = 0; i < QUIET; i++) {
+        (void)begin_dialling(&ends, url, &settings);
+    }
+    must(lockstep_loop_run(ends.loop, NULL) == LOCKSTEP_OK, "the loop failed");
+    exit(1);
+}
+
+static void count_accepted(void *context, struct lockstep_link *link)
+{
+    (void)link;
+    (*(size_t *)context)++;
+}
+
+/* Counts in COUNTED how many links have come up. */
+static struct lockstep_listener *begin_counting(struct lockstep_loop *loop, size_t *counted)
+{
+    struct lockstep_defaults settings;
+    struct lockstep_listener *listener = NULL;
+    struct lockstep_listener_config config = {.url = "tcp://127.0.0.1:0",
+                                              .own = secrets[0],
+                                              .settings = &settings,
+                                              .events = {.context = counted,
+                                                         .accept = let_in,
+                                                         .up = count_accepted,
+                                                         .message = send_back,
+                                                         .down = ignore_down}};
+    allow_all(&settings);
+    must(lockstep_listener_new(loop, &config, &listener, NULL) == LOCKSTEP_OK,
+         "no listener on 127.0.0.1");
+    return listener;
+}
+
+/* To be called first: it forks, and nng has threads. */
+static void measure_memory(struct result *result)
+{
+    struct lockstep_loop *loop = NULL;
+    struct lockstep_listener *listener;
+    struct rlimit limit;
+    const char *url;
+    size_t up = 0;
+    double before;
+    int pipes[2];
+    pid_t child;
+    must(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max > QUIET + 100, "too few files");
+    limit.rlim_cur = limit.rlim_max;
+    must(setrlimit(RLIMIT_NOFILE, &limit) == 0 && pipe(pipes) == 0, "too few files");
+    child = fork();
+    must(child >= 0, "no process");
+    if (child == 0) {
+        dial_quietly(pipes[0]);
+    }
+    must(lockstep_loop_new(&loop, NULL) == LOCKSTEP_OK, "no loop");
+    listener = begin_counting(loop, &up);
+    before = resident_bytes();
+    url = lockstep_listener_url(listener);
+    must(write(pipes[1], url, strlen(url)) == (ssize_t)strlen(url), "nobody to tell the address");
+    while (up < QUIET) {
+        must(lockstep_loop_once(loop, 1000, NULL) == LOCKSTEP_OK, "the loop failed");
+    }
+    for (size_t i = 0; i < SAMPLES; i++) {
+        result->samples[i] = (resident_bytes() - before) / QUIET;
+    }
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    (void)lockstep_listener_free(listener);
+    (void)lockstep_loop_free(loop);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+}
+
 /* ---- the report ----------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
 {
     static struct result results[] = {
-        {.name = "handshakes", .unit = "1/s"},         {.name = "round-trip-256", .unit = "us"},
-        {.name = "round-trip-60k", .unit = "us"},      {.name = "link-connect", .unit = "us"},
+        {.name = "handshakes", .unit = "1/s"},
+        {.name = "round-trip-256", .unit = "us"},
+        {.name = "round-trip-60k", .unit = "us"},
+        {.name = "link-connect", .unit = "us"},
         {.name = "link-round-trip-256", .unit = "us"},
+        {.name = "memory-of-a-link", .unit = "bytes"},
     };
     must(argc == 1 || (argc == 2 && strcmp(argv[1], "--json") == 0), "the only option is --json");
     must(sodium_init() >= 0, "no randomness");
+    measure_memory(&results[5]);
     measure_handshakes(&results[0]);
     measure_seals(&results[1], SMALL, 500);
     measure_seals(&results[2], LOCKSTEP_FRAME_MAX, 5);
