@@ -397,10 +397,6 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
     }
     LOCKSTEP_TRY(check_name(agent, err));
-    if (!config->enforce) {
-        lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
-                     "enforce: false changes nothing: what has no trusted signature is refused");
-    }
     LOCKSTEP_TRY(make_directory(config->run, 0700, err));
     (void)snprintf(path, sizeof(path), "%s/store", config->data);
     LOCKSTEP_TRY(lockstep_artifacts_open(path, &agent->artifacts, err));

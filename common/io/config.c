@@ -23,7 +23,6 @@ struct raw_place {
 struct raw_service {
     char *name;
     struct lockstep_config_raw_list command;
-    struct lockstep_config_raw_list listen;
 };
 
 struct raw_agent {
@@ -34,7 +33,6 @@ struct raw_agent {
     char *probe;
     char *host;
     char *log;
-    char *enforce;
     struct raw_place *coordinators;
     unsigned coordinators_count;
     struct raw_service *services;
@@ -79,7 +77,6 @@ static const cyaml_schema_value_t place_schema = {
 static const cyaml_schema_field_t service_fields[] = {
     LOCKSTEP_CONFIG_TEXT(struct raw_service, name),
     TEXTS(struct raw_service, command),
-    TEXTS(struct raw_service, listen),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_schema = {
@@ -93,7 +90,6 @@ static const cyaml_schema_field_t agent_fields[] = {
     LOCKSTEP_CONFIG_TEXT(struct raw_agent, probe),
     LOCKSTEP_CONFIG_TEXT(struct raw_agent, host),
     LOCKSTEP_CONFIG_TEXT(struct raw_agent, log),
-    LOCKSTEP_CONFIG_TEXT(struct raw_agent, enforce),
     LOCKSTEP_CONFIG_LIST(struct raw_agent, "coordinators", coordinators, &place_schema),
     LOCKSTEP_CONFIG_LIST(struct raw_agent, "services", services, &service_schema),
     TEXTS(struct raw_agent, module_path),
@@ -228,10 +224,7 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                         raw->name);
         }
     }
-    LOCKSTEP_TRY(
-        lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err));
-    return lockstep_config_list_take(file, "listen", &raw->listen, lockstep_config_url,
-                                     &service->listen, err);
+    return lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err);
 }
 
 static enum lockstep_err take_services(const struct lockstep_config_file *file,
@@ -283,7 +276,6 @@ static enum lockstep_err fill_agent(const struct lockstep_config_file *file,
     LOCKSTEP_TRY(fill_agent_paths(file, raw, config, err));
     LOCKSTEP_TRY(take_coordinators(file, raw, &config->coordinators, err));
     LOCKSTEP_TRY(take_services(file, raw, config, err));
-    LOCKSTEP_TRY(lockstep_config_flag(file, "enforce", raw->enforce, true, &config->enforce, err));
     LOCKSTEP_TRY(lockstep_config_level(file, raw->log, &config->log, err));
     return lockstep_config_settings_take(file, raw->settings, &config->settings, err);
 }
@@ -312,7 +304,6 @@ void lockstep_config_agent_deinit(struct lockstep_config_agent *config)
 {
     for (size_t i = 0; i < config->service_count; i++) {
         lockstep_config_list_deinit(&config->services[i].command);
-        lockstep_config_list_deinit(&config->services[i].listen);
     }
     lockstep_config_list_deinit(&config->coordinators);
     lockstep_config_list_deinit(&config->module_path);

@@ -45,7 +45,6 @@ struct lockstep_config_coordinator {
 struct lockstep_config_service {
     struct lockstep_name name;
     struct lockstep_config_list command; /* argv; empty: the stock host */
-    struct lockstep_config_list listen;  /* URLs the agent holds open for it */
 };
 
 /* agent.yaml */
@@ -60,7 +59,6 @@ struct lockstep_config_agent {
     struct lockstep_config_list module_path;  /* directories, may be empty */
     struct lockstep_config_service *services; /* at least one; "default" if none is named */
     size_t service_count;
-    bool enforce; /* artifacts without a trusted signature are refused; true unless set */
     enum lockstep_level log;
     struct lockstep_defaults settings;
 };

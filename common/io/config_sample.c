@@ -61,12 +61,8 @@ static void print_agent(FILE *out)
         "#config_dir: %s\n"
         "\n# Directories on this machine with signed modules.\n"
         "#module_path:\n#  - /usr/lib/lockstep/modules\n"
-        "\n# Processes that modules live in. Without a command it is the stock host; `listen`\n"
-        "# names what the agent holds open for it.\n"
+        "\n# Processes that modules live in. Without a command it is the stock host.\n"
         "#services:\n#  - name: %s\n#    command: [/usr/bin/my-service, --verbose]\n"
-        "#    listen: [\"tcp://0.0.0.0:8080\"]\n"
-        "\n# Refuse artifacts without a trusted signature.\n"
-        "#enforce: true\n"
         "\n# Programs, where they are not beside the agent's own or in libexec.\n"
         "#probe: /usr/libexec/lockstep/lockstep-probe\n"
         "#host: /usr/libexec/lockstep/lockstep-host\n",

@@ -89,20 +89,6 @@ enum lockstep_err lockstep_config_name(const struct lockstep_config_file *file, 
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_config_flag(const struct lockstep_config_file *file, const char *key,
-                                       const char *text, bool fallback, bool *ret_flag,
-                                       struct lockstep_error *err)
-{
-    *ret_flag = fallback;
-    if (text != NULL) {
-        *ret_flag = strcmp(text, "true") == 0;
-    }
-    if (text != NULL && !*ret_flag && strcmp(text, "false") != 0) {
-        return lockstep_config_fail(file, key, text, err, "%.80s is neither true nor false", text);
-    }
-    return LOCKSTEP_OK;
-}
-
 enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file, const char *text,
                                         enum lockstep_level *ret_log, struct lockstep_error *err)
 {

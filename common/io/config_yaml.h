@@ -55,9 +55,6 @@ enum lockstep_err lockstep_config_url(const struct lockstep_config_file *file, c
 enum lockstep_err lockstep_config_name(const struct lockstep_config_file *file, const char *key,
                                        const char *text, struct lockstep_name *ret_name,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-enum lockstep_err lockstep_config_flag(const struct lockstep_config_file *file, const char *key,
-                                       const char *text, bool fallback, bool *ret_flag,
-                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file, const char *text,
                                         enum lockstep_level *ret_log,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -131,10 +131,10 @@ static const struct file_row file_rows[] = {
      ":2: coordinators: number 1 has no url"},
     {"service twice", load_agent, AGENT "services:\n  - name: a\n  - name: a\n",
      ":4: services: a is named twice"},
-    {"service without name", load_agent, AGENT "services:\n  - listen: [\"tcp://a:1\"]\n",
+    {"service without name", load_agent, AGENT "services:\n  - command: [/bin/true]\n",
      ":4: services: number 1 has no name"},
-    {"neither true nor false", load_agent, AGENT "enforce: perhaps\n",
-     ":4: enforce: perhaps is neither true nor false"},
+    {"no switch for signatures", load_agent, AGENT "enforce: false\n",
+     ":4: enforce: there is no such key"},
 
     {"operator", load_operator, "coordinator: tcp://127.0.0.1:7701\nname: ann\n", NULL},
     {"cluster", load_operator, "cluster: abc\n", ":1: cluster: abc is no id"},
@@ -218,12 +218,10 @@ static void agent_whole(void **state)
                                "coordinators: [{url: \"tcp://a:1\"}, {url: \"tcp://b:2\"}]\n"
                                "module_path: [mods, /usr/lib/mods]\n"
                                "host: bin/host\n"
-                               "enforce: false\n"
                                "services:\n"
                                "  - name: default\n"
                                "  - name: web\n"
-                               "    command: [/usr/bin/web, --fast]\n"
-                               "    listen: [\"tcp://0.0.0.0:80\"]\n";
+                               "    command: [/usr/bin/web, --fast]\n";
     struct lockstep_config_agent config = {0};
     char file[64];
     (void)state;
@@ -241,11 +239,9 @@ static void agent_whole(void **state)
     join(file, sizeof(file), "mods");
     assert_string_equal(config.module_path.items[0], file);
     assert_string_equal(config.module_path.items[1], "/usr/lib/mods");
-    assert_false(config.enforce);
     assert_int_equal(config.service_count, 2);
     assert_int_equal(config.services[0].command.count, 0);
     assert_string_equal(config.services[1].command.items[1], "--fast");
-    assert_string_equal(config.services[1].listen.items[0], "tcp://0.0.0.0:80");
     lockstep_config_agent_deinit(&config);
     lockstep_config_agent_deinit(&config);
 }
@@ -260,7 +256,6 @@ static void agent_defaults(void **state)
     assert_string_equal(config.services[0].name.text, "default");
     assert_string_equal(config.data, "/var/lib/lockstep/agent");
     assert_string_equal(config.run, "/run/lockstep");
-    assert_true(config.enforce);
     lockstep_config_agent_deinit(&config);
 }
 
