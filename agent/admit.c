@@ -445,8 +445,10 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
     }
     if (module->service != service) {
         module->service = service;
-        if (lockstep_agent_store_describe(agent->config.store, &item->module, &known->service, NULL,
-                                          &err) != LOCKSTEP_OK) {
+        const struct lockstep_agent_description description = {.module = &item->module,
+                                                               .service = &known->service};
+        if (lockstep_agent_store_describe(agent->config.store, &description, 1, &err) !=
+            LOCKSTEP_OK) {
             (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);
             return false;
         }

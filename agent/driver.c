@@ -93,32 +93,32 @@ static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *dut
     }
 }
 
-/* A version that has run raises the floor under the older ones (manifest: floor). */
-static enum lockstep_err raise_floors(struct lockstep_node_agent *agent,
-                                      const struct lockstep_duty *duty, struct lockstep_error *err)
+/* What runs now, by its manifests; it raises the floor under older ones (manifest: floor). */
+static enum lockstep_err describe(struct lockstep_node_agent *agent,
+                                  const struct lockstep_duty *duty, struct lockstep_error *err)
 {
+    struct lockstep_agent_description descriptions[LOCKSTEP_ITEMS_MAX];
+    struct lockstep_known known[LOCKSTEP_ITEMS_MAX];
+    size_t count = 0;
     ASSERT(duty != NULL);
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        const struct lockstep_known *known = lockstep_admit_known(agent, &item->digest);
-        if (known == NULL) {
-            continue;
-        }
-        LOCKSTEP_TRY(lockstep_agent_store_describe(agent->config.store, &item->module,
-                                                   &known->service, known->version, err));
-        if (known->floor > 0) {
-            LOCKSTEP_TRY(lockstep_agent_store_counter_floor(agent->config.store, &item->module,
-                                                            known->floor, err));
+        const struct lockstep_known *row = lockstep_admit_known(agent, &item->digest);
+        if (row != NULL) {
+            known[count] = *row; /* the next one may take its place */
+            descriptions[count] = (struct lockstep_agent_description){
+                &item->module, &known[count].service, known[count].version, row->floor};
+            count++;
         }
     }
-    return LOCKSTEP_OK;
+    return lockstep_agent_store_describe(agent->config.store, descriptions, count, err);
 }
 
 static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
                  enum lockstep_duty_row row)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (row == LOCKSTEP_DUTY_ROW_APPLIED && raise_floors(agent, duty, &err) != LOCKSTEP_OK) {
+    if (row == LOCKSTEP_DUTY_ROW_APPLIED && describe(agent, duty, &err) != LOCKSTEP_OK) {
         lockstep_driver_fail(agent, &err);
         return;
     }

@@ -121,17 +121,18 @@ enum lockstep_err lockstep_agent_store_module(struct lockstep_agent_store *store
                                               const struct lockstep_name *module, bool *ret_found,
                                               struct lockstep_agent_module_row *ret_row,
                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* What a manifest has told: the service, and (not NULL) the version text of what is current. */
-enum lockstep_err lockstep_agent_store_describe(struct lockstep_agent_store *store,
-                                                const struct lockstep_name *module,
-                                                const struct lockstep_name *service,
-                                                const char *version,
-                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Raises the floor of the module's release counter; a lower one changes nothing. */
+/* What a manifest has told of a module. */
+struct lockstep_agent_description {
+    const struct lockstep_name *module;
+    const struct lockstep_name *service;
+    const char *version;    /* of what is current; NULL: as it is */
+    uint64_t counter_floor; /* of its release counter; a lower one changes nothing */
+};
+/* Takes them over together: one transaction, however many there are. */
 enum lockstep_err
-lockstep_agent_store_counter_floor(struct lockstep_agent_store *store,
-                                   const struct lockstep_name *module, uint64_t floor,
-                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+lockstep_agent_store_describe(struct lockstep_agent_store *store,
+                              const struct lockstep_agent_description *descriptions, size_t count,
+                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* ---- operations ----------------------------------------------------------------------------- */
 

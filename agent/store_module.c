@@ -61,35 +61,34 @@ enum lockstep_err lockstep_agent_store_put_module(struct lockstep_agent_store *s
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_agent_store_describe(struct lockstep_agent_store *store,
-                                                const struct lockstep_name *module,
-                                                const struct lockstep_name *service,
-                                                const char *version, struct lockstep_error *err)
+static enum lockstep_err describe(struct lockstep_agent_store *store,
+                                  const struct lockstep_agent_description *description,
+                                  struct lockstep_error *err)
 {
     struct lockstep_agent_module_row row;
     bool found;
-    LOCKSTEP_TRY(lockstep_agent_store_module(store, module, &found, &row, err));
-    row.service = *service;
-    if (version != NULL) {
-        (void)snprintf(row.version, sizeof(row.version), "%s", version);
+    LOCKSTEP_TRY(lockstep_agent_store_module(store, description->module, &found, &row, err));
+    row.service = *description->service;
+    if (description->version != NULL) {
+        (void)snprintf(row.version, sizeof(row.version), "%s", description->version);
     }
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
-    return lockstep_agent_store_end(store, lockstep_agent_store_put_module(store, &row, err), err);
+    if (description->counter_floor > row.counter_floor) {
+        row.counter_floor = description->counter_floor;
+    }
+    return lockstep_agent_store_put_module(store, &row, err);
 }
 
-enum lockstep_err lockstep_agent_store_counter_floor(struct lockstep_agent_store *store,
-                                                     const struct lockstep_name *module,
-                                                     uint64_t floor, struct lockstep_error *err)
+enum lockstep_err
+lockstep_agent_store_describe(struct lockstep_agent_store *store,
+                              const struct lockstep_agent_description *descriptions, size_t count,
+                              struct lockstep_error *err)
 {
-    struct lockstep_agent_module_row row;
-    bool found;
-    LOCKSTEP_TRY(lockstep_agent_store_module(store, module, &found, &row, err));
-    if (floor <= row.counter_floor) {
-        return LOCKSTEP_OK;
-    }
-    row.counter_floor = floor;
+    enum lockstep_err result = LOCKSTEP_OK;
     LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
-    return lockstep_agent_store_end(store, lockstep_agent_store_put_module(store, &row, err), err);
+    for (size_t i = 0; i < count && result == LOCKSTEP_OK; i++) {
+        result = describe(store, &descriptions[i], err);
+    }
+    return lockstep_agent_store_end(store, result, err);
 }
 
 /* ---- refused versions ----------------------------------------------------------------------- */

@@ -27,9 +27,9 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
     duty->query = lockstep_time_after(step->now, agent->settings.query_last);
     duty->mapped = true;
     lockstep_duty_note(duty, LOCKSTEP_NO_UNSPECIFIED, NULL);
-    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_APPLIED;
     lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_APPLIED,
                             LOCKSTEP_NO_UNSPECIFIED, NULL);
+    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_APPLIED;
     close_older(duty, step);
     return duty->final ? lockstep_duty_finish(duty, step) : LOCKSTEP_DUTY_LIVE;
 }

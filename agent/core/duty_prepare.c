@@ -81,10 +81,10 @@ unsigned lockstep_duty_call_off(struct lockstep_duty *duty, struct lockstep_duty
     struct lockstep_agent *agent = step->agent;
     duty->ticket = 0;
     (void)lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_DROP);
-    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_ABORTED;
     lockstep_agent_remember(agent, &duty->order.operation, LOCKSTEP_APPLIED_ABORTED);
     lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_ABORTED,
                             LOCKSTEP_NO_UNSPECIFIED, NULL);
+    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_ABORTED;
     return LOCKSTEP_DUTY_FREE;
 }
 

@@ -28,5 +28,5 @@ send STATE runs v1, 1 open
 > done
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v1
+note op1 APPLIED

@@ -16,8 +16,8 @@ write op1 PREPARED
 send op1 YES 
 > prepare op1' kind=compensation parent=op1 version=v1 leaving=v2 generation=2
 drop op1
-note op1 ABORTED
 send op1 aborted v1
+note op1 ABORTED
 admit op1'
 > done
 write op1' PREPARED
@@ -26,8 +26,8 @@ send op1' YES
 > commit op1'
 write op1' COMMITTED
 > written
-note op1' APPLIED
 send op1' applied v1
+note op1' APPLIED
 > final op1'
 retire what op1' replaced
 note op1' FINAL

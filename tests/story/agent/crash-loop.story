@@ -21,8 +21,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > host-dies
 send op1 failed CRASHED
 > wait 100
@@ -53,6 +53,6 @@ send op1' YES
 > commit op1'
 write op1' COMMITTED
 > written
-note op1' APPLIED
 send op1' applied v1
+note op1' APPLIED
 # The version is refused here from now on; the driver keeps the list.

@@ -20,8 +20,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > host-dies
 send op1 failed CRASHED
 > link-down
@@ -49,8 +49,8 @@ write op1' COMMITTED
 > written
 publish op1'
 > done
-note op1' APPLIED
 send op1' applied v1
+note op1' APPLIED
 # It has not come back when COMMIT is said again.
 > host-dies
 send op1' failed CRASHED
@@ -77,8 +77,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > restart row=APPLIED
 > link-up
 write epoch 7

@@ -30,5 +30,5 @@ send STATE runs v1, 1 open
 > commit op1 epoch=7
 > abort op1 epoch=8
 drop op1
-note op1 ABORTED
 send op1 aborted v1
+note op1 ABORTED

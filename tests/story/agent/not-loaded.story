@@ -20,8 +20,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v1
+note op1 APPLIED
 # With a host that is away it is enough to point: it starts with what is current.
 > host-dies
 send op1 failed CRASHED
@@ -35,8 +35,8 @@ send op2 YES
 write op2 COMMITTED
 > written
 > host-up runs=v1
-note op2 APPLIED
 send op2 applied v1
+note op2 APPLIED
 retire what op1 replaced
 note op1 FINAL
 send STATE runs v1, 1 open
@@ -58,7 +58,7 @@ send STATE runs none, 2 open
 > done
 publish op3
 > done
-note op3 APPLIED
 send op3 applied v1
+note op3 APPLIED
 retire what op2 replaced
 note op2 FINAL

@@ -36,13 +36,13 @@ migrate op1
 > done
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 # Killed after PUBLISH: the host says what it runs.
 > restart row=COMMITTED
 > link-up
 write epoch 7
 > host-up runs=v2
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 send STATE runs v2, 1 open

@@ -59,7 +59,7 @@ write op5 PREPARED
 send op5 YES 
 > abort op5
 drop op5
-note op5 ABORTED
 send op5 aborted v1
+note op5 ABORTED
 > prepare op5 version=v2 generation=9
 send op5 aborted v1

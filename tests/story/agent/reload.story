@@ -21,8 +21,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > commit op1
 send op1 applied v2
 > final op1

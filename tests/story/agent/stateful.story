@@ -25,8 +25,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 # An operator's undo: what ran before is still mapped, no trial is needed.
 > prepare op2 kind=undo version=v1 leaving=v2 generation=3
 admit op2
@@ -43,8 +43,8 @@ write op2 COMMITTED
 > written
 publish op2
 > done
-note op2 APPLIED
 send op2 applied v1
+note op2 APPLIED
 retire what op1 replaced
 note op1 FINAL
 > final op2

@@ -19,8 +19,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > prepare op2 version=v2 generation=3 again=yes
 admit op2
 > done
@@ -36,8 +36,8 @@ write op2 COMMITTED
 > written
 publish op2
 > done
-note op2 APPLIED
 send op2 applied v2
+note op2 APPLIED
 retire what op1 replaced
 note op1 FINAL
 > prepare op3 kind=undo version=v1 leaving=v2 generation=5
@@ -53,8 +53,8 @@ write op3 COMMITTED
 > written
 publish op3
 > done
-note op3 APPLIED
 send op3 applied v1
+note op3 APPLIED
 retire what op2 replaced
 note op2 FINAL
 # And no crash loop goes back on bytes that only were loaded again.
@@ -78,8 +78,8 @@ write op1 COMMITTED
 > written
 publish op1
 > done
-note op1 APPLIED
 send op1 applied v2
+note op1 APPLIED
 > prepare op2 version=v2 generation=3 again=yes
 admit op2
 > done
@@ -95,8 +95,8 @@ write op2 COMMITTED
 > written
 publish op2
 > done
-note op2 APPLIED
 send op2 applied v2
+note op2 APPLIED
 retire what op1 replaced
 note op1 FINAL
 > host-dies
