@@ -98,10 +98,11 @@ void lockstep_control_answer(struct lockstep_session *session, uint64_t request,
     free(text);
     free(answer);
     if (length > LOCKSTEP_DOCUMENT_MAX) {
-        lockstep_control_refuse(session, request, 4, "limit", "",
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(4, "limit", ""),
                                 "the answer is too long; ask for fewer rows, modules or nodes");
     } else {
-        lockstep_control_refuse(session, request, 1, "internal", "", "no memory for an answer");
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(1, "internal", ""),
+                                "no memory for an answer");
     }
 }
 
@@ -115,8 +116,8 @@ static void make_sound(char *text)
     json_decref(json);
 }
 
-void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
-                             const char *code, const char *next, const char *format, ...)
+void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
+                             struct lockstep_why why, const char *format, ...)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_FAILURE};
     char text[LOCKSTEP_CAUSE_MAX + 1];
@@ -129,10 +130,10 @@ void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
     va_end(args);
     make_sound(text);
     wire.u.failure.request = request;
-    wire.u.failure.exit = exit;
-    wire.u.failure.code = code;
+    wire.u.failure.exit = why.exit;
+    wire.u.failure.code = why.code;
     wire.u.failure.text = text;
-    wire.u.failure.next = next;
+    wire.u.failure.next = why.next;
     lockstep_driver_send(session, &wire);
 }
 
@@ -145,8 +146,9 @@ void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t re
         [LOCKSTEP_CLOSED] = 9,  [LOCKSTEP_IO] = 1,      [LOCKSTEP_NOMEM] = 1,
         [LOCKSTEP_CORRUPT] = 1,
     };
-    lockstep_control_refuse(session, request, exits[err->code], lockstep_err_name(err->code), "",
-                            "%s", err->message);
+    lockstep_control_refuse(session, request,
+                            LOCKSTEP_WHY(exits[err->code], lockstep_err_name(err->code), ""), "%s",
+                            err->message);
 }
 
 /* ---- finding things by what people write ---------------------------------------------------- */
@@ -245,7 +247,8 @@ static void on_quarantine(struct lockstep_session *session,
     enum lockstep_err result;
     bool was = false;
     if (lockstep_control_artifact(coordinator, NULL, set->artifact, &row) != 1) {
-        lockstep_control_refuse(session, set->request, 2, "unknown", "lockstep artifact ls",
+        lockstep_control_refuse(session, set->request,
+                                LOCKSTEP_WHY(2, "unknown", "lockstep artifact ls"),
                                 "there is no one artifact '%.100s'; write MODULE@VERSION or 8 "
                                 "characters of its digest",
                                 set->artifact);

@@ -15,9 +15,16 @@ void lockstep_control_drained(struct lockstep_session *session);
 void lockstep_control_forget(struct lockstep_session *session);
 void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
                              bool last);
-void lockstep_control_refuse(struct lockstep_session *session, uint64_t request, unsigned exit,
-                             const char *code, const char *next, const char *format, ...)
-    LOCKSTEP_PRINTF(6, 7);
+/* What a refusal means to scripts: the command's exit code, one word, what to type next or "". */
+struct lockstep_why {
+    unsigned exit;
+    const char *code;
+    const char *next;
+};
+#define LOCKSTEP_WHY(exit, code, next) ((struct lockstep_why){(exit), (code), (next)})
+void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
+                             struct lockstep_why why, const char *format, ...)
+    LOCKSTEP_PRINTF(4, 5);
 /* The same from an error, with the exit code that its kind has. */
 void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
                                    const struct lockstep_error *err);

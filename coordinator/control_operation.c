@@ -37,7 +37,7 @@ bool lockstep_control_find(struct lockstep_session *session, uint64_t request, c
     const char *prefix = strncmp(text, "op-", 3) == 0 ? text + 3 : text;
     unsigned found = 0;
     if (strlen(prefix) < 6) {
-        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(2, "unknown", "lockstep op ls"),
                                 "'%.60s' is too short for an operation: give at least 6 characters",
                                 text);
         return false;
@@ -48,7 +48,7 @@ bool lockstep_control_find(struct lockstep_session *session, uint64_t request, c
         return false;
     }
     if (found != 1) {
-        lockstep_control_refuse(session, request, 2, "unknown", "lockstep op ls",
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(2, "unknown", "lockstep op ls"),
                                 found == 0 ? "there is no operation '%.60s'"
                                            : "'%.60s' begins more than one operation's id",
                                 text);
@@ -132,7 +132,7 @@ void lockstep_control_watch(struct lockstep_session *session,
         }
     }
     if (!last) {
-        lockstep_control_refuse(session, watch->request, 4, "limit", "",
+        lockstep_control_refuse(session, watch->request, LOCKSTEP_WHY(4, "limit", ""),
                                 "this session watches too many operations");
     }
 }
@@ -250,7 +250,8 @@ void lockstep_control_abort(struct lockstep_session *session,
         return;
     }
     if (operation == NULL || lockstep_operation_ended(operation)) {
-        lockstep_control_refuse(session, abort->request, 4, "over", "lockstep undo MODULE",
+        lockstep_control_refuse(session, abort->request,
+                                LOCKSTEP_WHY(4, "over", "lockstep undo MODULE"),
                                 "the operation is over; to go back, undo it");
         return;
     }

@@ -100,7 +100,8 @@ static void answer_known(struct lockstep_session *session,
                                       record, &err) != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, submit->request, &err);
     } else if (!lockstep_digest_equal(&record->request, hash)) {
-        lockstep_control_refuse(session, submit->request, 5, "conflict", "lockstep op ls",
+        lockstep_control_refuse(session, submit->request,
+                                LOCKSTEP_WHY(5, "conflict", "lockstep op ls"),
                                 "this request id is another operation's already");
     } else {
         document = lockstep_control_operation(coordinator, &submit->body.operation, &err);
@@ -161,10 +162,12 @@ static bool intent_is_good(struct lockstep_session *session,
     ASSERT(intent != NULL);
     if (lockstep_intent_verify(&offer, coordinator->bundle, lockstep_unix_ms(), intent, &refusal) !=
         LOCKSTEP_NO_UNSPECIFIED) {
-        lockstep_control_refuse(session, submit->request, 8, lockstep_no_name(refusal.no), "", "%s",
+        lockstep_control_refuse(session, submit->request,
+                                LOCKSTEP_WHY(8, lockstep_no_name(refusal.no), ""), "%s",
                                 refusal.text);
     } else if (!intent_fits(intent, resolved, submit)) {
-        lockstep_control_refuse(session, submit->request, 5, "moved", "run the command again",
+        lockstep_control_refuse(session, submit->request,
+                                LOCKSTEP_WHY(5, "moved", "run the command again"),
                                 "the fleet has changed since the plan that was signed");
     } else {
         good = true;
@@ -190,8 +193,10 @@ static void refuse_admission(struct lockstep_session *session, uint64_t request,
                        lockstep_operation_word(plan->holder));
         (void)snprintf(next, sizeof(next), "lockstep op watch op-%s", holder);
     }
-    lockstep_control_refuse(session, request, (unsigned)lockstep_admission_exit(plan->admission),
-                            lockstep_admission_name(plan->admission), next, "%s", text);
+    lockstep_control_refuse(session, request,
+                            LOCKSTEP_WHY((unsigned)lockstep_admission_exit(plan->admission),
+                                         lockstep_admission_name(plan->admission), next),
+                            "%s", text);
 }
 
 enum lockstep_err lockstep_control_record(const struct lockstep_session *session,
@@ -229,7 +234,7 @@ static void open_operation(struct lockstep_session *session,
         lockstep_control_record(session, submit, record, &err) != LOCKSTEP_OK) {
         (void)lockstep_operation_free(operation);
         free(record);
-        lockstep_control_refuse(session, submit->request, 1, "internal", "",
+        lockstep_control_refuse(session, submit->request, LOCKSTEP_WHY(1, "internal", ""),
                                 "no memory for an operation");
         return;
     }
@@ -304,7 +309,8 @@ bool lockstep_control_try(struct lockstep_session *session,
     } else if (row != LOCKSTEP_ROW_NONE) {
         answer_known(session, submit, &hash);
     } else if (other != LOCKSTEP_ROW_NONE) {
-        lockstep_control_refuse(session, submit->request, 5, "conflict", "lockstep op ls",
+        lockstep_control_refuse(session, submit->request,
+                                LOCKSTEP_WHY(5, "conflict", "lockstep op ls"),
                                 "this request id is kept for going back from another operation");
     } else {
         return try_submit(session, submit, give_up);
@@ -316,7 +322,8 @@ void lockstep_control_submit(struct lockstep_session *session,
                              const struct lockstep_wire_submit *submit)
 {
     if (submit->queue) {
-        lockstep_control_refuse(session, submit->request, 2, "INVALID", "lockstep op ls",
+        lockstep_control_refuse(session, submit->request,
+                                LOCKSTEP_WHY(2, "INVALID", "lockstep op ls"),
                                 "queue is not served by this version");
         return;
     }

@@ -14,7 +14,7 @@ void lockstep_control_calls_forget(const struct lockstep_session *session)
         if (call->ticket != 0 && call->person == session) {
             call->ticket = 0;
         } else if (call->ticket != 0 && session->agent && call->node == session->node) {
-            lockstep_control_refuse(call->person, call->request, 6, "lost", "",
+            lockstep_control_refuse(call->person, call->request, LOCKSTEP_WHY(6, "lost", ""),
                                     "the node went away during the call");
             call->ticket = 0;
         }
@@ -32,13 +32,14 @@ void lockstep_control_tool_call(struct lockstep_session *session,
         call = coordinator->calls[i].ticket == 0 ? &coordinator->calls[i] : NULL;
     }
     if (node < 0 || coordinator->agents[node] == NULL) {
-        lockstep_control_refuse(
-            session, message->request, node < 0 ? 2 : 4, "unreachable", "lockstep node ls",
-            node < 0 ? "there is no node '%s'" : "node %s is away", message->node.text);
+        lockstep_control_refuse(session, message->request,
+                                LOCKSTEP_WHY(node < 0 ? 2 : 4, "unreachable", "lockstep node ls"),
+                                node < 0 ? "there is no node '%s'" : "node %s is away",
+                                message->node.text);
         return;
     }
     if (message->more || call == NULL) {
-        lockstep_control_refuse(session, message->request, 4, "limit", "",
+        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
                                 message->more ? "the input is too long for a call through a node"
                                               : "too many calls are under way");
         return;
@@ -87,7 +88,7 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
         }
         call->ticket = 0;
         if (result->more) {
-            lockstep_control_refuse(call->person, call->request, 4, "limit", "",
+            lockstep_control_refuse(call->person, call->request, LOCKSTEP_WHY(4, "limit", ""),
                                     "the output is too long for a call through a node");
         } else {
             lockstep_control_answer(call->person, call->request,

@@ -52,7 +52,8 @@ static void give_up(struct lockstep_waiting *wait, const char *why)
             struct lockstep_watching *watching = &session->watches[i];
             if (watching->used && lockstep_id_equal(&watching->operation, &id)) {
                 watching->used = false;
-                lockstep_control_refuse(session, watching->request, 4, "refused", "lockstep op ls",
+                lockstep_control_refuse(session, watching->request,
+                                        LOCKSTEP_WHY(4, "refused", "lockstep op ls"),
                                         "op-%.8s was not opened: %s", text, why);
             }
         }
@@ -187,7 +188,8 @@ bool lockstep_control_withdraw(struct lockstep_coordinator *coordinator,
         if (wait->used && lockstep_id_equal(&wait->draft->id, id)) {
             char why[LOCKSTEP_STORE_WHO + 32];
             (void)snprintf(why, sizeof(why), "%s has withdrawn it", who);
-            lockstep_control_refuse(wait->person, wait->request, 4, "withdrawn", "lockstep op ls",
+            lockstep_control_refuse(wait->person, wait->request,
+                                    LOCKSTEP_WHY(4, "withdrawn", "lockstep op ls"),
                                     "%s; no node was contacted", why);
             give_up(wait, why);
             found = true;

@@ -81,8 +81,8 @@ static enum lockstep_err load_newest(const struct lockstep_view *view, const cha
                                      void *context, struct lockstep_error *err)
 {
     struct ids ids = {0};
-    enum lockstep_err result = lockstep_store_operations(
-        view->store, false, module, limit == 0 ? OPERATIONS_SHOWN : limit, take_id, &ids, err);
+    enum lockstep_err result = lockstep_store_operations_newest(
+        view->store, module, limit == 0 ? OPERATIONS_SHOWN : limit, take_id, &ids, err);
     if (result == LOCKSTEP_OK && ids.full) {
         result = LOCKSTEP_FAIL(err, NOMEM, "no memory for a document");
     }

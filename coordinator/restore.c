@@ -83,7 +83,7 @@ static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
     if (ids == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the journal's operations");
     }
-    result = lockstep_store_operations(coordinator->store, true, NULL, 0, collect_id, ids, err);
+    result = lockstep_store_operations_unfinished(coordinator->store, collect_id, ids, err);
     if (result == LOCKSTEP_OK && ids->too_many) {
         result = LOCKSTEP_FAIL(err, CORRUPT, "the journal holds more open operations than fit");
     }

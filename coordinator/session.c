@@ -4,6 +4,7 @@
 #include "common/base/assert.h"
 #include "common/io/log.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,17 @@ static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_I
                      uint8_t ret_psk[LOCKSTEP_NOISE_KEY])
 {
     struct lockstep_coordinator *coordinator = context;
-    struct lockstep_token_row row;
+    struct lockstep_token_found found;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    bool found = false;
-    if (lockstep_store_token_find(coordinator->store, token, lockstep_unix_ms(), &found, ret_psk,
-                                  &row, &err) != LOCKSTEP_OK ||
-        !found) {
+    if (lockstep_store_token_find(coordinator->store, token, lockstep_unix_ms(), &found, &err) !=
+            LOCKSTEP_OK ||
+        !found.good) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator",
                      "somebody came with a join token that is unknown, used or expired");
         return false;
     }
+    memcpy(ret_psk, found.psk, LOCKSTEP_NOISE_KEY);
+    sodium_memzero(found.psk, sizeof(found.psk));
     /* Counted before the secret is proved; five that are not proved burn the token. */
     return lockstep_store_token_tried(coordinator->store, token, &err) == LOCKSTEP_OK;
 }
@@ -34,18 +36,16 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
                   uint32_t *ret_node)
 {
     struct lockstep_node_row row;
-    struct lockstep_token_row token;
+    struct lockstep_token_found token;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_audit audit = {.who = "coordinator", .what = "node.enrol"};
-    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
-    bool found = false;
-    memset(&token, 0, sizeof(token));
-    audit.subject = token.node.text;
-    if (lockstep_store_token_find(coordinator->store, lockstep_link_token(link), lockstep_unix_ms(),
-                                  &found, psk, &token, &err) != LOCKSTEP_OK ||
-        lockstep_store_enrol(coordinator->store, lockstep_link_token(link),
-                             lockstep_link_peer(link), lockstep_unix_ms(), &audit, &row,
-                             &err) != LOCKSTEP_OK) {
+    struct lockstep_audit audit = {
+        .who = "coordinator", .what = "node.enrol", .subject = token.row.node.text};
+    struct lockstep_enrolment enrolment = {.token = lockstep_link_token(link),
+                                           .key = lockstep_link_peer(link),
+                                           .now_unix_ms = lockstep_unix_ms()};
+    if (lockstep_store_token_find(coordinator->store, enrolment.token, enrolment.now_unix_ms,
+                                  &token, &err) != LOCKSTEP_OK ||
+        lockstep_store_enrol(coordinator->store, &enrolment, &audit, &row, &err) != LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "no enrolment: %s", err.message);
         return false;
     }
@@ -261,9 +261,11 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
         LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s sent what is refused: %s",
                      session->who, err.message);
-        lockstep_control_refuse(session, 0, err.code == LOCKSTEP_REFUSED ? 8 : 2,
-                                err.code == LOCKSTEP_REFUSED ? "not-permitted" : "malformed", "",
-                                "%s", err.message);
+        lockstep_control_refuse(
+            session, 0,
+            LOCKSTEP_WHY(err.code == LOCKSTEP_REFUSED ? 8 : 2,
+                         err.code == LOCKSTEP_REFUSED ? "not-permitted" : "malformed", ""),
+            "%s", err.message);
         lockstep_link_close(link, "a message was refused");
     } else if (session->roles == (unsigned)LOCKSTEP_ROLE_AGENT) {
         if (session->agent) { /* a replaced session is not heard any more */

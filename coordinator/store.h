@@ -170,12 +170,15 @@ enum lockstep_err lockstep_store_operation_load(struct lockstep_store *store,
                                                 struct lockstep_operation_record *ret_record,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 typedef void lockstep_id_fn(void *context, const struct lockstep_id *id);
-/* Ids of what is not over (UNFINISHED: parents first), or of the last LIMIT operations on MODULE
- * (NULL: any), newest first. */
-enum lockstep_err lockstep_store_operations(struct lockstep_store *store, bool unfinished,
-                                            const char *module, uint32_t limit,
-                                            lockstep_id_fn *each, void *context,
-                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Ids of what is not over, parents first. */
+enum lockstep_err
+lockstep_store_operations_unfinished(struct lockstep_store *store, lockstep_id_fn *each,
+                                     void *context, struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Ids of the last LIMIT operations on MODULE (NULL: any), newest first. */
+enum lockstep_err lockstep_store_operations_newest(struct lockstep_store *store, const char *module,
+                                                   uint32_t limit, lockstep_id_fn *each,
+                                                   void *context,
+                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The one operation whose id begins with PREFIX (of the id's text): 0, 1 or 2 (more) are found. */
 enum lockstep_err lockstep_store_operation_prefix(struct lockstep_store *store, const char *prefix,
                                                   struct lockstep_id *ret_id, unsigned *ret_found,

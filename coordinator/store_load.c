@@ -225,36 +225,48 @@ enum lockstep_err lockstep_store_operation_find(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_store_operations(struct lockstep_store *store, bool unfinished,
-                                            const char *module, uint32_t limit,
-                                            lockstep_id_fn *each, void *context,
-                                            struct lockstep_error *err)
+/* Gives every id of a query that has begun. */
+static enum lockstep_err each_id(struct lockstep_query_rows *rows, lockstep_id_fn *each,
+                                 void *context, struct lockstep_error *err)
 {
-    struct lockstep_query_rows rows;
-    struct lockstep_bind binds[] = {{.type = LOCKSTEP_BIND_NULL}, LOCKSTEP_INTEGER(limit)};
     bool more = true;
-    if (module != NULL) {
-        binds[0] = LOCKSTEP_TEXT(module);
-    }
-    if (unfinished) { /* a parent is older than its compensation */
-        LOCKSTEP_TRY(lockstep_query_begin(store->journal,
-                                          "SELECT id FROM operation WHERE idle = 0 ORDER BY number",
-                                          NULL, 0, &rows, err));
-    } else {
-        LOCKSTEP_TRY(lockstep_query_begin(
-            store->journal,
-            "SELECT id FROM operation WHERE ?1 IS NULL OR id IN (SELECT operation FROM item WHERE "
-            "module = ?1) ORDER BY number DESC LIMIT ?2",
-            binds, LOCKSTEP_COUNT(binds), &rows, err));
-    }
     while (more) {
         struct lockstep_id id;
-        LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
-        if (more && lockstep_row_bytes(&rows, 0, id.bytes, LOCKSTEP_ID_BYTES)) {
+        LOCKSTEP_TRY(lockstep_query_next(rows, &more, err));
+        if (more && lockstep_row_bytes(rows, 0, id.bytes, LOCKSTEP_ID_BYTES)) {
             each(context, &id);
         }
     }
     return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_operations_unfinished(struct lockstep_store *store,
+                                                       lockstep_id_fn *each, void *context,
+                                                       struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    /* A parent is older than its compensation. */
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
+                                      "SELECT id FROM operation WHERE idle = 0 ORDER BY number",
+                                      NULL, 0, &rows, err));
+    return each_id(&rows, each, context, err);
+}
+
+enum lockstep_err lockstep_store_operations_newest(struct lockstep_store *store, const char *module,
+                                                   uint32_t limit, lockstep_id_fn *each,
+                                                   void *context, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    struct lockstep_bind binds[] = {{.type = LOCKSTEP_BIND_NULL}, LOCKSTEP_INTEGER(limit)};
+    if (module != NULL) {
+        binds[0] = LOCKSTEP_TEXT(module);
+    }
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal,
+        "SELECT id FROM operation WHERE ?1 IS NULL OR id IN (SELECT operation FROM item WHERE "
+        "module = ?1) ORDER BY number DESC LIMIT ?2",
+        binds, LOCKSTEP_COUNT(binds), &rows, err));
+    return each_id(&rows, each, context, err);
 }
 
 enum lockstep_err lockstep_store_operation_prefix(struct lockstep_store *store, const char *prefix,

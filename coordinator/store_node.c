@@ -177,14 +177,14 @@ static void read_token(const struct lockstep_query_rows *rows, struct lockstep_t
 
 enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
                                             const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                            uint64_t now_unix_ms, bool *ret_found,
-                                            uint8_t ret_psk[LOCKSTEP_TOKEN_PSK_BYTES],
-                                            struct lockstep_token_row *ret_row,
+                                            uint64_t now_unix_ms,
+                                            struct lockstep_token_found *ret_found,
                                             struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
+    const struct lockstep_token_row *token = &ret_found->row;
     bool row = false;
-    *ret_found = false;
+    memset(ret_found, 0, sizeof(*ret_found));
     LOCKSTEP_TRY(lockstep_query_begin(
         store->journal,
         "SELECT id, node, labels, expires, used, failures, who, psk FROM token WHERE id = ?1",
@@ -193,10 +193,10 @@ enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
     if (!row) {
         return LOCKSTEP_OK;
     }
-    read_token(&rows, ret_row);
-    *ret_found = lockstep_row_bytes(&rows, 7, ret_psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
-                 ret_row->used_unix_ms == 0 && ret_row->failures < LOCKSTEP_TOKEN_TRIES &&
-                 now_unix_ms < ret_row->expires_unix_ms;
+    read_token(&rows, &ret_found->row);
+    ret_found->good = lockstep_row_bytes(&rows, 7, ret_found->psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
+                      token->used_unix_ms == 0 && token->failures < LOCKSTEP_TOKEN_TRIES &&
+                      now_unix_ms < token->expires_unix_ms;
     lockstep_query_end(&rows);
     return LOCKSTEP_OK;
 }
@@ -226,13 +226,13 @@ static enum lockstep_err check_room(struct lockstep_store *store, struct lockste
                 : LOCKSTEP_OK;
 }
 
-static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *id,
-                                   const uint8_t *key, uint64_t now_unix_ms,
+static enum lockstep_err use_token(struct lockstep_store *store,
+                                   const struct lockstep_enrolment *enrolment,
                                    struct lockstep_error *err)
 {
     static const uint8_t no_journal[LOCKSTEP_ID_BYTES];
-    struct lockstep_bind use[] = {LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES),
-                                  LOCKSTEP_INTEGER(now_unix_ms),
+    struct lockstep_bind use[] = {LOCKSTEP_BLOB(enrolment->token, LOCKSTEP_TOKEN_ID_BYTES),
+                                  LOCKSTEP_INTEGER(enrolment->now_unix_ms),
                                   LOCKSTEP_INTEGER(LOCKSTEP_TOKEN_TRIES)};
     int changed = 0;
     LOCKSTEP_TRY(
@@ -248,8 +248,10 @@ static enum lockstep_err use_token(struct lockstep_store *store, const uint8_t *
                  "INSERT INTO node(number, name, key, labels, journal, member, revoked, enrolled) "
                  "SELECT (SELECT count(*) FROM node), node, ?2, labels, ?3, 0, 0, ?4 FROM token "
                  "WHERE id = ?1",
-                 LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES), LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES),
-                 LOCKSTEP_BLOB(no_journal, sizeof(no_journal)), LOCKSTEP_INTEGER(now_unix_ms));
+                 LOCKSTEP_BLOB(enrolment->token, LOCKSTEP_TOKEN_ID_BYTES),
+                 LOCKSTEP_BLOB(enrolment->key, LOCKSTEP_KEY_BYTES),
+                 LOCKSTEP_BLOB(no_journal, sizeof(no_journal)),
+                 LOCKSTEP_INTEGER(enrolment->now_unix_ms));
     return LOCKSTEP_OK;
 }
 
@@ -271,17 +273,16 @@ static enum lockstep_err node_by_key(struct lockstep_store *store, const uint8_t
 }
 
 enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
-                                       const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                       const uint8_t key[LOCKSTEP_KEY_BYTES], uint64_t now_unix_ms,
+                                       const struct lockstep_enrolment *enrolment,
                                        const struct lockstep_audit *audit,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err)
 {
     enum lockstep_err result;
     LOCKSTEP_TRY(lockstep_store_begin(store, err));
-    result = use_token(store, id, key, now_unix_ms, err);
+    result = use_token(store, enrolment, err);
     if (result == LOCKSTEP_OK) {
-        result = node_by_key(store, key, ret_row, err);
+        result = node_by_key(store, enrolment->key, ret_row, err);
     }
     return lockstep_store_end(store, result, audit, err);
 }

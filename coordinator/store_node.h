@@ -50,18 +50,27 @@ enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
                                            const struct lockstep_token *token, const char *labels,
                                            const struct lockstep_audit *audit,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* *RET_FOUND is false for a token that is unknown, used, burned or expired at NOW. */
+/* A token that somebody comes with. */
+struct lockstep_token_found {
+    bool good; /* it is known, not used, not burned and not expired */
+    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
+    struct lockstep_token_row row;
+};
 enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
                                             const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                            uint64_t now_unix_ms, bool *ret_found,
-                                            uint8_t ret_psk[LOCKSTEP_TOKEN_PSK_BYTES],
-                                            struct lockstep_token_row *ret_row,
+                                            uint64_t now_unix_ms,
+                                            struct lockstep_token_found *ret_found,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Who has proved to have the token's secret, and with which key. */
+struct lockstep_enrolment {
+    const uint8_t *token; /* LOCKSTEP_TOKEN_ID_BYTES */
+    const uint8_t *key;   /* LOCKSTEP_KEY_BYTES */
+    uint64_t now_unix_ms;
+};
 /* Uses the token and makes the node, in one transaction; *RET_ROW is the node. CONFLICT if the
  * token was used meanwhile or the key is another node's. */
 enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
-                                       const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
-                                       const uint8_t key[LOCKSTEP_KEY_BYTES], uint64_t now_unix_ms,
+                                       const struct lockstep_enrolment *enrolment,
                                        const struct lockstep_audit *audit,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

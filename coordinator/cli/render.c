@@ -10,34 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#define TEXT(heading, key)                          \
-    {                                               \
-        (heading), (key), LOCKSTEP_CELL_TEXT, false \
-    }
-#define WIDE(heading, key)                         \
-    {                                              \
-        (heading), (key), LOCKSTEP_CELL_TEXT, true \
-    }
-#define NUMBER(heading, key)                          \
-    {                                                 \
-        (heading), (key), LOCKSTEP_CELL_NUMBER, false \
-    }
-#define TIME(heading, key)                          \
-    {                                               \
-        (heading), (key), LOCKSTEP_CELL_TIME, false \
-    }
-#define DIGEST(heading, key)                          \
-    {                                                 \
-        (heading), (key), LOCKSTEP_CELL_DIGEST, false \
-    }
-#define CELL(heading, key, kind, wide)                 \
-    {                                                  \
-        (heading), (key), LOCKSTEP_CELL_##kind, (wide) \
-    }
-#define END                                   \
-    {                                         \
-        NULL, NULL, LOCKSTEP_CELL_TEXT, false \
-    }
+#define CELL                 LOCKSTEP_COLUMN
+#define END                  LOCKSTEP_COLUMN_END
+#define TEXT(heading, key)   CELL(heading, key, TEXT, false)
+#define WIDE(heading, key)   CELL(heading, key, TEXT, true)
+#define NUMBER(heading, key) CELL(heading, key, NUMBER, false)
+#define TIME(heading, key)   CELL(heading, key, TIME, false)
+#define DIGEST(heading, key) CELL(heading, key, DIGEST, false)
 
 static const struct lockstep_column status_fields[] = {
     TEXT("cluster", "cluster"), NUMBER("epoch", "epoch"),

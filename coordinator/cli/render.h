@@ -30,6 +30,16 @@ struct lockstep_column {
     bool wide; /* only with -o wide, tsv */
 };
 
+/* A row of a table of columns, and the row behind the last. */
+#define LOCKSTEP_COLUMN(heading, key, kind, wide)      \
+    {                                                  \
+        (heading), (key), LOCKSTEP_CELL_##kind, (wide) \
+    }
+#define LOCKSTEP_COLUMN_END                   \
+    {                                         \
+        NULL, NULL, LOCKSTEP_CELL_TEXT, false \
+    }
+
 /* Prints DOCUMENT as the output's format wants it. */
 void lockstep_render(const struct lockstep_output *output, const json_t *document);
 /* Prints the objects of the array ROWS under those of COLUMNS that the format shows; at most

@@ -8,15 +8,17 @@
 #include <string.h>
 
 static const struct lockstep_column part_columns[] = {
-    {"NODE", "node", LOCKSTEP_CELL_TEXT, false}, {"STATE", "state", LOCKSTEP_CELL_TEXT, false},
-    {"CODE", "code", LOCKSTEP_CELL_TEXT, false}, {"CLASS", "class", LOCKSTEP_CELL_TEXT, false},
-    {"TEXT", "text", LOCKSTEP_CELL_TEXT, false}, {NULL, NULL, LOCKSTEP_CELL_TEXT, false},
+    LOCKSTEP_COLUMN("NODE", "node", TEXT, false), LOCKSTEP_COLUMN("STATE", "state", TEXT, false),
+    LOCKSTEP_COLUMN("CODE", "code", TEXT, false), LOCKSTEP_COLUMN("CLASS", "class", TEXT, false),
+    LOCKSTEP_COLUMN("TEXT", "text", TEXT, false), LOCKSTEP_COLUMN_END,
 };
 
 static const struct lockstep_column plan_columns[] = {
-    {"NODE", "node", LOCKSTEP_CELL_TEXT, false}, {"STATE", "state", LOCKSTEP_CELL_TEXT, false},
-    {"FROM", "from", LOCKSTEP_CELL_LIST, false}, {"TO", "to", LOCKSTEP_CELL_LIST, false},
-    {NULL, NULL, LOCKSTEP_CELL_TEXT, false},
+    LOCKSTEP_COLUMN("NODE", "node", TEXT, false),
+    LOCKSTEP_COLUMN("STATE", "state", TEXT, false),
+    LOCKSTEP_COLUMN("FROM", "from", LIST, false),
+    LOCKSTEP_COLUMN("TO", "to", LIST, false),
+    LOCKSTEP_COLUMN_END,
 };
 
 static const char *or_dash(const char *text)

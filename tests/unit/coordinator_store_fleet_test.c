@@ -26,19 +26,16 @@ static void draw_token(const char *node, struct lockstep_token *token)
 
 static bool finds(struct place *place, const struct lockstep_token *token, uint64_t now)
 {
-    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
     uint8_t want[LOCKSTEP_TOKEN_PSK_BYTES];
-    struct lockstep_token_row row;
-    bool found = true;
-    assert_int_equal(
-        lockstep_store_token_find(place->store, token->id, now, &found, psk, &row, NULL),
-        LOCKSTEP_OK);
-    if (found) {
+    struct lockstep_token_found found;
+    assert_int_equal(lockstep_store_token_find(place->store, token->id, now, &found, NULL),
+                     LOCKSTEP_OK);
+    if (found.good) {
         lockstep_token_psk(token, want);
-        assert_memory_equal(psk, want, sizeof(want));
-        assert_string_equal(row.node.text, token->node.text);
+        assert_memory_equal(found.psk, want, sizeof(want));
+        assert_string_equal(found.row.node.text, token->node.text);
     }
-    return found;
+    return found.good;
 }
 
 static void a_token_is_used_once(void **state)
@@ -60,21 +57,27 @@ static void a_token_is_used_once(void **state)
                      LOCKSTEP_OK);
     assert_true(finds(place, &token, NOW));
     assert_false(finds(place, &token, NOW + 10)); /* expired */
-    assert_int_equal(
-        lockstep_store_enrol(place->store, token.id, key, NOW + 10, &somebody, &row, NULL),
-        LOCKSTEP_CONFLICT);
-    assert_int_equal(lockstep_store_enrol(place->store, token.id, key, NOW, &somebody, &row, NULL),
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW + 10},
+                                          &somebody, &row, NULL),
+                     LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW},
+                                          &somebody, &row, NULL),
                      LOCKSTEP_OK);
     assert_int_equal(row.number, 0);
     assert_string_equal(row.name.text, "n1");
     assert_string_equal(row.labels, "env=prod");
     assert_false(row.member);
     assert_false(finds(place, &token, NOW));
-    assert_int_equal(
-        lockstep_store_enrol(place->store, token.id, other_key, NOW, &somebody, &row, NULL),
-        LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, other_key, NOW},
+                                          &somebody, &row, NULL),
+                     LOCKSTEP_CONFLICT);
     /* The key is n1's: n2's token stays good. */
-    assert_int_equal(lockstep_store_enrol(place->store, next.id, key, NOW, &somebody, &row, NULL),
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){next.id, key, NOW},
+                                          &somebody, &row, NULL),
                      LOCKSTEP_CONFLICT);
     assert_true(finds(place, &next, NOW));
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
@@ -112,20 +115,19 @@ static void the_fifth_try_may_be_the_right_one(void **state)
     static const uint8_t key[LOCKSTEP_KEY_BYTES] = {3};
     struct place *place = *state;
     struct lockstep_token token;
-    struct lockstep_token_row row;
+    struct lockstep_token_found found;
     struct lockstep_node_row node;
-    uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
-    bool found = false;
     draw_token("n1", &token);
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_OK);
     try_token(place, &token, LOCKSTEP_TOKEN_TRIES);
-    assert_int_equal(lockstep_store_enrol(place->store, token.id, key, NOW, &somebody, &node, NULL),
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW},
+                                          &somebody, &node, NULL),
                      LOCKSTEP_OK);
-    assert_int_equal(
-        lockstep_store_token_find(place->store, token.id, NOW, &found, psk, &row, NULL),
-        LOCKSTEP_OK);
-    assert_int_equal(row.failures, LOCKSTEP_TOKEN_TRIES - 1);
+    assert_int_equal(lockstep_store_token_find(place->store, token.id, NOW, &found, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(found.row.failures, LOCKSTEP_TOKEN_TRIES - 1);
 }
 
 /* Cut labels would be other labels. */
@@ -155,11 +157,15 @@ static void a_full_fleet_takes_nobody(void **state)
                      LOCKSTEP_OK);
     meddle(place, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 16383)"
                   "INSERT INTO node SELECT i, 'm' || i, 'k' || i, '', '', 0, 0, 0 FROM n");
-    assert_int_equal(lockstep_store_enrol(place->store, token.id, key, NOW, &somebody, &row, NULL),
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW},
+                                          &somebody, &row, NULL),
                      LOCKSTEP_LIMIT);
     assert_true(finds(place, &token, NOW));
     meddle(place, "DELETE FROM node WHERE number = 16383");
-    assert_int_equal(lockstep_store_enrol(place->store, token.id, key, NOW, &somebody, &row, NULL),
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW},
+                                          &somebody, &row, NULL),
                      LOCKSTEP_OK);
     assert_int_equal(row.number, 16383);
 }

@@ -163,7 +163,7 @@ static void what_was_opened_is_found_again(void **state)
     assert_string_equal(record->message, "why not");
     assert_string_equal(record->intent, "intent\n");
     assert_int_equal(record->opened_unix_ms, NOW);
-    assert_int_equal(lockstep_store_operations(place->store, true, NULL, 0, collect, &end, NULL),
+    assert_int_equal(lockstep_store_operations_unfinished(place->store, collect, &end, NULL),
                      LOCKSTEP_OK);
     assert_int_equal(end - ids, 1);
     (void)lockstep_operation_free(again);
@@ -420,7 +420,7 @@ static void a_compensation_opens_with_its_parents_end_or_not_at_all(void **state
     open_again(place);
     assert_int_equal(find_row(place, &first), LOCKSTEP_ROW_DEGRADED);
     assert_int_equal(find_row(place, &second), LOCKSTEP_ROW_OPEN);
-    assert_int_equal(lockstep_store_operations(place->store, true, NULL, 0, collect, &end, NULL),
+    assert_int_equal(lockstep_store_operations_unfinished(place->store, collect, &end, NULL),
                      LOCKSTEP_OK);
     assert_int_equal(end - ids, 2);
     assert_true(lockstep_id_equal(&ids[0], &first)); /* parents first */
