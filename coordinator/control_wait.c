@@ -40,7 +40,7 @@ static void give_up(struct lockstep_waiting *wait, const char *why)
     char text[LOCKSTEP_ID_TEXT];
     struct lockstep_session *next;
     lockstep_id_format(&id, text);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "operation %.8s is not opened: %s", text, why);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "op-%.8s is not opened: %s", text, why);
     unpark(wait);
     if (lockstep_control_waiting(coordinator, &id) != NULL) {
         return; /* the same was asked for twice */
@@ -123,7 +123,7 @@ bool lockstep_control_park(struct lockstep_session *session,
         return false;
     }
     lockstep_id_format(&submit->body.operation, id);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "operation %.8s of %s waits for nodes", id,
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "op-%.8s of %s waits for nodes", id,
                  session->who);
     lockstep_driver_arm(coordinator);
     return true;

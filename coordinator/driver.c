@@ -200,6 +200,21 @@ static void crash_after(enum lockstep_row row)
     }
 }
 
+/* By the name that people know it by, and what it is. */
+static void log_row(const struct lockstep_running *running, enum lockstep_row row)
+{
+    const struct lockstep_operation *operation = running->operation;
+    const char *result = lockstep_result_word(operation->result);
+    char id[LOCKSTEP_ID_TEXT];
+    lockstep_id_format(&operation->id, id);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator",
+                 "op-%.8s row=%s %s %s of %s%s on %u nodes by %s%s%s", id, lockstep_row_text(row),
+                 lockstep_strategy_text(operation->strategy), lockstep_kind_text(operation->kind),
+                 operation->items[0].module.text, operation->item_count > 1 ? " and others" : "",
+                 operation->part_count, running->record->signer, result == NULL ? "" : ": ",
+                 result == NULL ? "" : result);
+}
+
 static void persist(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation,
                     struct lockstep_operation *child)
 {
@@ -237,8 +252,7 @@ static void persist(struct lockstep_coordinator *coordinator, struct lockstep_op
     }
     crash_after(row);
     note_times(running, row);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "operation %.8s row=%s state=%s", id,
-                 lockstep_row_text(row), lockstep_operation_word(operation));
+    log_row(running, row);
     if (row == LOCKSTEP_ROW_COMMIT) {
         lockstep_driver_quarantine_left(coordinator, operation);
     }
