@@ -214,7 +214,7 @@ static void test_refused_packets(void **state)
     assert_int_equal(read(pipes[0], bytes + 8, 1), 0); /* nobody holds the other end any more */
     (void)close(pipes[0]);
     for (size_t over = 0; over < 2; over++) {
-        size_t length = LOCKSTEP_HOST_FRAME_MAX - 13 + over;
+        const size_t length = LOCKSTEP_HOST_FRAME_MAX - 13; /* what fits is a whole message */
         bytes[7] = 99; /* a tag that nobody knows is passed over */
         bytes[9] = (uint8_t)length;
         bytes[10] = (uint8_t)(length >> 8);
