@@ -51,6 +51,7 @@ FLEET_SETTINGS=${FLEET_SETTINGS:-"settings:
 declare -A fleet_pids=()
 fleet_checks=0
 fleet_failures=0
+fleet_interrupted=
 
 # ---- saying what was found: TAP --------------------------------------------------------------
 
@@ -226,11 +227,12 @@ fleet_leftovers() {
 
 fleet_cleanup() {
     local status=$? name pid
-    trap - EXIT INT TERM
+    trap - EXIT
+    trap '' INT TERM # a second one must not keep this from its end
     for name in "${!fleet_pids[@]}"; do
-        fleet_kill "$name" TERM
+        [ -n "$fleet_interrupted" ] || fleet_kill "$name" TERM
     done
-    for pid in $(fleet_leftovers); do
+    for pid in $(fleet_leftovers) $(fleet_leftovers); do # an agent may just be starting a host
         kill -s KILL "$pid" 2>/dev/null
     done
     if [ -n "${FLEET_KEEP-}" ]; then
@@ -246,7 +248,7 @@ fleet_begin() {
     export FLEET # also the mark by which leftovers are known
     mkdir "$FLEET/log"
     trap fleet_cleanup EXIT
-    trap 'exit 130' INT TERM
+    trap 'fleet_interrupted=yes; exit 130' INT TERM
 }
 
 fleet_end() {
