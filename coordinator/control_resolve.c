@@ -165,9 +165,10 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
         resolved->targets[at] = leaves ? resolved->previous[at] : *runs;
         if (leaves && lockstep_digest_is_zero(&resolved->targets[at])) {
             return LOCKSTEP_FAIL(err, REFUSED,
-                                 "%s has no version of %s to go back to; lockstep history %s shows "
-                                 "what ran",
-                                 node->name.text, item->module.text, item->module.text);
+                                 "%s has no version of %s to go back to; lockstep reload "
+                                 "%s@VERSION brings one of those that lockstep history %s shows",
+                                 node->name.text, item->module.text, item->module.text,
+                                 item->module.text);
         }
     }
     return LOCKSTEP_OK;

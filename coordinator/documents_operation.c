@@ -99,38 +99,67 @@ static json_t *items_of(const struct lockstep_book *book,
     return items;
 }
 
-/* Of a request that waits, who is not absent is as ready as in a plan. */
-static const char *state_of(const struct lockstep_part *part)
+/* Where a node that had taken the new version is on its way back. */
+static const char *way_back(const struct lockstep_operation *child, uint32_t node)
 {
-    return part->state == LOCKSTEP_PART_UNSPECIFIED ? "reachable" : lockstep_part_word(part->state);
+    int64_t at = lockstep_operation_part(child, node);
+    unsigned state = at < 0 ? LOCKSTEP_PART_UNSPECIFIED : child->parts[at].state;
+    switch (state) {
+    case LOCKSTEP_PART_LIVE:
+    case LOCKSTEP_PART_HEALTHY:
+        return lockstep_result_word(LOCKSTEP_RESULT_ROLLED_BACK);
+    case LOCKSTEP_PART_REFUSED:
+    case LOCKSTEP_PART_FAILED:
+    case LOCKSTEP_PART_LOST:
+    case LOCKSTEP_PART_OWED:
+        return lockstep_part_word(state);
+    default:
+        return lockstep_operation_state_word(LOCKSTEP_OPERATION_DEGRADED);
+    }
+}
+
+/* Of a request that waits, who is not absent is as ready as in a plan. CHILD is the compensation
+ * that is in memory, or NULL. */
+static const char *state_of(const struct lockstep_operation *operation,
+                            const struct lockstep_operation *child,
+                            const struct lockstep_part *part)
+{
+    bool touched = part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_LIVE ||
+                   part->state == LOCKSTEP_PART_HEALTHY;
+    if (part->state == LOCKSTEP_PART_UNSPECIFIED) {
+        return "reachable";
+    }
+    if (touched && operation->result == LOCKSTEP_RESULT_ROLLED_BACK) {
+        return lockstep_result_word(LOCKSTEP_RESULT_ROLLED_BACK);
+    }
+    return touched && child != NULL ? way_back(child, part->node) : lockstep_part_word(part->state);
 }
 
 static json_t *parts_of(const struct lockstep_view *view,
                         const struct lockstep_operation *operation)
 {
+    const struct lockstep_operation *child = lockstep_fleet_child(view->fleet, operation);
     json_t *parts = json_array();
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
         (void)json_array_append_new(parts, json_pack("{s:o, s:s, s:o, s:o, s:o}", "node",
                                                      lockstep_json_node(view, part->node), "state",
-                                                     state_of(part), "code", code_of(part->no),
-                                                     "class", class_of(part->no), "text",
-                                                     lockstep_json_text(part->text)));
+                                                     state_of(operation, child, part), "code",
+                                                     code_of(part->no), "class", class_of(part->no),
+                                                     "text", lockstep_json_text(part->text)));
     }
     return parts;
 }
 
-static json_t *counts_of(const struct lockstep_operation *operation)
+static json_t *counts_of(const struct lockstep_view *view,
+                         const struct lockstep_operation *operation)
 {
+    const struct lockstep_operation *child = lockstep_fleet_child(view->fleet, operation);
     json_t *counts = json_object();
-    uint32_t in[LOCKSTEP_PART_STATE_COUNT] = {0};
     for (uint32_t i = 0; i < operation->part_count; i++) {
-        in[operation->parts[i].state]++;
-    }
-    for (unsigned i = 1; i < LOCKSTEP_PART_STATE_COUNT; i++) {
-        if (in[i] > 0) {
-            (void)json_object_set_new(counts, lockstep_part_word(i), json_integer(in[i]));
-        }
+        const char *word = state_of(operation, child, &operation->parts[i]);
+        json_int_t before = json_integer_value(json_object_get(counts, word));
+        (void)json_object_set_new(counts, word, json_integer(before + 1));
     }
     return counts;
 }
@@ -227,7 +256,7 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
         "{s:s, s:b, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
         "lockstep/operation/v1", "paused", 0, "items", items_of(&book, operation), "n",
         (int)operation->part_count, "need", (int)operation->options.need, "max_fail",
-        (int)operation->options.max_fail, "counts", counts_of(operation), "cause",
+        (int)operation->options.max_fail, "counts", counts_of(view, operation), "cause",
         cause_of(view, operation), "parts", parts_of(view, operation), "times",
         lockstep_json_times(record), "message", lockstep_json_text(record->message), "who",
         lockstep_json_text(record->signer), "parent", lockstep_json_id(&operation->parent),

@@ -235,6 +235,64 @@ static void check_example(void **state)
     assert_true(same);
 }
 
+/* ---- nodes that go back ---------------------------------------------------------------------- */
+
+struct back_row {
+    const char *name;
+    unsigned result;
+    unsigned part; /* of n1, in the operation */
+    unsigned way;  /* of n1, in its compensation; UNSPECIFIED: there is none in memory */
+    const char *word;
+};
+
+static const struct back_row back_rows[] = {
+    {"it soaks", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_UNSPECIFIED, "soaking"},
+    {"it is asked back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_CONTACTED,
+     "rolling-back"},
+    {"it is told to go back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_TOUCHED, LOCKSTEP_PART_TOUCHED,
+     "rolling-back"},
+    {"it is back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_LIVE, "rolled-back"},
+    {"it cannot go back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_REFUSED,
+     "refused"},
+    {"it was lost on the way", LOCKSTEP_RESULT_FAILED_MIXED, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_LOST,
+     "lost"},
+    {"all are back", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_UNSPECIFIED,
+     "rolled-back"},
+    {"the one that failed has failed", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_FAILED,
+     LOCKSTEP_PART_HEALTHY, "failed"},
+    {"who refused has not moved", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_REFUSED,
+     LOCKSTEP_PART_UNSPECIFIED, "refused"},
+};
+
+static void check_back(void **state)
+{
+    const struct back_row *row = *state;
+    struct lockstep_operation *child = lockstep_operation_new(1, NODES, false);
+    json_t *made = NULL;
+    const json_t *parts;
+    (void)set_up(NULL);
+    set_parts(row->part, LOCKSTEP_PART_REFUSED, LOCKSTEP_PART_REFUSED);
+    world.operation->result = (uint8_t)row->result;
+    world.operation->state = row->result == LOCKSTEP_RESULT_NONE ? LOCKSTEP_OPERATION_DEGRADED
+                                                                 : LOCKSTEP_OPERATION_SETTLED;
+    assert_non_null(child);
+    child->kind = LOCKSTEP_KIND_COMPENSATION;
+    child->parent = world.operation->id;
+    child->part_count = 1;
+    child->parts[0].state = (uint8_t)row->way;
+    world.fleet.operations[1] = row->way == LOCKSTEP_PART_UNSPECIFIED ? NULL : child;
+    assert_int_equal(make_operation(&made, NULL), LOCKSTEP_OK);
+    parts = json_object_get(made, "parts");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(parts, 0), "state")),
+                        row->word);
+    assert_true(json_integer_value(json_object_get(json_object_get(made, "counts"), row->word)) >=
+                1);
+    json_decref(made);
+    world.fleet.operations[1] = NULL;
+    (void)lockstep_operation_free(child);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
 /* ---- documents that others make too: the members that readers may count on ------------------ */
 
 struct keys_row {
@@ -309,6 +367,7 @@ int main(void)
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_audit),
                                                cmocka_unit_test(check_unknown)};
     int failed = LOCKSTEP_RUN_TABLE("examples", example_rows, check_example);
+    failed += LOCKSTEP_RUN_TABLE("going back", back_rows, check_back);
     failed += LOCKSTEP_RUN_TABLE("keys", keys_rows, check_keys);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
     return failed == 0 ? 0 : 1;
