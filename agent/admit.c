@@ -467,41 +467,64 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* Goes on with a job: waits for a fetch, or judges and reports. */
+static void end_job(struct lockstep_node_agent *agent, struct lockstep_admission_job *job,
+                    const struct lockstep_refusal *refusal)
+{
+    job->used = false;
+    if (refusal->no == LOCKSTEP_NO_UNSPECIFIED) {
+        lockstep_driver_worked(agent,
+                               &(struct lockstep_work_result){.ticket = job->ticket, .ok = true});
+    } else {
+        lockstep_driver_cannot(agent, job->ticket, refusal->no, "%s", refusal->text);
+    }
+}
+
+/* True if the artifact is in the store whole; else it is taken from module_path, or fetched. */
+static bool is_at_hand(struct lockstep_node_agent *agent, const struct lockstep_item *item)
+{
+    if (!has_all(agent, &item->digest)) {
+        import_if_there(agent, item);
+    }
+    if (has_all(agent, &item->digest)) {
+        return true;
+    }
+    if (!agent->fetch.active && agent->welcomed) {
+        begin_fetch(agent, &item->digest);
+    }
+    return false;
+}
+
+/* Goes on with a job: waits for a fetch, or judges one artifact, or reports. */
 static void advance(struct lockstep_node_agent *agent, struct lockstep_admission_job *job)
 {
     const struct lockstep_duty *duty = lockstep_agent_duty(agent->core, &job->operation);
     struct lockstep_refusal refusal = {.no = LOCKSTEP_NO_UNSPECIFIED};
-    bool good;
+    const struct lockstep_item *item;
     if (duty == NULL || duty->ticket != job->ticket) {
         job->used = false;
         return;
     }
-    good = judge_intent(agent, duty, &refusal);
-    for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
-        const struct lockstep_item *item = &duty->order.items[i];
-        if (lockstep_digest_is_zero(&item->digest) || !lockstep_duty_changes(duty, i)) {
-            continue;
-        }
-        if (!has_all(agent, &item->digest)) {
-            import_if_there(agent, item);
-        }
-        if (!has_all(agent, &item->digest)) {
-            if (!agent->fetch.active && agent->welcomed) {
-                begin_fetch(agent, &item->digest);
-            }
-            return;
-        }
-        good = judge_artifact(agent, item, &refusal) &&
-               place(agent, item, duty->order.again, &refusal);
+    job->judged = job->judged || judge_intent(agent, duty, &refusal);
+    while (job->judged && job->next < duty->order.item_count &&
+           (!lockstep_duty_changes(duty, job->next) ||
+            lockstep_digest_is_zero(&duty->order.items[job->next].digest))) {
+        job->next++;
     }
-    job->used = false;
-    if (good) {
-        lockstep_driver_worked(agent,
-                               &(struct lockstep_work_result){.ticket = job->ticket, .ok = true});
-    } else {
-        lockstep_driver_cannot(agent, job->ticket, refusal.no, "%s", refusal.text);
+    if (!job->judged || job->next == duty->order.item_count) {
+        end_job(agent, job, &refusal);
+        return;
     }
+    item = &duty->order.items[job->next];
+    if (!is_at_hand(agent, item)) {
+        return;
+    }
+    if (!judge_artifact(agent, item, &refusal) ||
+        !place(agent, item, duty->order.again, &refusal)) {
+        end_job(agent, job, &refusal);
+        return;
+    }
+    job->next++;
+    lockstep_loop_post(agent->loop, &agent->jobs_post);
 }
 
 static void advance_all(struct lockstep_node_agent *agent)
@@ -513,13 +536,19 @@ static void advance_all(struct lockstep_node_agent *agent)
     }
 }
 
+void lockstep_admit_continue(void *context)
+{
+    advance_all(context);
+}
+
 void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty)
 {
     for (size_t i = 0; i < LOCKSTEP_COUNT(agent->jobs); i++) {
         struct lockstep_admission_job *job = &agent->jobs[i];
         if (!job->used) {
-            *job = (struct lockstep_admission_job){true, ticket, duty->order.operation};
+            *job = (struct lockstep_admission_job){
+                .used = true, .ticket = ticket, .operation = duty->order.operation};
             advance(agent, job);
             return;
         }

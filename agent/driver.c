@@ -432,6 +432,7 @@ enum lockstep_err lockstep_node_agent_new(struct lockstep_loop *loop,
     agent->heartbeat = (struct lockstep_timer){.due = lockstep_session_heartbeat, .context = agent};
     agent->report = (struct lockstep_timer){.due = lockstep_session_report, .context = agent};
     agent->results_post = (struct lockstep_post){.arrived = on_results, .context = agent};
+    agent->jobs_post = (struct lockstep_post){.arrived = lockstep_admit_continue, .context = agent};
     agent->redial = (struct lockstep_post){.arrived = lockstep_session_redial, .context = agent};
     agent->failed_starts = (struct lockstep_post){.arrived = lockstep_driver_failed_starts,
                                                   .context = agent};
@@ -459,6 +460,7 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
     (void)lockstep_hosts_free(agent->hosts);
     lockstep_loop_unpost(agent->loop, &agent->failed_starts);
     lockstep_loop_unpost(agent->loop, &agent->redial);
+    lockstep_loop_unpost(agent->loop, &agent->jobs_post);
     lockstep_loop_unpost(agent->loop, &agent->results_post);
     lockstep_timer_disarm(agent->loop, &agent->tick);
     lockstep_timer_disarm(agent->loop, &agent->heartbeat);

@@ -45,10 +45,13 @@ struct lockstep_known {
     char version[LOCKSTEP_VERSION_MAX + 1];
 };
 
-/* ADMIT for one duty at a time: what is missing is fetched, part by part. */
+/* ADMIT for one duty. One artifact a turn of the loop: to hash and copy a big one takes a while,
+ * and heartbeats have to go out in between. */
 struct lockstep_admission_job {
     bool used;
+    bool judged; /* the intent is good */
     uint32_t ticket;
+    uint32_t next; /* the item that is looked at next; those before it are good */
     struct lockstep_id operation;
 };
 
@@ -121,6 +124,7 @@ struct lockstep_node_agent {
     struct lockstep_known known[LOCKSTEP_NODE_MODULES_MAX];
     struct lockstep_papers *papers; /* LOCKSTEP_AGENT_DUTIES of them */
     struct lockstep_admission_job jobs[LOCKSTEP_AGENT_DUTIES];
+    struct lockstep_post jobs_post;
     struct lockstep_fetch_state fetch;
     struct lockstep_trial trials[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_digest *quarantine; /* being received */
@@ -189,6 +193,8 @@ void lockstep_session_answered(void *context, const struct lockstep_hosts_answer
 
 void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty);
+/* Goes on with every job. */
+void lockstep_admit_continue(void *context);
 void lockstep_admit_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
 void lockstep_admit_chunk(struct lockstep_node_agent *agent,
                           const struct lockstep_wire_chunk *chunk);
