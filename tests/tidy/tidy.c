@@ -138,6 +138,8 @@ static bool read_source(struct source *source)
     source->text = calloc(1, source->size + 1);
     source->code = calloc(1, source->size + 1);
     if (source->text == NULL || source->code == NULL) {
+        (void)fprintf(stderr, "tidy: no memory for the %zu bytes of %s\n", source->size,
+                      source->path);
         abort();
     }
     source->size = fread(source->text, 1, source->size, file);
