@@ -1,5 +1,5 @@
 /*
- * The judgement of an operation from where its parts are: pure counting, no state of its own.
+ * The judgement of an operation from how many of its parts are where; no state of its own.
  * Arithmetic of DESIGN §3.3; every promise of a strategy is in this file.
  */
 #ifndef LOCKSTEP_COORDINATOR_CORE_JUDGE_H
@@ -18,8 +18,7 @@ enum lockstep_verdict lockstep_judge_votes(const struct lockstep_operation *oper
                                            bool deadline);
 
 /* True if more nodes failed after commit than the strategy's promise can bear. */
-bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation,
-                                  const struct lockstep_tally *tally);
+bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation);
 
 /* The result once every part is settled: partial while a node is owed; going back is mixed when a
  * node cannot. */

@@ -199,6 +199,7 @@ unsigned lockstep_operation_begin(struct lockstep_operation *operation, struct l
         part->state = part->up ? LOCKSTEP_PART_CONTACTED : LOCKSTEP_PART_ABSENT;
         part->due = 0;
     }
+    lockstep_operation_tally(operation, &operation->tally);
     operation->end = lockstep_time_after(now, operation->options.deadline_ms);
     (void)lockstep_sm_move(moves, &operation->state, LOCKSTEP_OPERATION_OPENING);
     check_invariant(operation);
@@ -218,7 +219,8 @@ static unsigned resume_open(struct lockstep_operation *operation, struct lockste
         return LOCKSTEP_WANT_PERSIST | LOCKSTEP_WANT_CHANGED;
     }
     for (uint32_t i = 0; i < operation->part_count; i++) {
-        operation->parts[i].state = LOCKSTEP_PART_CONTACTED;
+        lockstep_part_set(operation, &operation->parts[i], LOCKSTEP_PART_CONTACTED,
+                          (enum lockstep_no)operation->parts[i].no);
     }
     operation->phase = lockstep_time_after(now, options->fetch_ms + options->prepare_ms);
     lockstep_step_arm_resend(operation, now);
@@ -257,6 +259,7 @@ unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct 
         operation->parts[i].up = false;
         operation->parts[i].due = 0;
     }
+    lockstep_operation_tally(operation, &operation->tally);
     operation->phase = LOCKSTEP_TIME_NEVER; /* what the journal holds are another clock's times */
     operation->resend = LOCKSTEP_TIME_NEVER;
     operation->window = LOCKSTEP_TIME_NEVER;

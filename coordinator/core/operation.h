@@ -69,6 +69,15 @@ struct lockstep_cause {
     char text[LOCKSTEP_PART_TEXT];
 };
 
+/* How many parts are where. */
+struct lockstep_tally {
+    uint32_t in[LOCKSTEP_PART_STATE_COUNT];
+    uint32_t integrity; /* of the REFUSED, NOs of class INTEGRITY */
+    uint32_t failed;    /* FAILED or LOST */
+    uint32_t done;      /* LIVE or HEALTHY */
+    uint32_t unsettled; /* CONTACTED or TOUCHED */
+};
+
 struct lockstep_operation {
     struct lockstep_id id;
     struct lockstep_id parent; /* of a compensation */
@@ -92,6 +101,7 @@ struct lockstep_operation {
     uint32_t part_count;
     struct lockstep_item items[LOCKSTEP_ITEMS_MAX];
     struct lockstep_part *parts;      /* part_count of them, by ascending node */
+    struct lockstep_tally tally;      /* of them, kept up by every step */
     struct lockstep_digest *starts;   /* part_count * item_count: what each node ran at opening */
     struct lockstep_operation *spare; /* memory for its compensation, with as many parts */
 };
@@ -102,15 +112,6 @@ struct lockstep_operation_event {
     enum lockstep_no no;
     enum lockstep_result result; /* of WENT_BACK */
     const char *text;            /* may be NULL; borrowed for the call */
-};
-
-/* How many parts are where. */
-struct lockstep_tally {
-    uint32_t in[LOCKSTEP_PART_STATE_COUNT];
-    uint32_t integrity; /* of the REFUSED, NOs of class INTEGRITY */
-    uint32_t failed;    /* FAILED or LOST */
-    uint32_t done;      /* LIVE or HEALTHY */
-    uint32_t unsettled; /* CONTACTED or TOUCHED */
 };
 
 /* One step. Returns bits of enum lockstep_want. */
@@ -150,6 +151,7 @@ struct lockstep_time lockstep_operation_deadline(const struct lockstep_operation
 bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint32_t part,
                                 const struct lockstep_live *live, uint32_t live_count);
 
+/* Counts the parts anew. */
 void lockstep_operation_tally(const struct lockstep_operation *operation,
                               struct lockstep_tally *ret_tally);
 

@@ -14,6 +14,48 @@ void lockstep_part_copy_text(char target[LOCKSTEP_PART_TEXT], const char *text)
     target[length] = '\0';
 }
 
+/* Counts PART in, or out. */
+static void count(struct lockstep_tally *tally, const struct lockstep_part *part, bool in)
+{
+    uint32_t one = in ? 1 : UINT32_MAX; /* which is -1, for what is unsigned */
+    bool refused = part->state == LOCKSTEP_PART_REFUSED;
+    bool vetoes = refused &&
+                  lockstep_no_class((enum lockstep_no)part->no) != LOCKSTEP_NO_CLASS_NODE;
+    bool failed = part->state == LOCKSTEP_PART_FAILED || part->state == LOCKSTEP_PART_LOST;
+    bool done = part->state == LOCKSTEP_PART_LIVE || part->state == LOCKSTEP_PART_HEALTHY;
+    bool unsettled = part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_CONTACTED;
+    tally->in[part->state] += one;
+    tally->integrity += vetoes ? one : 0;
+    tally->failed += failed ? one : 0;
+    tally->done += done ? one : 0;
+    tally->unsettled += unsettled ? one : 0;
+}
+
+void lockstep_operation_tally(const struct lockstep_operation *operation,
+                              struct lockstep_tally *ret_tally)
+{
+    memset(ret_tally, 0, sizeof(*ret_tally));
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        count(ret_tally, &operation->parts[i], true);
+    }
+}
+
+void lockstep_part_set(struct lockstep_operation *operation, struct lockstep_part *part,
+                       enum lockstep_part_state state, enum lockstep_no no)
+{
+    count(&operation->tally, part, false);
+    part->state = (uint8_t)state;
+    part->no = (uint16_t)no;
+    count(&operation->tally, part, true);
+}
+
+/* The same, for the reason it has already. */
+static void move(struct lockstep_operation *operation, struct lockstep_part *part,
+                 enum lockstep_part_state state)
+{
+    lockstep_part_set(operation, part, state, (enum lockstep_no)part->no);
+}
+
 void lockstep_part_remind(struct lockstep_part *part)
 {
     if (part->state == LOCKSTEP_PART_CONTACTED || part->state == LOCKSTEP_PART_OWED) {
@@ -28,7 +70,7 @@ void lockstep_parts_move(struct lockstep_operation *operation, enum lockstep_par
 {
     for (uint32_t i = 0; i < operation->part_count; i++) {
         if (operation->parts[i].state == from) {
-            operation->parts[i].state = (uint8_t)to;
+            move(operation, &operation->parts[i], to);
         }
     }
 }
@@ -39,13 +81,13 @@ void lockstep_parts_commit(struct lockstep_operation *operation)
         struct lockstep_part *part = &operation->parts[i];
         switch (part->state) {
         case LOCKSTEP_PART_PREPARED:
-            part->state = LOCKSTEP_PART_TOUCHED;
+            move(operation, part, LOCKSTEP_PART_TOUCHED);
             part->due = LOCKSTEP_DUE_DECISION;
             break;
         case LOCKSTEP_PART_ABSENT:
         case LOCKSTEP_PART_CONTACTED:
         case LOCKSTEP_PART_LOST:
-            part->state = LOCKSTEP_PART_OWED;
+            move(operation, part, LOCKSTEP_PART_OWED);
             part->due = part->up ? LOCKSTEP_DUE_PREPARE : 0;
             break;
         default:
@@ -63,12 +105,11 @@ uint32_t lockstep_parts_lose(struct lockstep_operation *operation)
             continue;
         }
         if (part->no != LOCKSTEP_NO_UNSPECIFIED) {
-            part->state = LOCKSTEP_PART_FAILED;
+            move(operation, part, LOCKSTEP_PART_FAILED);
         } else if (lockstep_operation_goes_back(operation)) {
-            part->state = LOCKSTEP_PART_OWED;
+            move(operation, part, LOCKSTEP_PART_OWED);
         } else {
-            part->state = LOCKSTEP_PART_LOST;
-            part->no = LOCKSTEP_NO_LOST;
+            lockstep_part_set(operation, part, LOCKSTEP_PART_LOST, LOCKSTEP_NO_LOST);
         }
         if (first == LOCKSTEP_NODE_NONE) {
             first = part->node;

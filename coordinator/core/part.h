@@ -10,6 +10,11 @@ void lockstep_part_copy_text(char target[LOCKSTEP_PART_TEXT], const char *text);
 /* Makes a part due again for what its node may have missed. */
 void lockstep_part_remind(struct lockstep_part *part);
 
+/* Puts a part into STATE, and counts it there. Nothing else changes a state once an operation has
+ * begun: a vote must not cost a look at every other. */
+void lockstep_part_set(struct lockstep_operation *operation, struct lockstep_part *part,
+                       enum lockstep_part_state state, enum lockstep_no no);
+
 /* Moves every part in state FROM to state TO. */
 void lockstep_parts_move(struct lockstep_operation *operation, enum lockstep_part_state from,
                          enum lockstep_part_state to);

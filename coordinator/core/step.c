@@ -57,9 +57,8 @@ void lockstep_step_mark(struct lockstep_operation *operation, struct lockstep_st
                         enum lockstep_part_state state)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    part->state = (uint8_t)state;
+    lockstep_part_set(operation, part, state, step->event->no);
     part->due = 0;
-    part->no = (uint16_t)step->event->no;
     lockstep_part_copy_text(part->text, step->event->text);
     step->wants |= LOCKSTEP_WANT_CHANGED;
 }

@@ -32,16 +32,14 @@ unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lock
 /* Where an operation with a written COMMIT stands, given its parts. */
 static unsigned after_commit(struct lockstep_operation *operation, struct lockstep_step *step)
 {
-    struct lockstep_tally tally;
-    lockstep_operation_tally(operation, &tally);
     step->wants |= LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
-    if (lockstep_judge_beyond_repair(operation, &tally) || operation->abort_asked) {
+    if (lockstep_judge_beyond_repair(operation) || operation->abort_asked) {
         return lockstep_step_degrade(operation, step);
     }
     if (operation->state == LOCKSTEP_OPERATION_SOAKING) {
         return LOCKSTEP_OPERATION_SOAKING;
     }
-    if (tally.unsettled > 0) {
+    if (operation->tally.unsettled > 0) {
         return LOCKSTEP_OPERATION_COMMITTING;
     }
     if (lockstep_operation_goes_back(operation) || operation->options.soak_ms == 0) {
@@ -71,7 +69,7 @@ unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state != LOCKSTEP_PART_LIVE && part->state != LOCKSTEP_PART_HEALTHY &&
         part->state != LOCKSTEP_PART_SKIPPED) {
-        part->state = LOCKSTEP_PART_TOUCHED;
+        lockstep_part_set(operation, part, LOCKSTEP_PART_TOUCHED, (enum lockstep_no)part->no);
         part->due |= LOCKSTEP_DUE_DECISION;
         step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
     }
@@ -141,8 +139,7 @@ unsigned lockstep_step_lose_soaking(struct lockstep_operation *operation,
     if (part->state != LOCKSTEP_PART_LIVE) {
         return operation->state;
     }
-    part->state = LOCKSTEP_PART_LOST;
-    part->no = LOCKSTEP_NO_LOST;
+    lockstep_part_set(operation, part, LOCKSTEP_PART_LOST, LOCKSTEP_NO_LOST);
     lockstep_step_note_cause(operation, LOCKSTEP_NO_LOST, part->node,
                              "silent while it was watched");
     return after_commit(operation, step);
@@ -164,7 +161,7 @@ unsigned lockstep_step_prepare_again(struct lockstep_operation *operation,
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_TOUCHED) {
-        part->state = LOCKSTEP_PART_CONTACTED;
+        lockstep_part_set(operation, part, LOCKSTEP_PART_CONTACTED, (enum lockstep_no)part->no);
         part->due = LOCKSTEP_DUE_PREPARE;
         step->wants |= LOCKSTEP_WANT_SEND;
     }

@@ -22,11 +22,9 @@ unsigned lockstep_step_caught_up(struct lockstep_operation *operation, struct lo
 
 unsigned lockstep_step_succeeded(struct lockstep_operation *operation, struct lockstep_step *step)
 {
-    struct lockstep_tally tally;
-    lockstep_operation_tally(operation, &tally);
     operation->end = LOCKSTEP_TIME_NEVER;
     step->wants |= LOCKSTEP_WANT_CHANGED;
-    if (lockstep_judge_beyond_repair(operation, &tally)) {
+    if (lockstep_judge_beyond_repair(operation)) {
         return lockstep_step_degrade(operation, step);
     }
     if (lockstep_operation_goes_back(operation)) {
@@ -42,16 +40,14 @@ unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
                                       struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    struct lockstep_tally tally;
     if (step->event->no != LOCKSTEP_NO_FELL_BACK || operation->window_held ||
         part->state != LOCKSTEP_PART_HEALTHY) {
         return operation->state;
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
-    lockstep_operation_tally(operation, &tally);
-    return lockstep_judge_beyond_repair(operation, &tally) ? lockstep_step_degrade(operation, step)
-                                                           : operation->state;
+    return lockstep_judge_beyond_repair(operation) ? lockstep_step_degrade(operation, step)
+                                                   : operation->state;
 }
 
 unsigned lockstep_step_window_tick(struct lockstep_operation *operation, struct lockstep_step *step)

@@ -77,8 +77,7 @@ unsigned lockstep_step_lose_voter(struct lockstep_operation *operation, struct l
     if (part->state != LOCKSTEP_PART_CONTACTED && part->state != LOCKSTEP_PART_PREPARED) {
         return operation->state;
     }
-    part->state = LOCKSTEP_PART_LOST;
-    part->no = LOCKSTEP_NO_LOST;
+    lockstep_part_set(operation, part, LOCKSTEP_PART_LOST, LOCKSTEP_NO_LOST);
     lockstep_step_note_cause(operation, LOCKSTEP_NO_LOST, part->node,
                              "silent before it could be told");
     step->wants |= LOCKSTEP_WANT_CHANGED;
@@ -93,7 +92,7 @@ unsigned lockstep_step_contact(struct lockstep_operation *operation, struct lock
                     operation->strategy == LOCKSTEP_STRATEGY_QUORUM;
     part->up = true;
     if (part->state == LOCKSTEP_PART_LOST || (part->state == LOCKSTEP_PART_ABSENT && may_join)) {
-        part->state = LOCKSTEP_PART_CONTACTED;
+        lockstep_part_set(operation, part, LOCKSTEP_PART_CONTACTED, (enum lockstep_no)part->no);
     }
     if (part->state == LOCKSTEP_PART_CONTACTED) {
         part->due |= LOCKSTEP_DUE_PREPARE;
@@ -106,7 +105,7 @@ unsigned lockstep_step_void_vote(struct lockstep_operation *operation, struct lo
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_PREPARED) {
-        part->state = LOCKSTEP_PART_CONTACTED;
+        lockstep_part_set(operation, part, LOCKSTEP_PART_CONTACTED, (enum lockstep_no)part->no);
         part->due |= LOCKSTEP_DUE_PREPARE;
         step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED;
     }

@@ -1,6 +1,8 @@
 /* What must hold: at every row and every publication, and when the fleet has come to rest. */
 #include "tests/sim/world.h"
 
+#include <string.h>
+
 /* True if OPERATION orders DIGEST of MODULE for NODE. */
 static bool orders(const struct sim_record *record, uint32_t node, uint32_t module,
                    const struct lockstep_digest *digest)
@@ -72,6 +74,22 @@ void sim_check_pointer(struct sim_world *world, uint32_t node, const struct lock
     if (record == NULL || record->committed_at == 0) {
         sim_fail(world, "n%u applies op %02x, which is not committed", node,
                  order->operation.bytes[0]);
+    }
+}
+
+/* What is counted as it happens is what a count of all would say. */
+void sim_check_counts(struct sim_world *world)
+{
+    const struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        struct lockstep_tally tally;
+        if (operation != NULL) {
+            lockstep_operation_tally(operation, &tally);
+            if (memcmp(&tally, &operation->tally, sizeof(tally)) != 0) {
+                sim_fail(world, "op %02x has not counted its parts", operation->id.bytes[0]);
+            }
+        }
     }
 }
 

@@ -277,6 +277,7 @@ static void free_ended(const struct lockstep_fleet_actions *actions, uint32_t ki
 
 void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions)
 {
+    sim_check_counts(world);
     for (uint32_t i = 0; i < actions->count; i++) {
         const struct lockstep_fleet_action *action = &actions->list[i];
         switch (action->type) {

@@ -88,6 +88,7 @@ static void check_votes(void **state)
         parts[i].state = part_state(row->parts[i]);
         parts[i].no = row->parts[i] == 'i' ? LOCKSTEP_NO_BAD_DIGEST : LOCKSTEP_NO_SYMBOL;
     }
+    lockstep_operation_tally(&operation, &operation.tally);
     assert_int_equal(lockstep_judge_votes(&operation, row->deadline), row->verdict);
 }
 
@@ -143,15 +144,14 @@ static void check_aftermath(void **state)
                                            .strategy = row->strategy,
                                            .parts = parts,
                                            .part_count = (uint32_t)strlen(row->parts)};
-    struct lockstep_tally tally;
     operation.options.need = row->need;
     operation.options.max_fail = row->max_fail;
     for (uint32_t i = 0; i < operation.part_count; i++) {
         parts[i].state = part_state(row->parts[i]);
         parts[i].no = LOCKSTEP_NO_SYMBOL;
     }
-    lockstep_operation_tally(&operation, &tally);
-    assert_int_equal(lockstep_judge_beyond_repair(&operation, &tally), row->beyond_repair);
+    lockstep_operation_tally(&operation, &operation.tally);
+    assert_int_equal(lockstep_judge_beyond_repair(&operation), row->beyond_repair);
     if (row->result != OPEN) {
         assert_int_equal(lockstep_judge_result(&operation), row->result);
     }
