@@ -108,26 +108,6 @@ struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *co
     return NULL;
 }
 
-/* A compensation goes under its parent's record: the intent that its nodes were promised. */
-static struct lockstep_running *adopt_child(struct lockstep_coordinator *coordinator,
-                                            const struct lockstep_operation *parent,
-                                            struct lockstep_operation *child)
-{
-    struct lockstep_running *from = lockstep_driver_running(coordinator, parent);
-    struct lockstep_running *to = lockstep_driver_running(coordinator, NULL);
-    ASSERT(from != NULL && to != NULL);
-    to->operation = child;
-    to->changed = true;
-    to->record = malloc(sizeof(*to->record));
-    ASSERT(to->record != NULL);
-    *to->record = *from->record;
-    to->record->opened_unix_ms = lockstep_unix_ms();
-    to->record->decided_unix_ms = 0;
-    to->record->live_unix_ms = 0;
-    to->record->ended_unix_ms = 0;
-    return to;
-}
-
 static void forget(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
 {
     struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
@@ -155,110 +135,6 @@ void lockstep_driver_drop(struct lockstep_coordinator *coordinator,
 }
 
 /* ---- what the core asks for ----------------------------------------------------------------- */
-
-static void note_times(struct lockstep_running *running, enum lockstep_row row)
-{
-    uint64_t now = lockstep_unix_ms();
-    struct lockstep_operation_record *record = running->record;
-    if (row == LOCKSTEP_ROW_COMMIT || row == LOCKSTEP_ROW_ABORT) {
-        record->decided_unix_ms = now;
-    }
-    if (row == LOCKSTEP_ROW_SUCCEEDED && record->live_unix_ms == 0) {
-        record->live_unix_ms = now;
-    }
-    if ((row == LOCKSTEP_ROW_ABORT || row == LOCKSTEP_ROW_SUCCEEDED ||
-         row == LOCKSTEP_ROW_SETTLED) &&
-        record->ended_unix_ms == 0) {
-        record->ended_unix_ms = now;
-    }
-}
-
-/* Named crash points stand around every row (common/tbl/crash.h). */
-static void crash_before(enum lockstep_row row)
-{
-    if (row == LOCKSTEP_ROW_OPEN) {
-        LOCKSTEP_CRASH(COORDINATOR_BEFORE_OPEN);
-    } else if (row == LOCKSTEP_ROW_COMMIT) {
-        LOCKSTEP_CRASH(COORDINATOR_BEFORE_COMMIT);
-    } else if (row == LOCKSTEP_ROW_SUCCEEDED) {
-        LOCKSTEP_CRASH(COORDINATOR_BEFORE_SUCCEEDED);
-    } else if (row == LOCKSTEP_ROW_DEGRADED) {
-        LOCKSTEP_CRASH(COORDINATOR_BEFORE_DEGRADED);
-    }
-}
-
-static void crash_after(enum lockstep_row row)
-{
-    if (row == LOCKSTEP_ROW_OPEN) {
-        LOCKSTEP_CRASH(COORDINATOR_AFTER_OPEN);
-    } else if (row == LOCKSTEP_ROW_COMMIT) {
-        LOCKSTEP_CRASH(COORDINATOR_AFTER_COMMIT);
-    } else if (row == LOCKSTEP_ROW_SUCCEEDED) {
-        LOCKSTEP_CRASH(COORDINATOR_AFTER_SUCCEEDED);
-    } else if (row == LOCKSTEP_ROW_DEGRADED) {
-        LOCKSTEP_CRASH(COORDINATOR_AFTER_DEGRADED);
-    }
-}
-
-/* By the name that people know it by, and what it is. */
-static void log_row(const struct lockstep_running *running, enum lockstep_row row)
-{
-    const struct lockstep_operation *operation = running->operation;
-    const char *result = lockstep_result_word(operation->result);
-    char id[LOCKSTEP_ID_TEXT];
-    lockstep_id_format(&operation->id, id);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator",
-                 "op-%.8s row=%s %s %s of %s%s on %u nodes by %s%s%s", id, lockstep_row_text(row),
-                 lockstep_strategy_text(operation->strategy), lockstep_kind_text(operation->kind),
-                 operation->items[0].module.text, operation->item_count > 1 ? " and others" : "",
-                 operation->part_count, running->record->signer, result == NULL ? "" : ": ",
-                 result == NULL ? "" : result);
-}
-
-static void persist(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation,
-                    struct lockstep_operation *child)
-{
-    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
-    enum lockstep_row row = lockstep_operation_row(operation);
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    enum lockstep_err result;
-    char id[LOCKSTEP_ID_TEXT];
-    struct lockstep_audit audit = {.who = "coordinator", .subject = id};
-    char what[64];
-    ASSERT(running != NULL);
-    lockstep_id_format(&operation->id, id);
-    (void)snprintf(what, sizeof(what), "operation.%s", lockstep_row_text(row));
-    audit.what = what;
-    if (child != NULL) {
-        (void)adopt_child(coordinator, operation, child);
-    }
-    crash_before(row);
-    if (row == LOCKSTEP_ROW_OPEN) {
-        audit.who = running->record->signer;
-        result = lockstep_store_operation_open(coordinator->store, operation, running->record,
-                                               &audit, &err);
-    } else {
-        result = lockstep_store_operation_row(coordinator->store, operation, child,
-                                              lockstep_unix_ms(), &audit, &err);
-    }
-    if (result == LOCKSTEP_LIMIT && row == LOCKSTEP_ROW_OPEN) {
-        running->refused = true; /* nobody has heard of it: the disk is full, and that is all */
-        coordinator->refusal = err;
-        return;
-    }
-    if (result != LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
-        return;
-    }
-    crash_after(row);
-    note_times(running, row);
-    log_row(running, row);
-    if (row == LOCKSTEP_ROW_COMMIT) {
-        lockstep_driver_quarantine_left(coordinator, operation);
-    }
-    ASSERT(coordinator->written_count < LOCKSTEP_COUNT(coordinator->written));
-    coordinator->written[coordinator->written_count++] = operation;
-}
 
 static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
 {
@@ -339,20 +215,6 @@ static void look_up(struct lockstep_coordinator *coordinator,
     coordinator->actions = outer;
 }
 
-static void write_parts(struct lockstep_coordinator *coordinator,
-                        const struct lockstep_operation *operation)
-{
-    struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (operation->state == LOCKSTEP_OPERATION_SOAKING && running->record->live_unix_ms == 0) {
-        running->record->live_unix_ms = lockstep_unix_ms();
-    }
-    if (lockstep_store_operation_parts(coordinator->store, operation, lockstep_unix_ms(), &err) !=
-        LOCKSTEP_OK) {
-        lockstep_driver_miss(coordinator, &err);
-    }
-}
-
 static void note_changed(struct lockstep_coordinator *coordinator,
                          const struct lockstep_operation *operation)
 {
@@ -383,10 +245,10 @@ static void act_one(struct lockstep_coordinator *coordinator,
     switch (action->type) {
     case LOCKSTEP_FLEET_PERSIST:
     case LOCKSTEP_FLEET_COMPENSATE:
-        persist(coordinator, action->operation, action->child);
+        lockstep_driver_persist(coordinator, action->operation, action->child);
         break;
     case LOCKSTEP_FLEET_PARTS:
-        write_parts(coordinator, action->operation);
+        lockstep_driver_parts(coordinator, action->operation);
         break;
     case LOCKSTEP_FLEET_SEND:
         send_due(coordinator, action->operation);
@@ -552,6 +414,8 @@ enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
     coordinator->key = key;
     coordinator->store = store;
     coordinator->tick = (struct lockstep_timer){.due = on_tick, .context = coordinator};
+    coordinator->parts = (struct lockstep_timer){.due = lockstep_driver_flush,
+                                                 .context = coordinator};
     coordinator->collecting = (struct lockstep_timer){.due = lockstep_driver_collect,
                                                       .context = coordinator};
     result = start(coordinator, err);
@@ -574,6 +438,8 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     free(coordinator->listeners);
     lockstep_session_free_all(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->tick);
+    lockstep_timer_disarm(coordinator->loop, &coordinator->parts);
+    lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         (void)lockstep_operation_free(coordinator->running[i].operation);

@@ -22,6 +22,7 @@ struct lockstep_running {
     struct lockstep_operation *operation;
     struct lockstep_operation_record *record;
     bool changed; /* watchers are to be told */
+    bool late;    /* its parts in the journal are older than in memory */
     bool refused; /* there was no room for its OPEN row */
 };
 
@@ -115,6 +116,7 @@ struct lockstep_coordinator {
     struct lockstep_listener **listeners;
     size_t listener_count;
     struct lockstep_timer tick;
+    struct lockstep_timer parts; /* when parts that have changed are written */
     struct lockstep_timer collecting;
     struct lockstep_fleet fleet;
     struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
@@ -186,6 +188,18 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
                               const struct lockstep_node_row *row);
 /* The view that documents are made from. */
 struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator);
+
+/* ---- driver_write.c ------------------------------------------------------------------------- */
+
+/* Writes the row that OPERATION waits for, and opens CHILD (may be NULL) with it. */
+void lockstep_driver_persist(struct lockstep_coordinator *coordinator,
+                             struct lockstep_operation *operation,
+                             struct lockstep_operation *child);
+/* OPERATION's parts are to be written when convenient. */
+void lockstep_driver_parts(struct lockstep_coordinator *coordinator,
+                           const struct lockstep_operation *operation);
+/* Writes what is late. A timer's callback; CONTEXT is the coordinator. */
+void lockstep_driver_flush(void *context);
 
 /* ---- session.c ------------------------------------------------------------------------------ */
 
