@@ -228,13 +228,21 @@ static unsigned resume_open(struct lockstep_operation *operation, struct lockste
     return LOCKSTEP_WANT_CHANGED;
 }
 
-/* A committed operation: every node that may have applied it must read back again. */
+/* A committed operation: every node that may have applied it must read back again. The row was
+ * written before the parts were told: who had not been asked or had not answered by then is owed,
+ * where the strategy did not need it. */
 static unsigned resume_committed(struct lockstep_operation *operation, struct lockstep_time now)
 {
     const struct lockstep_operation_options *options = &operation->options;
     lockstep_parts_move(operation, LOCKSTEP_PART_PREPARED, LOCKSTEP_PART_TOUCHED);
     lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_TOUCHED);
     lockstep_parts_move(operation, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_TOUCHED);
+    lockstep_parts_move(operation, LOCKSTEP_PART_ABSENT, LOCKSTEP_PART_OWED);
+    if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM ||
+        lockstep_operation_goes_back(operation)) {
+        lockstep_parts_move(operation, LOCKSTEP_PART_CONTACTED, LOCKSTEP_PART_OWED);
+        lockstep_parts_move(operation, LOCKSTEP_PART_LOST, LOCKSTEP_PART_OWED);
+    }
     operation->phase = lockstep_time_after(now, options->commit_deadline_ms);
     operation->window = lockstep_time_after(now, options->window_ms);
     lockstep_step_arm_resend(operation, now);

@@ -157,11 +157,83 @@ static void check_aftermath(void **state)
     }
 }
 
+/* ---- a coordinator that comes back ---------------------------------------------------------- */
+
+struct resumption {
+    const char *name;
+    enum lockstep_kind kind;
+    enum lockstep_strategy strategy;
+    enum lockstep_row row;
+    const char *before; /* as it was written with the row */
+    const char *after;
+    enum lockstep_operation_state state;
+};
+
+#define ROW(name)   LOCKSTEP_ROW_##name
+#define STATE(name) LOCKSTEP_OPERATION_##name
+
+static const struct resumption resumptions[] = {
+    {"open: it is aborted", RELOAD, ALL, ROW(OPEN), "cyn", "cyn", STATE(ABORTING)},
+    {"open: an undo too", LOCKSTEP_KIND_UNDO, ALL, ROW(OPEN), "cy", "cy", STATE(ABORTING)},
+    {"open: a compensation asks all again", BACK, ALL, ROW(OPEN), "ayn", "ccc", STATE(PREPARING)},
+    {"committed: who may have applied it reads back", RELOAD, ALL, ROW(COMMIT), "yvh", "ttt",
+     STATE(COMMITTING)},
+    {"committed: who was left out is owed", RELOAD, ALL, ROW(COMMIT), "yya", "tto",
+     STATE(COMMITTING)},
+    {"committed: who failed or was lost has", RELOAD, ALL, ROW(COMMIT), "vfl", "tfl",
+     STATE(COMMITTING)},
+    {"committed: who forgot is still asked", RELOAD, ALL, ROW(COMMIT), "tc", "tc",
+     STATE(COMMITTING)},
+    {"quorum: who was not asked, or did not answer, is owed", RELOAD, QUORUM, ROW(COMMIT),
+     "yyyaclnf", "tttooonf", STATE(COMMITTING)},
+    {"going back: the same", BACK, ALL, ROW(COMMIT), "yacln", "tooon", STATE(COMMITTING)},
+    {"succeeded", RELOAD, ALL, ROW(SUCCEEDED), "hho", "hho", STATE(SUCCEEDED)},
+    {"going back by another", RELOAD, ALL, ROW(DEGRADED), "hf", "hf", STATE(DEGRADED)},
+    {"settled", RELOAD, ALL, ROW(SETTLED), "hf", "hf", STATE(SETTLED)},
+    {"final", RELOAD, ALL, ROW(FINAL), "hho", "hho", STATE(FINAL)},
+    {"aborted", RELOAD, ALL, ROW(ABORT), "cyn", "cyn", STATE(ABORTED)},
+};
+
+static void check_resumption(void **state)
+{
+    const struct resumption *row = *state;
+    struct lockstep_part parts[8] = {{0}};
+    struct lockstep_digest starts[8] = {{{0}}};
+    struct lockstep_tally tally;
+    struct lockstep_operation operation = {
+        .kind = row->kind,
+        .strategy = row->strategy,
+        .result = row->row == ROW(COMMIT) || row->row == ROW(OPEN) ? LOCKSTEP_RESULT_NONE
+                                                                   : LOCKSTEP_RESULT_ABORTED,
+        .parts = parts,
+        .starts = starts,
+        .part_count = (uint32_t)strlen(row->before),
+        .item_count = 1};
+    operation.options.deadline_ms = 1000;
+    operation.options.commit_deadline_ms = 100;
+    operation.options.resend_first_ms = 10;
+    for (uint32_t i = 0; i < operation.part_count; i++) {
+        parts[i].state = part_state(row->before[i]);
+        parts[i].up = true;
+    }
+    (void)lockstep_operation_resume(&operation, (struct lockstep_time){1}, row->row);
+    assert_string_equal(lockstep_operation_state_name(operation.state),
+                        lockstep_operation_state_name(row->state));
+    for (uint32_t i = 0; i < operation.part_count; i++) {
+        assert_string_equal(lockstep_part_name(parts[i].state),
+                            lockstep_part_name(part_state(row->after[i])));
+        assert_false(parts[i].up); /* until it says so */
+    }
+    lockstep_operation_tally(&operation, &tally);
+    assert_memory_equal(&operation.tally, &tally, sizeof(tally));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
     int failed = cmocka_run_group_tests_name("operation", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("votes", votes, check_votes);
     failed += LOCKSTEP_RUN_TABLE("aftermath", aftermaths, check_aftermath);
+    failed += LOCKSTEP_RUN_TABLE("resumption", resumptions, check_resumption);
     return failed == 0 ? 0 : 1;
 }
