@@ -38,6 +38,35 @@ builds() { # builds COMPILER
     check "$cc: markdown" build "$examples/markdown/markdown.c" "${cmark[@]}"
 }
 
+embeds() { # what the README says of a service that embeds the library
+    local flags pc
+    pc=$(dirname "$(find "$FLEET/usr" -name lockstep.pc)")
+    flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs lockstep) || return
+    cat >"$FLEET/service.c" <<'END'
+#include <lockstep/host.h>
+#include <stdio.h>
+int main(void)
+{
+    struct lockstep_host_options options = {.size = sizeof(options), .service = "mine"};
+    struct lockstep_host *host = NULL;
+    struct lockstep_answer answer;
+    char why[256];
+    if (lockstep_host_start(&options, &host, why, sizeof(why)) != 0) {
+        puts(why);
+        return 1;
+    }
+    if (lockstep_host_call(host, "echo.say", "", 0, &answer) != LOCKSTEP_CALL_NO_TOOL) {
+        return 1;
+    }
+    lockstep_answer_deinit(&answer);
+    return lockstep_host_stop(host) == NULL ? 0 : 1;
+}
+END
+    # shellcheck disable=SC2086 # flags are words
+    cc -Wall -Wextra -Werror -o "$FLEET/service" "$FLEET/service.c" $flags &&
+        LD_LIBRARY_PATH=$(dirname "$pc") "$FLEET/service"
+}
+
 fleet_begin
 check "it is installed" cmake --install "$(dirname "$FLEET_BIN")" --prefix "$FLEET/usr"
 check "all of it" in_place bin/lockstep bin/lockstep-cc bin/lockstep-probe sbin/lockstepd sbin/lockstep-agent \
@@ -50,6 +79,7 @@ check "the README has a module" readme_example
 for compiler in gcc clang; do
     if command -v "$compiler" >"$FLEET/log/compiler"; then builds "$compiler"; fi
 done
+check "a service embeds the library by pkg-config" embeds
 if command -v g++ >"$FLEET/log/compiler"; then
     for language in c++11 c++20; do
         check "a service in $language sees the headers" quietly \
