@@ -13,10 +13,13 @@
 
 static const struct lockstep_host_api *host;
 
+/* Refuses when the last line of its configuration says so. */
 static int load(const struct lockstep_load *with)
 {
+    const char *last = strrchr(with->config, '\n');
     host = with->host;
-    return strncmp(with->config, "refuse", 6) == 0 && lockstep_sink_print(with->why, "told to");
+    return strcmp(last == NULL ? with->config : last + 1, "refuse") == 0 &&
+           lockstep_sink_print(with->why, "told to");
 }
 
 /* The version, a blank and the request. */

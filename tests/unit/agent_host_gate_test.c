@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define CALLERS 3
 #define SWAPS   2000
@@ -195,6 +196,73 @@ static void test_shut(void **state)
     lockstep_gate_deinit();
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A nested call that waited would keep what it waits for from ever being empty. */
+static void test_nested_do_not_wait(void **state)
+{
+    struct lockstep_gate_pass outer;
+    struct lockstep_gate_pass pass;
+    uint64_t before = now_ms();
+    (void)state;
+    assert_true(lockstep_gate_init());
+    lockstep_gate_patience(20000);
+    lockstep_gate_publish(make_table(1, nothing));
+    assert_int_equal(lockstep_gate_enter("b.call", NULL, &outer), LOCKSTEP_CALL_OK);
+    lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SEAL);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_CLOSED);
+    assert_true(now_ms() - before < 10000);
+    lockstep_gate_leave(&outer, false);
+    lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_SEAL);
+    lockstep_gate_patience(0);
+    lockstep_gate_deinit();
+}
+
+static void hand_over_to(uint32_t image)
+{
+    lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_SEAL);
+    lockstep_gate_own(&gates[0], image);
+    lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_SEAL);
+}
+
+/* Publishes a set whose first module has state. */
+static void publish_stateful(uint64_t generation)
+{
+    struct lockstep_gate_table *table = make_table(generation, nothing);
+    table->entries[0].mask = ~0U;
+    table->entries[0].expected = lockstep_gate_owner(table->entries[0].image);
+    hand_over_to(table->entries[0].image);
+    lockstep_gate_publish(table);
+}
+
+/* A held set goes on as it was, but not into a version whose state is another's by now. */
+static void test_state_has_one_owner(void **state)
+{
+    struct lockstep_gate_pass pass;
+    (void)state;
+    assert_true(lockstep_gate_init());
+    publish_stateful(1);
+    assert_true(lockstep_gate_hold());
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    lockstep_gate_leave(&pass, false);
+    publish_stateful(2);
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_CLOSED);
+    assert_int_equal(lockstep_gate_enter("b.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    assert_int_equal(pass.entry->generation, 1);
+    lockstep_gate_leave(&pass, false);
+    lockstep_gate_release();
+    assert_int_equal(lockstep_gate_enter("a.call", NULL, &pass), LOCKSTEP_CALL_OK);
+    assert_int_equal(pass.entry->generation, 2);
+    lockstep_gate_leave(&pass, false);
+    lockstep_gate_deinit();
+    atomic_store(&gates[0].word, 0);
+}
+
 static unsigned mistakes;
 
 static void take_note(const char *expression, const char *file, int line)
@@ -304,6 +372,8 @@ int main(void)
         cmocka_unit_test(test_counts_who_is_inside),
         cmocka_unit_test(test_shut),
         cmocka_unit_test(test_fast_way),
+        cmocka_unit_test(test_nested_do_not_wait),
+        cmocka_unit_test(test_state_has_one_owner),
         cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests_name("agent/host gate", tests, NULL, NULL);

@@ -326,16 +326,22 @@ static void test_drain_and_resume(void **state)
     assert_int_equal(agent.reply->entries[0].calls, calls);
 }
 
+static void retire(const char *module, uint64_t generation)
+{
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
+    agent.order->entries_count = 1;
+    assert_true(lockstep_name_parse(module, &agent.order->entries[0].module));
+    agent.order->entries[0].generation = generation;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+}
+
 static void test_budget(void **state)
 {
     char path[160];
     (void)state;
     for (int i = 0; i <= LOCKSTEP_RETIRED_MAX; i++) {
         host_agent_install(&agent, "echo", "echo-1", NULL, 0);
-        lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-        agent.order->entries_count = 1;
-        assert_true(lockstep_name_parse("echo", &agent.order->entries[0].module));
-        assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+        retire("echo", 0);
     }
     host_agent_copy(&agent, "echo-2", path, sizeof(path));
     host_agent_begin(&agent);
@@ -362,6 +368,60 @@ static void test_sets_that_exclude_each_other(void **state)
     assert_string_equal(agent.reply->code, "DEPENDENCY");
 }
 
+/* A copy that is retired does not come back; another of the same bytes does. */
+static void test_retired_copies_stay_away(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", path, sizeof(path));
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    retire("echo", 1);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->code, "NOFILE");
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_expect(&agent, "echo.say", "again", "1.0.0 again");
+}
+
+static void *wait_in_echo(void *ret_result)
+{
+    char text[64];
+    *(enum lockstep_call_result *)ret_result = host_agent_call(&agent, "echo.wait", "", text,
+                                                               sizeof(text));
+    return NULL;
+}
+
+static enum lockstep_hostwire_state state_of(uint64_t generation)
+{
+    (void)host_agent_in_flight(&agent);
+    for (size_t i = 0; i < agent.reply->entries_count; i++) {
+        if (agent.reply->entries[i].generation == generation) {
+            return agent.reply->entries[i].state;
+        }
+    }
+    return LOCKSTEP_HOSTWIRE_STATE_UNSPECIFIED;
+}
+
+/* The text of a version is not taken away from under a call. */
+static void test_retiring_waits_for_calls(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    pthread_t thread;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_echo, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    retire("echo", 1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+    while (state_of(1) != LOCKSTEP_HOSTWIRE_STATE_RETIRED) {
+    }
+    assert_int_equal(state_of(2), LOCKSTEP_HOSTWIRE_STATE_LIVE);
+}
+
 /* A need is met here as it is in the trial before it. */
 static void test_need_of_a_candidate(void **state)
 {
@@ -377,13 +437,15 @@ struct refusal_row {
     const char *module;
     const char *file;
     const char *config;
-    enum { AS_IS, OTHER_INODE, TWICE, STALE, NO_FILE } how;
+    enum { AS_IS, OTHER_INODE, TWICE, STALE, NO_FILE, LONG, TOO_LONG } how;
     const char *code;
 };
 
 static const struct refusal_row refusal_rows[] = {
     {"smoke test fails", "echo", "echo-smoke", NULL, AS_IS, "SMOKE"},
     {"load refuses", "echo", "echo-2", "refuse", AS_IS, "LOAD"},
+    {"load refuses at the end of a long configuration", "echo", "echo-2", "refuse", LONG, "LOAD"},
+    {"a configuration that is too long", "echo", "echo-2", "refuse", TOO_LONG, "STORAGE"},
     {"another file", "echo", "echo-2", NULL, OTHER_INODE, "BAD_DIGEST"},
     {"another module", "other", "echo-2", NULL, AS_IS, "WRONG_MODULE"},
     {"twice", "echo", "echo-2", NULL, TWICE, "DUPLICATE"},
@@ -391,6 +453,20 @@ static const struct refusal_row refusal_rows[] = {
     {"no file", "echo", "echo-2", NULL, NO_FILE, "NOFILE"},
     {"needs a later version", "other", "other-2", NULL, AS_IS, "DEPENDENCY"},
 };
+
+/* LONG is as long as may be, TOO_LONG one byte longer; what is to be read stands at the end. */
+static int config_of(const struct refusal_row *row)
+{
+    static char text[LOCKSTEP_MODULE_CONFIG_MAX + 2];
+    size_t length = row->how == LONG ? LOCKSTEP_MODULE_CONFIG_MAX : LOCKSTEP_MODULE_CONFIG_MAX + 1;
+    if (row->config == NULL || (row->how != LONG && row->how != TOO_LONG)) {
+        return row->config == NULL ? -1 : host_agent_config(row->config);
+    }
+    memset(text, '\n', length);
+    text[length] = '\0';
+    memcpy(text + length - strlen(row->config), row->config, strlen(row->config));
+    return host_agent_config(text);
+}
 
 static void check_refusal(void **state)
 {
@@ -402,7 +478,7 @@ static void check_refusal(void **state)
     host_agent_copy(&agent, row->file, path, sizeof(path));
     host_agent_begin(&agent);
     entry = host_agent_add(&agent, row->module, path);
-    entry->config_fd = row->config == NULL ? -1 : host_agent_config(row->config);
+    entry->config_fd = config_of(row);
     entry->inode += row->how == OTHER_INODE ? 1 : 0;
     entry->generation = row->how == STALE ? 1 : entry->generation;
     if (row->how == NO_FILE) {
@@ -433,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_budget, start, stop),
         cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
         cmocka_unit_test_setup_teardown(test_need_of_a_candidate, start, stop),
+        cmocka_unit_test_setup_teardown(test_retired_copies_stay_away, start, stop),
+        cmocka_unit_test_setup_teardown(test_retiring_waits_for_calls, start, stop),
     };
     int failed = cmocka_run_group_tests_name("agent/host", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("agent/host refusals", refusal_rows, check_refusal);

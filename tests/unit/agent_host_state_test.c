@@ -5,6 +5,9 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct host_agent agent;
 
@@ -162,6 +165,61 @@ static void test_up_refuses(void **state)
     host_agent_expect(&agent, "counter.add", "", "3");
 }
 
+/* Listens again, as another process: the kernel says who called listen() last. The host must not
+ * find the socket before that, so it is made under another name. */
+static void listen_as_another_agent(void)
+{
+    char path[sizeof(agent.socket)];
+    pid_t child;
+    int status = 1;
+    memcpy(path, agent.socket, sizeof(path));
+    agent.socket[strlen(agent.socket) - 1] = '2';
+    host_agent_listen(&agent);
+    child = fork();
+    if (child == 0) {
+        _exit(listen(agent.listener, 64));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(rename(agent.socket, path), 0);
+    memcpy(agent.socket, path, sizeof(path));
+}
+
+static enum lockstep_hostwire_type publish(const struct lockstep_id *operation)
+{
+    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_PUBLISH);
+    agent.order->operation = *operation;
+    return host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH);
+}
+
+/* What was only prepared nobody knows any more; what was closed is decided. */
+static void test_another_agent(void **state)
+{
+    struct lockstep_id prepared;
+    struct lockstep_id closed;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "echo-1", path, sizeof(path));
+    host_agent_begin(&agent);
+    prepared = agent.order->operation;
+    (void)host_agent_add(&agent, "echo", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    closed = agent.order->operation;
+    agent.order->drain_ms = 60000;
+    (void)host_agent_add(&agent, "counter", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    host_agent_die(&agent);
+    listen_as_another_agent();
+    host_agent_meet(&agent);
+    assert_int_equal(publish(&prepared), LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->text, "this operation is not prepared");
+    assert_int_equal(publish(&closed), LOCKSTEP_HOSTWIRE_PUBLISHED);
+}
+
 static void test_agent_vanishes_when_closed(void **state)
 {
     char path[160];
@@ -196,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_drain_times_out, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_of_an_older_version, start, stop),
         cmocka_unit_test_setup_teardown(test_up_refuses, start, stop),
+        cmocka_unit_test_setup_teardown(test_another_agent, start, stop),
         cmocka_unit_test_setup_teardown(test_agent_vanishes_when_closed, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host state", tests, NULL, NULL);
