@@ -219,7 +219,8 @@ static enum lockstep_exit print_result(struct lockstep_run *run, const struct in
 /* INPUT NULL: the node's tools are listed. */
 static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)
 {
-    static const struct input nothing;
+    static uint8_t empty[1];
+    static const struct input nothing = {.bytes = empty};
     const struct input *what = input == NULL ? &nothing : input;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_CALL};
     struct lockstep_wire_tool_call *call = &wire.u.tool_call;

@@ -304,12 +304,11 @@ static void collect_placement(void *context, const struct lockstep_name *module,
     }
 }
 
-static struct placements read_placements(struct place *place)
+static void read_placements(struct place *place, struct placements *placements)
 {
-    struct placements placements = {.of = {NULL, NULL}};
-    assert_int_equal(lockstep_store_modules(place->store, collect_placement, &placements, NULL),
+    *placements = (struct placements){.of = {NULL, NULL}};
+    assert_int_equal(lockstep_store_modules(place->store, collect_placement, placements, NULL),
                      LOCKSTEP_OK);
-    return placements;
 }
 
 /* Opens OPERATION on the nodes that PLACEMENT selects (NULL: it installs nothing), and lets it
@@ -349,16 +348,16 @@ static void who_installs_writes_the_placement(void **state)
     struct placements placements;
     succeed(place, place->operation, "env=prod");
     open_again(place);
-    placements = read_placements(place);
+    read_placements(place, &placements);
     assert_string_equal(placements.of[0], "env=prod");
     assert_string_equal(placements.of[1], "env=prod");
     succeed(place, next, NULL);
-    placements = read_placements(place);
+    read_placements(place, &placements);
     assert_string_equal(placements.of[0], "env=prod");
     /* Every node goes back: to nothing of ratelimit, to what it ran of markdown. */
     back->kind = LOCKSTEP_KIND_UNDO;
     succeed(place, back, NULL);
-    placements = read_placements(place);
+    read_placements(place, &placements);
     assert_string_equal(placements.of[0], "env=prod");
     assert_null(placements.of[1]);
     (void)lockstep_operation_free(next);
@@ -368,6 +367,7 @@ static void who_installs_writes_the_placement(void **state)
 static void who_fails_to_install_places_nothing(void **state)
 {
     struct place *place = *state;
+    struct placements placements;
     struct lockstep_operation_record *record = calloc(1, sizeof(*record));
     assert_non_null(record);
     record->places = true;
@@ -377,7 +377,8 @@ static void who_fails_to_install_places_nothing(void **state)
     free(record);
     assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, NULL), LOCKSTEP_OK);
     assert_int_equal(write_row(place, LOCKSTEP_OPERATION_SETTLING, NULL, NULL), LOCKSTEP_OK);
-    assert_null(read_placements(place).of[0]);
+    read_placements(place, &placements);
+    assert_null(placements.of[0]);
 }
 
 /* Without a soak nothing comes between COMMIT and SUCCEEDED, and yet it was live. */
