@@ -24,18 +24,14 @@ static void on_host_up(void *context, uint8_t service, const struct lockstep_liv
     lockstep_driver_act(agent);
 }
 
-static void host_lost(struct lockstep_node_agent *agent, uint8_t service)
+static void on_host_lost(void *context, uint8_t service)
 {
+    struct lockstep_node_agent *agent = context;
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "host of %s is gone",
                  agent->core->services[service].name.text);
     agent->host_restarts++;
     lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
     lockstep_driver_act(agent);
-}
-
-static void on_host_lost(void *context, uint8_t service)
-{
-    host_lost(context, service);
 }
 
 void lockstep_driver_failed_starts(void *context)
@@ -45,10 +41,10 @@ void lockstep_driver_failed_starts(void *context)
     agent->failed_services = 0;
     for (uint8_t i = 0; i < agent->core->service_count; i++) {
         if ((services & 1U << i) != 0) {
-            lockstep_agent_not_started(agent->core, i);
-            host_lost(agent, i);
+            lockstep_agent_not_started(agent->core, lockstep_loop_now(agent->loop), i);
         }
     }
+    lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
 }
 
 static void on_host_done(void *context, const struct lockstep_work_result *result)

@@ -224,12 +224,12 @@ void lockstep_agent_persisted(struct lockstep_agent *agent, struct lockstep_time
 void lockstep_agent_host_up(struct lockstep_agent *agent, struct lockstep_time now, uint8_t service,
                             const struct lockstep_live *live, uint32_t live_count,
                             struct lockstep_agent_actions *ret_actions);
-/* The last host of a service has died, or could not be started. */
+/* The last host of a service has died, or ended before it said hello. */
 void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time now,
                               uint8_t service, struct lockstep_agent_actions *ret_actions);
-/* The last start came to nothing before a host ran (a full disk, say), which says nothing about
- * what it was to run: it does not count towards a crash loop. Before lockstep_agent_host_lost(). */
-void lockstep_agent_not_started(struct lockstep_agent *agent, uint8_t service);
+/* The last start came to nothing before a host ran (a full disk, say): no crash; tried again. */
+void lockstep_agent_not_started(struct lockstep_agent *agent, struct lockstep_time now,
+                                uint8_t service);
 
 void lockstep_agent_tick(struct lockstep_agent *agent, struct lockstep_time now,
                          struct lockstep_agent_actions *ret_actions);

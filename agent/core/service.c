@@ -65,7 +65,20 @@ void lockstep_service_start(struct lockstep_agent *agent, struct lockstep_time n
     }
 }
 
-void lockstep_agent_not_started(struct lockstep_agent *agent, uint8_t service)
+/* The next start, after a pause that grows. */
+static void start_later(const struct lockstep_agent *agent, struct lockstep_service *service,
+                        struct lockstep_time now)
+{
+    if (service->spawned && !service->falling) {
+        service->start = lockstep_time_after(now, service->backoff_ms);
+        service->backoff_ms = service->backoff_ms * 2 < agent->settings.host_restart_last
+                                  ? service->backoff_ms * 2
+                                  : agent->settings.host_restart_last;
+    }
+}
+
+void lockstep_agent_not_started(struct lockstep_agent *agent, struct lockstep_time now,
+                                uint8_t service)
 {
     struct lockstep_service *row = &agent->services[service];
     ASSERT(service < agent->service_count);
@@ -73,6 +86,7 @@ void lockstep_agent_not_started(struct lockstep_agent *agent, uint8_t service)
         row->start_count--;
         row->starts[row->start_count % LOCKSTEP_AGENT_STARTS] = (struct lockstep_time){0};
     }
+    start_later(agent, row, now);
 }
 
 /* How often the host was started within the window of a crash loop. */
@@ -156,11 +170,6 @@ void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time
     if (recent_starts(agent, row, now) >= agent->settings.crash_loop_starts) {
         tell(agent, now, service, LOCKSTEP_DUTY_ON_CRASH_LOOP);
     }
-    if (row->spawned && !row->falling) {
-        row->start = lockstep_time_after(now, row->backoff_ms);
-        row->backoff_ms = row->backoff_ms * 2 < agent->settings.host_restart_last
-                              ? row->backoff_ms * 2
-                              : agent->settings.host_restart_last;
-    }
+    start_later(agent, row, now);
     agent->out = NULL;
 }

@@ -76,7 +76,8 @@ static void act(const struct lockstep_agent_actions *actions)
             story_say("note %s %s", operation, row_text(action->row));
             break;
         case LOCKSTEP_AGENT_EPOCH:
-            story_say("write epoch %llu", (unsigned long long)agent.epoch);
+            story_say("write epoch %llu%s", (unsigned long long)agent.epoch,
+                      agent.decision_sequence > 0 ? ", and the decision's number" : "");
             break;
         case LOCKSTEP_AGENT_SEND:
             say_send(action);
@@ -164,6 +165,9 @@ static void prepare(const struct story_command *command, struct lockstep_agent_a
     order->items[0].generation = story_number(story_value(command, "generation", "1"));
     order->items[0].digest = story_digest(story_value(command, "version", "v2"));
     order->items[0].leaving = story_digest(story_value(command, "leaving", "none"));
+    if (story_value(command, "twice", NULL) != NULL) {
+        order->items[order->item_count++] = order->items[0];
+    }
     if (parent != NULL) {
         order->parent = story_operation(parent);
     }
@@ -184,6 +188,7 @@ static void outcome(const struct story_command *command, struct lockstep_agent_a
     }
     message.u.decision.operation = story_operation(command->words[1]);
     message.u.decision.epoch = story_number(story_value(command, "epoch", "7"));
+    message.u.decision.sequence = story_number(story_value(command, "sequence", "0"));
     lockstep_agent_receive(&agent, now, &message, actions);
 }
 
@@ -232,6 +237,8 @@ void story_agent(const struct story_command *command)
         host_up(command, &actions);
     } else if (strcmp(verb, "host-dies") == 0) {
         lockstep_agent_host_lost(&agent, now, 0, &actions);
+    } else if (strcmp(verb, "host-not-started") == 0) {
+        lockstep_agent_not_started(&agent, now, 0);
     } else if (strcmp(verb, "link-up") == 0) {
         link_up(command, &actions);
     } else if (strcmp(verb, "link-down") == 0) {
