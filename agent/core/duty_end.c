@@ -10,11 +10,9 @@ static void close_older(struct lockstep_duty *duty, struct lockstep_duty_step *s
     struct lockstep_agent *agent = step->agent;
     for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
         struct lockstep_duty *older = &agent->duties[i];
-        bool over = older->state == LOCKSTEP_DUTY_LIVE || older->state == LOCKSTEP_DUTY_PUBLISHING;
-        if (older != duty && over && lockstep_duties_share(older, duty)) {
-            if (older->state == LOCKSTEP_DUTY_LIVE) {
-                (void)lockstep_duty_act(agent, older, LOCKSTEP_AGENT_RETIRE);
-            }
+        if (older != duty && older->state == LOCKSTEP_DUTY_LIVE &&
+            lockstep_duties_share(older, duty)) {
+            (void)lockstep_duty_act(agent, older, LOCKSTEP_AGENT_RETIRE);
             lockstep_duty_step(agent, step->now, older, LOCKSTEP_DUTY_ON_SUPERSEDED, NULL);
         }
     }

@@ -198,11 +198,38 @@ static void a_publish_under_way_is_waited_for(void **state)
     free(agent);
 }
 
+/* ---- a crash loop while something newer is being published ----------------------------------- */
+
+static void only_what_is_current_falls(void **state)
+{
+    static struct lockstep_agent_actions actions;
+    struct lockstep_agent *agent = calloc(1, sizeof(*agent));
+    struct lockstep_agent_module module = {
+        .name = {"pay"}, .generation = 6, .current = {6, digest(3)}, .previous = {5, digest(2)}};
+    struct lockstep_duty *duty;
+    (void)state;
+    assert_non_null(agent);
+    agent->modules = &module;
+    agent->module_count = 1;
+    agent->out = &actions;
+    duty = &agent->duties[0];
+    duty->state = LOCKSTEP_DUTY_LIVE;
+    duty->decided = true;
+    duty->order.item_count = 1;
+    duty->order.items[0] = (struct lockstep_item){
+        .module = {"pay"}, .generation = 5, .digest = digest(2), .leaving = digest(1)};
+    lockstep_duty_step(agent, (struct lockstep_time){0}, duty, LOCKSTEP_DUTY_ON_CRASH_LOOP, NULL);
+    assert_string_equal(lockstep_duty_state_name(duty->state), "LIVE");
+    assert_int_equal(actions.count, 0);
+    free(agent);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_matrix_has_no_hole),
         cmocka_unit_test(a_publish_under_way_is_waited_for),
+        cmocka_unit_test(only_what_is_current_falls),
     };
     int failed = cmocka_run_group_tests_name("duty", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("orders", orders, check_order);

@@ -32,3 +32,26 @@ send STATE runs v1, 1 open
 drop op1
 send op1 aborted v1
 note op1 ABORTED
+# Nor is a PREPARE of an older epoch.
+> prepare op2 version=v3 generation=3 epoch=7
+# Of decisions the highest number is kept, for a coordinator whose journal was restored.
+> prepare op3 version=v3 generation=3 epoch=8
+admit op3
+> abort op3 epoch=8 sequence=5
+write epoch 8, and the decision's number
+drop op3
+send op3 aborted v1
+note op3 ABORTED
+> prepare op4 version=v3 generation=3 epoch=8
+admit op4
+> abort op4 epoch=8 sequence=5
+drop op4
+send op4 aborted v1
+note op4 ABORTED
+> prepare op5 version=v3 generation=3 epoch=8
+admit op5
+> abort op5 epoch=8 sequence=6
+write epoch 8, and the decision's number
+drop op5
+send op5 aborted v1
+note op5 ABORTED

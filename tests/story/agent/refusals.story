@@ -63,3 +63,15 @@ send op5 aborted v1
 note op5 ABORTED
 > prepare op5 version=v2 generation=9
 send op5 aborted v1
+# One module twice is no set.
+> prepare op6 version=v2 generation=9 twice=yes
+send op6 NO DUPLICATE
+# Fetching has its own time; what follows has the time to prepare.
+> prepare op7 version=v2 generation=9
+admit op7
+> wait 200000
+> done
+probe op7
+> wait 1000
+drop op7
+send op7 NO EXPIRED

@@ -18,6 +18,8 @@ send op1 YES
 migrate op1
 > cannot DRAIN
 send op1 not-applied DRAIN
+# It is tried again in its own time, however often it is said.
+> commit op1
 > wait 1000
 migrate op1
 > done
