@@ -88,6 +88,7 @@ static void measure_handshakes(struct result *result)
     }
 }
 
+_Static_assert(LOCKSTEP_FRAME_MAX == 61440, "round-trip-60k says so");
 static void measure_seals(struct result *result, size_t size, size_t batch)
 {
     static uint8_t frame[LOCKSTEP_CHANNEL_FRAME];
@@ -340,10 +341,10 @@ int main(int argc, char **argv)
 {
     static struct result results[] = {
         {.name = "handshakes", .unit = "1/s"},
-        {.name = "round-trip-256", .unit = "us"},
-        {.name = "round-trip-60k", .unit = "us"},
+        {.name = "round-trip-256", .unit = "us", .parameters = "\"bytes\":256"},
+        {.name = "round-trip-60k", .unit = "us", .parameters = "\"bytes\":61440"},
         {.name = "link-connect", .unit = "us"},
-        {.name = "link-round-trip-256", .unit = "us"},
+        {.name = "link-round-trip-256", .unit = "us", .parameters = "\"bytes\":256"},
         {.name = "memory-of-a-link", .unit = "bytes"},
     };
     must(argc == 1 || (argc == 2 && strcmp(argv[1], "--json") == 0), "the only option is --json");

@@ -12,9 +12,11 @@
 #   cpu        of daemons, hosts and probes, an operation; cpu-command of the command
 #
 # The soak is 0. Agents remember the probe's yes, so each version was tried out before the clock
-# starts; what is measured has signatures, digests, copies, mapping and forced rows in it. With LOCKSTEP_PEER naming a folder that has a program `run` for the same job in
-# Erlang (run cluster_reload N ROUNDS, last line JSON), its figures stand beside ours. Without, or
-# without Erlang, it is skipped, and says so.
+# starts; what is measured has signatures, digests, copies, mapping and forced rows in it.
+#
+# A program for the same job in Erlang (run cluster_reload N ROUNDS, last line JSON) has its figures
+# beside ours: the one in ../shared/peer/erlang beside this tree, or in the folder that LOCKSTEP_PEER
+# names. Without it, or without Erlang, it is skipped, and says so.
 set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 top=$PWD
@@ -167,12 +169,13 @@ measure_on() { # measure_on STORAGE FOLDER
 
 skipped=()
 measure_peer() {
-    if [ -z "${LOCKSTEP_PEER-}" ] || [ ! -x "$LOCKSTEP_PEER/run" ]; then
-        skipped+=("peer: LOCKSTEP_PEER names no folder with a program run")
+    local peer=${LOCKSTEP_PEER-$top/../shared/peer/erlang}
+    if [ ! -x "$peer/run" ]; then
+        skipped+=("peer: there is no program $peer/run; LOCKSTEP_PEER names another folder")
     elif ! command -v erl >/dev/null; then
         skipped+=("peer: Erlang is not installed")
     elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk \
-        "$LOCKSTEP_PEER/run" cluster_reload "$nodes" "$rounds" >"$scratch/peer.log" 2>&1; then
+        "$peer/run" cluster_reload "$nodes" "$rounds" >"$scratch/peer.log" 2>&1; then
         skipped+=("peer: it failed: $(tail -n 1 "$scratch/peer.log")")
     else
         tail -n 1 "$scratch/peer.log" >"$scratch/peer.json"
@@ -217,8 +220,11 @@ print_json() {
             printf "\"results\":["
         }
         {
-            printf "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,\"unit\":\"%s\"}",
-                (NR > 1 ? "," : ""), $1, $2, $3, $4, $5
+            printf "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,\"unit\":\"%s\",\"nodes\":%d,\"rounds\":%d",
+                (NR > 1 ? "," : ""), $1, $2, $3, $4, $5, nodes, rounds
+            if (split($1, part, "-") >= 3 && part[1] != "erlang")
+                printf ",\"strategy\":\"%s\",\"storage\":\"%s\"", part[1], part[2]
+            printf "}"
         }
         END {
             printf "],\"skipped\":["

@@ -13,6 +13,7 @@
 struct result {
     const char *name;
     const char *unit;
+    const char *parameters; /* members of JSON, "\"bytes\":256"; NULL: none */
     double samples[SAMPLES];
 };
 
@@ -32,6 +33,23 @@ static inline int compare_samples(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+static inline void print_result(const struct result *result, bool json, bool further)
+{
+    double median = result->samples[SAMPLES / 2];
+    double min = result->samples[0];
+    double high = result->samples[SAMPLES * 99 / 100];
+    if (json) {
+        (void)printf("%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
+                     "\"unit\":\"%s\",\"samples\":%d%s%s}",
+                     further ? "," : "", result->name, median, min, high, result->unit, SAMPLES,
+                     result->parameters == NULL ? "" : ",",
+                     result->parameters == NULL ? "" : result->parameters);
+    } else {
+        (void)printf("%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n", result->name, median, min,
+                     high, result->unit);
+    }
+}
+
 static inline void print_results(const char *bench, struct result *results, size_t count, bool json)
 {
     if (json) {
@@ -40,11 +58,7 @@ static inline void print_results(const char *bench, struct result *results, size
     for (size_t i = 0; i < count; i++) {
         double *samples = results[i].samples;
         qsort(samples, SAMPLES, sizeof(samples[0]), compare_samples);
-        (void)printf(json ? "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
-                            "\"unit\":\"%s\"}"
-                          : "%s%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n",
-                     json && i > 0 ? "," : "", results[i].name, samples[SAMPLES / 2], samples[0],
-                     samples[SAMPLES * 99 / 100], results[i].unit);
+        print_result(&results[i], json, i > 0);
     }
     if (json) {
         (void)printf("]}\n");
