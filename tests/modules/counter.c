@@ -18,13 +18,21 @@
 #define COUNTER_VERSION "2.0.0"
 #endif
 
+#ifdef COUNTER_NO_UP
+#define COUNTER_UP NULL
+#else
+#define COUNTER_UP up
+#endif
+
 static uint64_t value; /* both schemas */
 static uint64_t times; /* schema 2 */
 static volatile int up_refuses;
+static volatile int up_hangs; /* for 3 s */
 
 static int load(const struct lockstep_load *with)
 {
     up_refuses = strncmp(with->config, "refuse-up", 9) == 0;
+    up_hangs = strncmp(with->config, "hang-up", 7) == 0;
     return 0;
 }
 
@@ -63,10 +71,15 @@ static int save(struct lockstep_records_sink *sink)
     return !put(sink, "v", &value, false) || (COUNTER_SCHEMA > 1 && !put(sink, "t", &times, false));
 }
 
-static int up(uint32_t from, struct lockstep_records_source *source, struct lockstep_sink *why)
+__attribute__((unused)) static int up(uint32_t from, struct lockstep_records_source *source,
+                                      struct lockstep_sink *why)
 {
     struct lockstep_record record;
+    const struct timespec pause = {.tv_sec = 3};
     (void)from;
+    if (up_hangs != 0) {
+        (void)nanosleep(&pause, NULL);
+    }
     if (up_refuses != 0) {
         (void)lockstep_sink_print(why, "told to");
         return 1;
@@ -98,5 +111,5 @@ static const struct lockstep_tool tools[] = {
 LOCKSTEP_MODULE((.module = "counter", .version = COUNTER_VERSION, .service = "default",
                  .state_schema = COUNTER_SCHEMA,
                  .tools = {"counter.add", "counter.get", "counter.wait"}),
-                (.tools = tools, .tools_count = 3, .load = load, .save = save, .up = up,
+                (.tools = tools, .tools_count = 3, .load = load, .save = save, .up = COUNTER_UP,
                  .down = down));

@@ -10,6 +10,9 @@
 #ifndef ECHO_NAME
 #define ECHO_NAME "echo"
 #endif
+#ifndef ECHO_REQUIRED
+#define ECHO_REQUIRED "echo"
+#endif
 
 static const struct lockstep_host_api *host;
 
@@ -54,7 +57,11 @@ static int fails(struct lockstep_call *call)
 
 static int smoke(struct lockstep_sink *why)
 {
-#ifdef ECHO_SMOKE_FAILS
+#ifdef ECHO_SMOKE_HANGS
+    const struct timespec pause = {.tv_sec = 3};
+    (void)why;
+    return nanosleep(&pause, NULL);
+#elif defined(ECHO_SMOKE_FAILS)
     (void)lockstep_sink_print(why, "smoke was asked for");
     return 1;
 #else
@@ -69,12 +76,17 @@ static const struct lockstep_tool tools[] = {
     {ECHO_NAME ".pair", pair, 0, "Says it with echo", NULL},
     {ECHO_NAME ".fail", fails, 0, "Fails", NULL},
 };
-static const struct lockstep_smoke smokes[] = {{"says", smoke, 20000}};
+#ifdef ECHO_SMOKE_HANGS
+#define SMOKE_MS 100
+#else
+#define SMOKE_MS 20000
+#endif
+static const struct lockstep_smoke smokes[] = {{"says", smoke, SMOKE_MS}};
 
 LOCKSTEP_MODULE(
     (.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
 #ifdef ECHO_REQUIRES
-     .needs = {{"echo", ECHO_REQUIRES}},
+     .needs = {{ECHO_REQUIRED, ECHO_REQUIRES}},
 #endif
      .tools = {ECHO_NAME ".say", ECHO_NAME ".wait", ECHO_NAME ".pair", ECHO_NAME ".fail"}),
     (.tools = tools, .tools_count = 4, .smokes = smokes, .smokes_count = 1, .load = load));

@@ -351,6 +351,21 @@ static void test_budget(void **state)
     host_agent_expect(&agent, "echo.say", "x", "1.0.0 x");
 }
 
+static void test_one_operation_a_module(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    host_agent_copy(&agent, "echo-1", paths[0], 160);
+    host_agent_copy(&agent, "echo-2", paths[1], 160);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", paths[0]);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", paths[1]);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->code, "BUSY");
+}
+
 /* Either set would be well alone; after both, `other` would miss what it requires. */
 static void test_sets_that_exclude_each_other(void **state)
 {
@@ -422,6 +437,50 @@ static void test_retiring_waits_for_calls(void **state)
     assert_int_equal(state_of(2), LOCKSTEP_HOSTWIRE_STATE_LIVE);
 }
 
+/* Code that did not end stays mapped, and counts against the budget. */
+static void test_smoke_hangs(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_copy(&agent, "echo-hangs", path, sizeof(path));
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
+    assert_string_equal(agent.reply->text, "smoke test says: it did not end within 100 ms");
+    (void)host_agent_in_flight(&agent);
+    assert_int_equal(agent.reply->retired, 1);
+}
+
+/* A call of a module that is not declared is refused: draining relies on it. */
+static void test_stray_calls(void **state)
+{
+    char text[128];
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_install(&agent, "other", "other-stray", NULL, 0);
+    assert_int_equal(host_agent_call(&agent, "other.pair", "x", text, sizeof(text)),
+                     LOCKSTEP_CALL_FAILED);
+    assert_string_equal(text, "1.0.0|echo.say: other does not require echo");
+}
+
+/* What is looked at is cut off where a frame ends, and says so. */
+static void test_looking_at_much(void **state)
+{
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_begin(&agent);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "echo.say");
+    memset(agent.order->bytes, 'x', sizeof(agent.order->bytes));
+    agent.order->bytes_size = sizeof(agent.order->bytes);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CALL), LOCKSTEP_HOSTWIRE_ANSWER);
+    assert_int_equal(agent.reply->bytes_size, LOCKSTEP_HOSTWIRE_BYTES_MAX);
+    assert_true(agent.reply->more);
+    agent.order->bytes_size -= sizeof("1.0.0 ") - 1;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CALL), LOCKSTEP_HOSTWIRE_ANSWER);
+    assert_int_equal(agent.reply->bytes_size, LOCKSTEP_HOSTWIRE_BYTES_MAX);
+    assert_false(agent.reply->more);
+}
+
 /* A need is met here as it is in the trial before it. */
 static void test_need_of_a_candidate(void **state)
 {
@@ -437,17 +496,19 @@ struct refusal_row {
     const char *module;
     const char *file;
     const char *config;
-    enum { AS_IS, OTHER_INODE, TWICE, STALE, NO_FILE, LONG, TOO_LONG } how;
+    enum { AS_IS, OTHER_INODE, TWICE, STALE, NO_FILE, LONG, TOO_LONG, OTHER_VERSION } how;
     const char *code;
 };
 
 static const struct refusal_row refusal_rows[] = {
     {"smoke test fails", "echo", "echo-smoke", NULL, AS_IS, "SMOKE"},
+    {"state and no way up", "counter", "counter-no-up", NULL, AS_IS, "STATE"},
     {"load refuses", "echo", "echo-2", "refuse", AS_IS, "LOAD"},
     {"load refuses at the end of a long configuration", "echo", "echo-2", "refuse", LONG, "LOAD"},
     {"a configuration that is too long", "echo", "echo-2", "refuse", TOO_LONG, "STORAGE"},
     {"another file", "echo", "echo-2", NULL, OTHER_INODE, "BAD_DIGEST"},
     {"another module", "other", "echo-2", NULL, AS_IS, "WRONG_MODULE"},
+    {"another version", "echo", "echo-2", NULL, OTHER_VERSION, "WRONG_MODULE"},
     {"twice", "echo", "echo-2", NULL, TWICE, "DUPLICATE"},
     {"old generation", "echo", "echo-2", NULL, STALE, "STALE_GENERATION"},
     {"no file", "echo", "echo-2", NULL, NO_FILE, "NOFILE"},
@@ -481,6 +542,9 @@ static void check_refusal(void **state)
     entry->config_fd = config_of(row);
     entry->inode += row->how == OTHER_INODE ? 1 : 0;
     entry->generation = row->how == STALE ? 1 : entry->generation;
+    if (row->how == OTHER_VERSION) {
+        (void)snprintf(entry->version, sizeof(entry->version), "1.0.0");
+    }
     if (row->how == NO_FILE) {
         (void)snprintf(entry->path, sizeof(entry->path), "/nowhere/at-all.so");
     }
@@ -507,7 +571,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_host_is_killed, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
         cmocka_unit_test_setup_teardown(test_budget, start, stop),
+        cmocka_unit_test_setup_teardown(test_one_operation_a_module, start, stop),
         cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
+        cmocka_unit_test_setup_teardown(test_smoke_hangs, start, stop),
+        cmocka_unit_test_setup_teardown(test_stray_calls, start, stop),
+        cmocka_unit_test_setup_teardown(test_looking_at_much, start, stop),
         cmocka_unit_test_setup_teardown(test_need_of_a_candidate, start, stop),
         cmocka_unit_test_setup_teardown(test_retired_copies_stay_away, start, stop),
         cmocka_unit_test_setup_teardown(test_retiring_waits_for_calls, start, stop),

@@ -110,6 +110,7 @@ static void test_drain_times_out(void **state)
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
                      LOCKSTEP_HOSTWIRE_NOT_APPLIED);
     assert_string_equal(agent.reply->code, "DRAIN");
+    host_agent_expect(&agent, "counter.get", "", "0 0"); /* the gate is open again */
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
                      LOCKSTEP_HOSTWIRE_NOT_APPLIED);
     agent.order->drain_ms = 5000;
@@ -121,6 +122,112 @@ static void test_drain_times_out(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(result, LOCKSTEP_CALL_OK);
     host_agent_expect(&agent, "counter.add", "", "2");
+}
+
+static void *wait_in_other(void *ret_result)
+{
+    return wait_in("other.wait", ret_result);
+}
+
+/* A call in a module that requires the one with the state may be about to call it. */
+static void test_drain_of_dependents(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    pthread_t thread;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_install(&agent, "other", "other-counts", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_other, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    host_agent_begin(&agent);
+    agent.order->drain_ms = 20;
+    (void)host_agent_add(&agent, "counter", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "DRAIN");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+}
+
+/* Prepares FILE and asks to close with DRAIN_MS; ALL drains stateless modules as well. */
+static enum lockstep_hostwire_type prepare_and_close(const char *module, const char *file,
+                                                     uint32_t drain_ms, bool all)
+{
+    char path[160];
+    host_agent_copy(&agent, file, path, sizeof(path));
+    host_agent_begin(&agent);
+    agent.order->drain_ms = drain_ms;
+    agent.order->drain = all;
+    (void)host_agent_add(&agent, module, path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    return host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE);
+}
+
+/* Stateless modules are drained only when that is asked for. */
+static void test_drain_of_stateless(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    pthread_t thread;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_echo, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    assert_int_equal(prepare_and_close("echo", "echo-2", 20, true), LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DROP), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(prepare_and_close("echo", "echo-2", 20, false), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+}
+
+static void test_one_closed_set(void **state)
+{
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    assert_int_equal(prepare_and_close("counter", "counter-2", 60000, false),
+                     LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_int_equal(prepare_and_close("echo", "echo-2", 20, true), LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->text, "another set is closed, wait for it");
+}
+
+/* From one schema to the same one nothing goes down. */
+static void test_same_schema(void **state)
+{
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-2", NULL, 0);
+    host_agent_expect(&agent, "counter.add", "", "1");
+    host_agent_install(&agent, "counter", "counter-2", NULL, 0);
+    host_agent_expect(&agent, "counter.get", "", "1 1");
+}
+
+/* Code that did not end is not asked again, and stays mapped. */
+static void test_up_hangs(void **state)
+{
+    struct lockstep_hostwire_entry *entry;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    host_agent_copy(&agent, "counter-2", path, sizeof(path));
+    host_agent_begin(&agent);
+    agent.order->drain_ms = 20;
+    entry = host_agent_add(&agent, "counter", path);
+    entry->config_fd = host_agent_config("hang-up");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->text, "handing the state over: it did not end within 1000 ms");
+    host_agent_expect(&agent, "counter.add", "", "1");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->text, "handing its state over did not end before");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DROP), LOCKSTEP_HOSTWIRE_OK);
+    (void)host_agent_in_flight(&agent);
+    assert_int_equal(agent.reply->retired, 1);
 }
 
 /* An operator who drains a module waits for calls in its older versions as well. */
@@ -253,6 +360,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_extra_arrives, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_times_out, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_of_an_older_version, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_of_dependents, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_of_stateless, start, stop),
+        cmocka_unit_test_setup_teardown(test_one_closed_set, start, stop),
+        cmocka_unit_test_setup_teardown(test_same_schema, start, stop),
+        cmocka_unit_test_setup_teardown(test_up_hangs, start, stop),
         cmocka_unit_test_setup_teardown(test_up_refuses, start, stop),
         cmocka_unit_test_setup_teardown(test_another_agent, start, stop),
         cmocka_unit_test_setup_teardown(test_agent_vanishes_when_closed, start, stop),
