@@ -350,10 +350,27 @@ static void text_form_is_committed(void **state)
     free(text);
 }
 
-/* proto/PROTOCOL.md tells people of every message, with the role that the table has. */
+/* LINE, up to its end, names every field of MESSAGE; `request`, which each message of a person has,
+ * stands above the table of those. */
+static void check_fields(const char *line, const ProtobufCMessageDescriptor *message,
+                         bool of_person)
+{
+    const char *end = strchrnul(line + 1, '\n');
+    for (unsigned i = 0; i < message->n_fields; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "`%s`", message->fields[i].name);
+        if (memmem(line, (size_t)(end - line), name, strlen(name)) == NULL &&
+            (strcmp(name, "`request`") != 0 || !of_person)) {
+            fail_msg("proto/PROTOCOL.md has no %s in%.40s", name, line);
+        }
+    }
+}
+
+/* proto/PROTOCOL.md tells people of every message, with the role that the table has, and of each of
+ * its fields. */
 static void every_message_is_documented(void **state)
 {
-    static char text[64 * 1024];
+    static char text[128 * 1024];
     FILE *file = fopen(LOCKSTEP_SOURCE_DIR "/proto/PROTOCOL.md", "re");
     char line[128];
     (void)state;
@@ -365,7 +382,9 @@ static void every_message_is_documented(void **state)
                    lockstep_role_text(LOCKSTEP_ROLE_##role));                                   \
     if (strstr(text, line) == NULL) {                                                           \
         fail_msg("proto/PROTOCOL.md has no row%s", line);                                       \
-    }
+    }                                                                                           \
+    check_fields(strstr(text, line), lockstep_wire_row_find(number)->shape->descriptor,         \
+                 ((unsigned)LOCKSTEP_ROLE_##role & LOCKSTEP_ROLES_PERSON) != 0);
     LOCKSTEP_MESSAGE_TABLE(CHECK_LINE)
 }
 
