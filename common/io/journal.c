@@ -33,6 +33,9 @@ enum lockstep_err lockstep_journal_fail(struct lockstep_journal *journal, const 
     int code = sqlite3_extended_errcode(journal->db);
     const char *text = sqlite3_errmsg(journal->db);
     const char *directory = journal->directory;
+    if (code == SQLITE_IOERR_SHMSIZE) {
+        code = SQLITE_FULL; /* no room for the log's index: nothing was written yet */
+    }
     switch (code & 0xff) {
     case SQLITE_FULL:
         return LOCKSTEP_FAIL(err, LIMIT, "the disk of %s is full; make room there (at: " WHAT ")",

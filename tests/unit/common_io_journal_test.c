@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -341,6 +342,30 @@ static void a_full_disk_in_the_commit_is_a_refusal(void **state)
     (void)lockstep_journal_close(journal);
 }
 
+/* A limit to files stands for a disk that has no room for the log's index. */
+static void a_full_disk_at_the_opening_is_a_refusal(void **state)
+{
+    const struct place *place = *state;
+    struct lockstep_journal *journal = open_with(place, one, 1);
+    const struct lockstep_journal_config config = {place->directory, one, 1};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct rlimit before;
+    struct rlimit small;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(add(journal, "kept", NULL), LOCKSTEP_OK);
+    (void)lockstep_journal_close(journal);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = 1024, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(lockstep_journal_open(&config, &journal, &err), LOCKSTEP_LIMIT);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, handler);
+    assert_non_null(strstr(err.message, "is full; make room there"));
+    journal = open_with(place, one, 1);
+    assert_int_equal(number(journal, "SELECT count(*) FROM word WHERE text = 'kept'"), 1);
+    (void)lockstep_journal_close(journal);
+}
+
 /* Nothing more may be read, written or synced. */
 static void check_stopped(struct lockstep_journal *journal)
 {
@@ -509,6 +534,7 @@ int main(void)
         IN_A_PLACE(a_damaged_journal_says_so),
         IN_A_PLACE(a_full_disk_is_a_refusal),
         IN_A_PLACE(a_full_disk_in_the_commit_is_a_refusal),
+        IN_A_PLACE(a_full_disk_at_the_opening_is_a_refusal),
         IN_A_PLACE(a_sync_that_failed_in_a_commit_is_the_last),
         IN_A_PLACE(a_sync_that_failed_in_a_checkpoint_is_the_last),
         IN_A_PLACE(checkpoints_are_made),
