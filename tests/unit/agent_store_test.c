@@ -1,4 +1,4 @@
-#include "agent/store.h"
+#include "agent/store_internal.h"
 #include "tests/support/cmocka.h"
 
 #include <stdlib.h>
@@ -149,9 +149,278 @@ static void a_crash_loop_takes_back_what_was_replaced(void **state)
     (void)lockstep_agent_store_close(store);
 }
 
+/* ---- who this node is ------------------------------------------------------------------------ */
+
+static struct lockstep_agent_store *reopen(struct lockstep_agent_store *store)
+{
+    (void)lockstep_agent_store_close(store);
+    return open_store();
+}
+
+static void a_node_is_enrolled_once(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_agent_meta meta = {.name = {"n1"}, .cluster = {{7}}, .coordinator_key = {9}};
+    struct lockstep_agent_bundle bundle = {.version = 3, .text = {(const uint8_t *)"trust", 5}};
+    const struct lockstep_agent_meta *kept;
+    (void)state;
+    assert_false(lockstep_agent_store_meta(store)->enrolled);
+    assert_int_equal(lockstep_agent_store_enrol(store, &meta, &bundle, NULL), LOCKSTEP_OK);
+    meta.cluster.bytes[0] = 8;
+    assert_int_equal(lockstep_agent_store_enrol(store, &meta, &bundle, NULL), LOCKSTEP_CONFLICT);
+    store = reopen(store);
+    kept = lockstep_agent_store_meta(store);
+    assert_true(kept->enrolled);
+    assert_string_equal(kept->name.text, "n1");
+    assert_int_equal(kept->cluster.bytes[0], 7);
+    assert_int_equal(kept->coordinator_key[0], 9);
+    assert_int_equal(lockstep_agent_store_trust(store).version, 3);
+    assert_memory_equal(lockstep_agent_store_trust(store).text.data, "trust", 5);
+    (void)lockstep_agent_store_close(store);
+}
+
+static void a_bundle_is_only_replaced_by_a_newer_one(void **state)
+{
+    static const uint8_t long_text[LOCKSTEP_BUNDLE_MAX + 1];
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_agent_bundle bundle = {.version = 2, .text = {long_text, 3}};
+    (void)state;
+    assert_int_equal(lockstep_agent_store_bundle(store, &bundle, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_bundle(store, &bundle, NULL), LOCKSTEP_CONFLICT);
+    bundle.version = 1;
+    assert_int_equal(lockstep_agent_store_bundle(store, &bundle, NULL), LOCKSTEP_CONFLICT);
+    bundle.version = 3;
+    bundle.text.length = LOCKSTEP_BUNDLE_MAX + 1;
+    assert_int_equal(lockstep_agent_store_bundle(store, &bundle, NULL), LOCKSTEP_LIMIT);
+    bundle.text.length = LOCKSTEP_BUNDLE_MAX;
+    assert_int_equal(lockstep_agent_store_bundle(store, &bundle, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_trust(store).text.length, LOCKSTEP_BUNDLE_MAX);
+    (void)lockstep_agent_store_close(store);
+}
+
+static void numbers_do_not_fall(void **state)
+{
+    static const struct {
+        uint64_t epoch;
+        uint64_t sequence;
+        uint8_t coordinator;
+        enum lockstep_err result;
+    } epochs[] = {{5, 10, 1, LOCKSTEP_OK},      {4, 10, 1, LOCKSTEP_CONFLICT},
+                  {5, 9, 1, LOCKSTEP_CONFLICT}, {5, 10, 1, LOCKSTEP_OK},
+                  {6, 11, 1, LOCKSTEP_OK},      {1, 0, 2, LOCKSTEP_OK}};
+    static const struct {
+        uint64_t sequence;
+        uint8_t head;
+        enum lockstep_err result;
+    } checkpoints[] = {{5, 1, LOCKSTEP_OK},
+                       {5, 2, LOCKSTEP_CONFLICT},
+                       {5, 1, LOCKSTEP_OK},
+                       {4, 1, LOCKSTEP_CONFLICT},
+                       {6, 2, LOCKSTEP_OK}};
+    struct lockstep_agent_store *store = open_store();
+    (void)state;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(epochs); i++) {
+        const struct lockstep_id coordinator = {{epochs[i].coordinator}};
+        assert_int_equal(lockstep_agent_store_epoch(store, epochs[i].epoch, epochs[i].sequence,
+                                                    &coordinator, NULL),
+                         epochs[i].result);
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(checkpoints); i++) {
+        const struct lockstep_digest head = {{checkpoints[i].head}};
+        assert_int_equal(
+            lockstep_agent_store_checkpoint(store, checkpoints[i].sequence, &head, NULL),
+            checkpoints[i].result);
+    }
+    assert_int_equal(lockstep_agent_store_clock_floor(store, 100, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_clock_floor(store, 99, NULL), LOCKSTEP_OK);
+    store = reopen(store);
+    assert_int_equal(lockstep_agent_store_meta(store)->epoch, 1);
+    assert_int_equal(lockstep_agent_store_meta(store)->coordinator.bytes[0], 2);
+    assert_int_equal(lockstep_agent_store_meta(store)->checkpoint_sequence, 6);
+    assert_int_equal(lockstep_agent_store_meta(store)->clock_floor_unix_ms, 100);
+    (void)lockstep_agent_store_close(store);
+}
+
+/* ---- modules --------------------------------------------------------------------------------- */
+
+static void a_description_lasts_as_long_as_its_version(void **state)
+{
+    static const struct lockstep_name greet = {"greet"};
+    static const struct lockstep_name service = {"web"};
+    struct lockstep_agent_description of = {&greet, &service, "1.0.0", 7};
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare first = order(1, 1);
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_agent_module_row row;
+    bool found = true;
+    (void)state;
+    assert_int_equal(lockstep_agent_store_module(store, &greet, &found, &row, NULL), LOCKSTEP_OK);
+    assert_false(found);
+    assert_int_equal(lockstep_agent_store_describe(store, &of, 1, NULL), LOCKSTEP_OK);
+    of.version = NULL;
+    of.counter_floor = 6;
+    assert_int_equal(lockstep_agent_store_describe(store, &of, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_module(store, &greet, &found, &row, NULL), LOCKSTEP_OK);
+    assert_true(found);
+    assert_string_equal(row.service.text, "web");
+    assert_string_equal(row.version, "1.0.0");
+    assert_int_equal(row.counter_floor, 7);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &first, 2, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_module(store, &greet, &found, &row, NULL), LOCKSTEP_OK);
+    assert_string_equal(row.version, "");
+    assert_int_equal(row.counter_floor, 7);
+    (void)lockstep_agent_store_close(store);
+}
+
+static void a_quarantine_is_replaced_and_what_crashed_here_stays(void **state)
+{
+    static struct lockstep_digest many[LOCKSTEP_AGENT_REFUSED_MAX];
+    const struct lockstep_digest two[] = {{{50}}, {{51}}};
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare first = order(1, 1);
+    struct lockstep_agent_store *store = open_store();
+    (void)state;
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &first, 2, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_fell(store, &first, 3, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_quarantine(store, two, 2, NULL), LOCKSTEP_OK);
+    lockstep_agent_store_refused(store, &core);
+    assert_int_equal(core.refused_count, 3);
+    assert_int_equal(lockstep_agent_store_quarantine(store, two, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_quarantine(store, many, LOCKSTEP_COUNT(many), NULL),
+                     LOCKSTEP_LIMIT);
+    store = reopen(store);
+    load(store);
+    assert_int_equal(core.refused_count, 2);
+    (void)lockstep_agent_store_close(store);
+}
+
+/* ---- rows of operations ---------------------------------------------------------------------- */
+
+static void rows_go_forward_only(void **state)
+{
+    static char long_extra[LOCKSTEP_EXTRA_MAX + 2];
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_wire_prepare too_long = {.extra = long_extra};
+    struct lockstep_prepare first = order(1, 1);
+    struct lockstep_prepare second = order(2, 2);
+    (void)state;
+    struct lockstep_wire_prepare too_signed = {
+        .extra = "", .signature = {(const uint8_t *)long_extra, LOCKSTEP_KEY_SIGNATURE + 1}};
+    memset(long_extra, 'x', LOCKSTEP_EXTRA_MAX + 1);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &too_signed, 1, NULL), LOCKSTEP_LIMIT);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &too_long, 1, NULL), LOCKSTEP_LIMIT);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_agent_store_fell(store, &first, 2, NULL), LOCKSTEP_CONFLICT);
+    assert_int_equal(
+        lockstep_agent_store_note(store, &first, LOCKSTEP_DUTY_ROW_APPLIED, "", 2, NULL),
+        LOCKSTEP_OK);
+    load(store);
+    assert_string_equal(
+        lockstep_duty_state_name(lockstep_agent_duty(&core, &first.operation)->state), "PREPARED");
+    assert_int_equal(
+        lockstep_agent_store_note(store, &first, LOCKSTEP_DUTY_ROW_ABORTED, "why", 2, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &first, 3, NULL), LOCKSTEP_CONFLICT);
+    /* A tombstone for what was never promised. */
+    assert_int_equal(
+        lockstep_agent_store_note(store, &second, LOCKSTEP_DUTY_ROW_ABORTED, "why", 2, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_vow(store, &second, &intent, 3, NULL), LOCKSTEP_CONFLICT);
+    second = order(3, 3);
+    assert_int_equal(lockstep_agent_store_vow(store, &second, &intent, 3, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &second, 4, NULL), LOCKSTEP_OK);
+    /* What is committed is not aborted any more. */
+    assert_int_equal(
+        lockstep_agent_store_note(store, &second, LOCKSTEP_DUTY_ROW_ABORTED, "why", 5, NULL),
+        LOCKSTEP_OK);
+    store = reopen(store);
+    load(store);
+    assert_int_equal(core.ended_count, 2);
+    assert_int_equal(core.ended[1].applied, LOCKSTEP_APPLIED_ABORTED);
+    assert_string_equal(
+        lockstep_duty_state_name(lockstep_agent_duty(&core, &second.operation)->state),
+        "PUBLISHING");
+    (void)lockstep_agent_store_close(store);
+}
+
+static int64_t count_rows(struct lockstep_agent_store *store, const char *sql)
+{
+    struct lockstep_query_rows rows;
+    bool row = false;
+    int64_t count;
+    assert_int_equal(lockstep_query_begin(store->journal, sql, NULL, 0, &rows, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_query_next(&rows, &row, NULL), LOCKSTEP_OK);
+    count = lockstep_row_integer(&rows, 0);
+    lockstep_query_end(&rows);
+    return count;
+}
+
+static void an_order_comes_back_as_it_was(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare first = order(1, 1);
+    (void)state;
+    add_other(&first, 2, 9);
+    first.parent.bytes[3] = 4;
+    first.roster.bytes[5] = 6;
+    first.epoch = 7;
+    first.strategy = LOCKSTEP_STRATEGY_QUORUM;
+    first.drain = LOCKSTEP_DRAIN_ALWAYS;
+    first.drain_timeout_ms = 8;
+    first.prepare_ms = 9;
+    first.roster_size = 10;
+    first.again = true;
+    first.no_smoke = true;
+    first.items[1].leaving.bytes[0] = 11;
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(count_rows(store, "SELECT sum(length(room)) >= 16384 FROM reserve"), 1);
+    store = reopen(store);
+    load(store);
+    assert_memory_equal(&lockstep_agent_duty(&core, &first.operation)->order, &first,
+                        sizeof(first));
+    assert_int_equal(lockstep_agent_store_point(store, &first, 2, NULL), LOCKSTEP_OK);
+    assert_int_equal(count_rows(store, "SELECT count(*) FROM reserve"), 0);
+    (void)lockstep_agent_store_close(store);
+}
+
+static void the_last_that_ended_are_remembered(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_prepare ended = order(1, 1);
+    (void)state;
+    for (uint8_t i = 1; i <= LOCKSTEP_AGENT_ENDED + 2; i++) {
+        ended.operation.bytes[0] = i;
+        assert_int_equal(
+            lockstep_agent_store_note(store, &ended, LOCKSTEP_DUTY_ROW_ABORTED, "", 1, NULL),
+            LOCKSTEP_OK);
+    }
+    load(store);
+    assert_int_equal(core.ended_count, LOCKSTEP_AGENT_ENDED);
+    assert_int_equal(core.ended[0].operation.bytes[0], 3);
+    assert_int_equal(core.ended[LOCKSTEP_AGENT_ENDED - 1].operation.bytes[0],
+                     LOCKSTEP_AGENT_ENDED + 2);
+    (void)lockstep_agent_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_node_is_enrolled_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bundle_is_only_replaced_by_a_newer_one, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(numbers_do_not_fall, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_description_lasts_as_long_as_its_version, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_quarantine_is_replaced_and_what_crashed_here_stays,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_go_forward_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_order_comes_back_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_that_ended_are_remembered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_loop_takes_back_what_was_replaced, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_vow_is_kept, set_up, tear_down)};
