@@ -1,4 +1,4 @@
-/* Private copies: what hosts map. The store itself is never mapped (DESIGN §6). */
+/* Private copies: what hosts map. The store itself is never mapped. */
 #include "agent/driver_internal.h"
 
 #include "common/base/assert.h"

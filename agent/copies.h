@@ -31,7 +31,7 @@ int lockstep_copies_config(const struct lockstep_node_agent *agent,
 /* ---- collect.c -------------------------------------------------------------------------------
  */
 
-/* Removes versions and copies that are not kept (DESIGN, section 3). */
+/* Removes versions and copies that are not kept. */
 void lockstep_collect(struct lockstep_node_agent *agent);
 /* A version whose files in the store are not good: they are removed, so that the next order for it
  * fetches them anew. Unless its bytes have CHANGED they stay as long as a host may need them. */

@@ -1,4 +1,4 @@
-/* Desired against mapped (DESIGN §3.4). */
+/* Desired against mapped. */
 #include "coordinator/documents_internal.h"
 
 #include <stdio.h>

@@ -105,7 +105,7 @@ static bool can_fall(const struct lockstep_agent *agent, const struct lockstep_d
     return falling > 0;
 }
 
-/* The one thing that a node decides alone (DESIGN §3, crash loop). */
+/* The one thing that a node decides alone: the crash loop. */
 unsigned lockstep_duty_fall(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     struct lockstep_agent *agent = step->agent;

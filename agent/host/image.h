@@ -20,7 +20,7 @@
 
 struct lockstep_host;
 
-/* Why something is refused: the name of a NO code (DESIGN: classes of NO) and a text. */
+/* Why something is refused: the name of a NO code (common/tbl/no.h) and a text. */
 struct lockstep_refusal {
     const char *code; /* "SMOKE" */
     char text[LOCKSTEP_TEXT_MAX + 1];

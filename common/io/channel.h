@@ -2,7 +2,7 @@
  * The authenticated channel, sans I/O: bytes from the peer go in, frames for the peer and events
  * for the owner come out. Every link has one; it lives and dies with the connection.
  *
- * Before authentication (DESIGN §3.1) there are three frames of fixed size and no parser beyond a
+ * Before authentication there are three frames of fixed size and no parser beyond a
  * length check: length u16, kind u8, a Noise message. After it each frame is
  *
  *   length u16 | version u8 | type u8 | flags u16 | session u32 | n u64 | sealed bytes and tag

@@ -1,6 +1,7 @@
 /*
- * Every default that is a setting (DESIGN §3.2): key, unit, value, smallest, largest, text.
- * Configuration, --help and the manual are made from this table, and tests run on short values.
+ * Every default that is a setting: key, unit, value, smallest, largest, text. What the two daemons
+ * read below `settings`, and the sample that they print, are made from this table; tests run on
+ * short values.
  */
 #ifndef LOCKSTEP_TBL_DEFAULTS_H
 #define LOCKSTEP_TBL_DEFAULTS_H

@@ -1,5 +1,5 @@
 /*
- * Exit codes of the command (DESIGN §7): programs outside rely on them. An operation's code follows
+ * Exit codes of the command: programs outside rely on them. An operation's code follows
  * from its document alone, in one function; a FAILURE brings its own.
  */
 #ifndef LOCKSTEP_COORDINATOR_CLI_EXIT_H

@@ -168,7 +168,7 @@ static uint32_t share(uint32_t value, bool percent, uint32_t n, bool up)
     return percent ? (uint32_t)((product + (up ? 99 : 0)) / 100) : value;
 }
 
-/* How many YES votes commit it, and how many failures it bears (DESIGN §3.3). */
+/* How many YES votes commit it, and how many failures it bears. */
 static void set_need(const struct lockstep_request *request, struct lockstep_plan *plan)
 {
     uint32_t majority = plan->n / 2 + 1;

@@ -1,6 +1,6 @@
 /*
  * The judgement of an operation from how many of its parts are where; no state of its own.
- * Arithmetic of DESIGN §3.3; every promise of a strategy is in this file.
+ * Arithmetic of the strategies; every promise of a strategy is in this file.
  */
 #ifndef LOCKSTEP_COORDINATOR_CORE_JUDGE_H
 #define LOCKSTEP_COORDINATOR_CORE_JUDGE_H

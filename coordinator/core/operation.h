@@ -167,7 +167,7 @@ bool lockstep_operation_ended(const struct lockstep_operation *operation);
 /* True when nothing more can happen: no window, nobody owed, nothing due. */
 bool lockstep_operation_idle(const struct lockstep_operation *operation);
 
-/* The word shown to people (DESIGN §7): the result's once there is one, else the state's. */
+/* The word shown to people: the result's once there is one, else the state's. */
 const char *lockstep_operation_word(const struct lockstep_operation *operation);
 
 /* The cell's action ("count a vote", "ignore"), for the test that walks the matrix and for

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* DESIGN §3.3 names the classes; programs outside rely on the names. */
+/* Programs outside rely on the names of the codes and of their classes. */
 static const char integrity[] =
     " BAD_SIGNATURE BAD_DIGEST BAD_SIZE WRONG_MODULE WRONG_CLUSTER COUNTER REVOKED QUARANTINED "
     "INTENT BADFILE NO_DESCRIPTOR ABI CTOR_NOT_ALLOWED ";
