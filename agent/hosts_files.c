@@ -2,6 +2,7 @@
 #include "agent/hosts_internal.h"
 
 #include "common/base/cleanup.h"
+#include "common/io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -155,15 +156,10 @@ static enum lockstep_err write_stream(const struct lockstep_boot *boot, const ch
 static enum lockstep_err replace(const char *directory, const char *temporary, const char *path,
                                  struct lockstep_error *err)
 {
-    LOCKSTEP_CLOSE int fd = -1;
     if (rename(temporary, path) != 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
     }
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "syncing %s", directory);
-    }
-    return LOCKSTEP_OK;
+    return lockstep_file_sync_directory(directory, err);
 }
 
 enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t service,

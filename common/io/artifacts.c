@@ -3,6 +3,7 @@
 #include "common/base/cleanup.h"
 #include "common/io/artifacts_internal.h"
 #include "common/io/crash.h"
+#include "common/io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,28 +105,6 @@ struct lockstep_artifacts *lockstep_artifacts_close(struct lockstep_artifacts *s
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-enum lockstep_err lockstep_artifact_write_all(int fd, const void *bytes, size_t length,
-                                              const char *where, struct lockstep_error *err)
-{
-    const uint8_t *at = bytes;
-    while (length > 0) {
-        ssize_t wrote = write(fd, at, length);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-            return LOCKSTEP_FAIL(err, LIMIT, "no room left in %s (%s); make room there", where,
-                                 strerror(errno));
-        }
-        if (wrote < 0) {
-            return LOCKSTEP_FAIL_ERRNO(err, "writing to %s", where);
-        }
-        at += wrote;
-        length -= (size_t)wrote;
-    }
-    return LOCKSTEP_OK;
-}
-
 static enum lockstep_err make_temporary(struct lockstep_artifact_write *write,
                                         struct lockstep_error *err)
 {
@@ -197,7 +176,7 @@ enum lockstep_err lockstep_artifact_append(struct lockstep_artifact_write *write
         return LOCKSTEP_FAIL(err, REFUSED, "more than the %llu bytes that were announced",
                              (unsigned long long)write->size);
     }
-    result = lockstep_artifact_write_all(write->fd, bytes, length, write->store->path, err);
+    result = lockstep_file_write_all(write->fd, bytes, length, write->store->path, err);
     write->failed = result != LOCKSTEP_OK;
     if (!write->failed) {
         lockstep_hash_update(&write->hash, bytes, length);

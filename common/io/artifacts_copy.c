@@ -2,6 +2,7 @@
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
 #include "common/io/artifacts_internal.h"
+#include "common/io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +119,7 @@ static enum lockstep_err copy(int from, int to, const char *where, struct lockst
         if (got > LOCKSTEP_ARTIFACT_CEILING - hash.size) {
             return LOCKSTEP_FAIL(err, REFUSED, "an artifact has grown beyond all bounds");
         }
-        LOCKSTEP_TRY(lockstep_artifact_write_all(to, bytes, got, where, err));
+        LOCKSTEP_TRY(lockstep_file_write_all(to, bytes, got, where, err));
         lockstep_hash_update(&hash, bytes, got);
     }
     lockstep_hash_final(&hash, ret_sums);

@@ -16,10 +16,6 @@ struct lockstep_artifacts {
 void lockstep_artifact_file(const struct lockstep_digest *digest, enum lockstep_artifact_file part,
                             char ret_name[LOCKSTEP_ARTIFACT_FILE]);
 const char *lockstep_artifact_suffix(enum lockstep_artifact_file part);
-/* Writes all LENGTH bytes; LIMIT if the disk (of WHERE) is full or a file may not grow so long. */
-enum lockstep_err lockstep_artifact_write_all(int fd, const void *bytes, size_t length,
-                                              const char *where,
-                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Calls EACH with every name in the directory until it fails. */
 typedef enum lockstep_err lockstep_artifact_name_fn(void *context, const char *name,
                                                     struct lockstep_error *err);

@@ -1,5 +1,6 @@
 /* Opening and closing: the directory, the lock, migrations, the incarnation. */
 #include "common/base/cleanup.h"
+#include "common/io/file.h"
 #include "common/io/journal_internal.h"
 
 #include <errno.h>
@@ -54,12 +55,6 @@ static enum lockstep_err take_lock(struct lockstep_journal *journal, struct lock
     return LOCKSTEP_OK;
 }
 
-static enum lockstep_err sync_directory(const char *path, struct lockstep_error *err)
-{
-    LOCKSTEP_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && fsync(fd) == 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL_ERRNO(err, "sync %s", path);
-}
-
 /* Leaves the directory's name without symbolic links in the journal: SQLite refuses them in the
  * whole path when it is told not to follow one at its end. */
 static enum lockstep_err enter_directory(struct lockstep_journal *journal, const char *path,
@@ -83,7 +78,7 @@ static enum lockstep_err enter_directory(struct lockstep_journal *journal, const
     }
     (void)snprintf(journal->directory, sizeof(journal->directory), "%s", real);
     (void)snprintf(parent, sizeof(parent), "%s/..", real);
-    return made ? sync_directory(parent, err) : LOCKSTEP_OK;
+    return made ? lockstep_file_sync_directory(parent, err) : LOCKSTEP_OK;
 }
 
 /* SQLite makes its files for everybody to read; what is there already keeps its mode, and its log
@@ -139,7 +134,7 @@ static enum lockstep_err back_up(struct lockstep_journal *journal, size_t versio
     if (rename(unfinished, path) != 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "rename %s", unfinished);
     }
-    return sync_directory(journal->directory, err);
+    return lockstep_file_sync_directory(journal->directory, err);
 }
 
 static enum lockstep_err migrate(struct lockstep_journal *journal,

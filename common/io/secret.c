@@ -1,6 +1,7 @@
 #include "common/io/secret.h"
 
 #include "common/base/cleanup.h"
+#include "common/io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,33 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum lockstep_err write_all(int fd, const char *path, const char *bytes, size_t length,
-                                   struct lockstep_error *err)
-{
-    while (length > 0) {
-        ssize_t written = write(fd, bytes, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return LOCKSTEP_FAIL_ERRNO(err, "writing %.150s", path);
-        }
-        bytes += written;
-        length -= (size_t)written;
-    }
-    if (fsync(fd) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "syncing %.150s", path);
-    }
-    return LOCKSTEP_OK;
-}
-
 /* The directory entry of PATH is on disk. */
-static enum lockstep_err sync_directory(const char *path, struct lockstep_error *err)
+static enum lockstep_err sync_entry(const char *path, struct lockstep_error *err)
 {
     char directory[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-    LOCKSTEP_CLOSE int fd = -1;
     if (length >= sizeof(directory)) {
         return LOCKSTEP_FAIL(err, INVALID, "the path %.100s is too long", path);
     }
@@ -46,11 +26,7 @@ static enum lockstep_err sync_directory(const char *path, struct lockstep_error 
     if (length == 0) {
         (void)snprintf(directory, sizeof(directory), "%s", slash == NULL ? "." : "/");
     }
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "syncing the directory %.150s", directory);
-    }
-    return LOCKSTEP_OK;
+    return lockstep_file_sync_directory(directory, err);
 }
 
 enum lockstep_err lockstep_secret_file_write(const char *path, const void *bytes, size_t length,
@@ -65,9 +41,12 @@ enum lockstep_err lockstep_secret_file_write(const char *path, const void *bytes
     if (fd < 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "creating %.150s", path);
     }
-    code = write_all(fd, path, bytes, length, err);
+    code = lockstep_file_write_all(fd, bytes, length, path, err);
+    if (code == LOCKSTEP_OK && fsync(fd) != 0) {
+        code = LOCKSTEP_FAIL_ERRNO(err, "syncing %.150s", path);
+    }
     if (code == LOCKSTEP_OK) {
-        code = sync_directory(path, err);
+        code = sync_entry(path, err);
     }
     if (code != LOCKSTEP_OK) {
         (void)unlink(path);
