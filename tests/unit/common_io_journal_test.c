@@ -351,7 +351,9 @@ static void a_full_disk_at_the_opening_is_a_refusal(void **state)
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct rlimit before;
     struct rlimit small;
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction handler;
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, &handler), 0);
     assert_int_equal(add(journal, "kept", NULL), LOCKSTEP_OK);
     (void)lockstep_journal_close(journal);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -359,7 +361,7 @@ static void a_full_disk_at_the_opening_is_a_refusal(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     assert_int_equal(lockstep_journal_open(&config, &journal, &err), LOCKSTEP_LIMIT);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    (void)signal(SIGXFSZ, handler);
+    assert_int_equal(sigaction(SIGXFSZ, &handler, NULL), 0);
     assert_non_null(strstr(err.message, "is full; make room there"));
     journal = open_with(place, one, 1);
     assert_int_equal(number(journal, "SELECT count(*) FROM word WHERE text = 'kept'"), 1);
