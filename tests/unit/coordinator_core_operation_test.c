@@ -1,6 +1,8 @@
 #include "common/base/attr.h"
 #include "coordinator/core/judge.h"
 #include "coordinator/core/operation.h"
+#include "coordinator/core/part.h"
+#include "coordinator/core/step.h"
 #include "tests/support/cmocka.h"
 
 #include <string.h>
@@ -157,6 +159,58 @@ static void check_aftermath(void **state)
     }
 }
 
+/* ---- when time is over ---------------------------------------------------------------------- */
+
+/* Who has said why it cannot has failed; who says nothing is lost; going back nobody is. */
+static void the_commit_deadline_tells_apart(void **state)
+{
+    struct lockstep_part parts[4] = {{.node = 10, .state = LOCKSTEP_PART_LIVE},
+                                     {.node = 11, .state = LOCKSTEP_PART_TOUCHED},
+                                     {.node = 12, .state = LOCKSTEP_PART_TOUCHED},
+                                     {.node = 13, .state = LOCKSTEP_PART_CONTACTED}};
+    struct lockstep_operation operation = {
+        .kind = LOCKSTEP_KIND_RELOAD, .parts = parts, .part_count = 4};
+    (void)state;
+    parts[2].no = LOCKSTEP_NO_STATE;
+    assert_int_equal(lockstep_parts_lose(&operation), 11);
+    assert_int_equal(parts[0].state, LOCKSTEP_PART_LIVE);
+    assert_int_equal(parts[1].state, LOCKSTEP_PART_LOST);
+    assert_int_equal(parts[1].no, LOCKSTEP_NO_LOST);
+    assert_int_equal(parts[2].state, LOCKSTEP_PART_FAILED);
+    assert_int_equal(parts[2].no, LOCKSTEP_NO_STATE);
+    assert_int_equal(parts[3].state, LOCKSTEP_PART_LOST);
+    assert_int_equal(lockstep_parts_lose(&operation), LOCKSTEP_NODE_NONE);
+    operation.kind = LOCKSTEP_KIND_UNDO;
+    parts[1].state = LOCKSTEP_PART_TOUCHED;
+    parts[1].no = LOCKSTEP_NO_UNSPECIFIED;
+    assert_int_equal(lockstep_parts_lose(&operation), 11);
+    assert_int_equal(parts[1].state, LOCKSTEP_PART_OWED);
+}
+
+/* What is not answered is said again after 10, 10, 20, 35, 35 ms; what needs no answer is not. */
+static void reminders_come_ever_slower(void **state)
+{
+    static const uint64_t times[] = {10, 20, 40, 75, 110};
+    struct lockstep_part parts[2] = {{.state = LOCKSTEP_PART_TOUCHED},
+                                     {.state = LOCKSTEP_PART_LIVE}};
+    struct lockstep_operation operation = {.parts = parts, .part_count = 2};
+    (void)state;
+    operation.options.resend_first_ms = 10;
+    operation.options.resend_last_ms = 35;
+    lockstep_step_arm_resend(&operation, (struct lockstep_time){0});
+    for (size_t i = 0; i < LOCKSTEP_COUNT(times); i++) {
+        unsigned wants = 0;
+        assert_int_equal(operation.resend.ms, times[i]);
+        parts[0].due = 0;
+        lockstep_parts_resend(&operation, (struct lockstep_time){times[i] - 1}, &wants);
+        assert_int_equal(wants, 0);
+        lockstep_parts_resend(&operation, (struct lockstep_time){times[i]}, &wants);
+        assert_int_equal(wants, LOCKSTEP_WANT_SEND);
+        assert_int_equal(parts[0].due, LOCKSTEP_DUE_DECISION);
+        assert_int_equal(parts[1].due, 0);
+    }
+}
+
 /* ---- a coordinator that comes back ---------------------------------------------------------- */
 
 struct resumption {
@@ -230,7 +284,9 @@ static void check_resumption(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole)};
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(the_matrix_has_no_hole),
+                                              cmocka_unit_test(the_commit_deadline_tells_apart),
+                                              cmocka_unit_test(reminders_come_ever_slower)};
     int failed = cmocka_run_group_tests_name("operation", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("votes", votes, check_votes);
     failed += LOCKSTEP_RUN_TABLE("aftermath", aftermaths, check_aftermath);
