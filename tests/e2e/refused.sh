@@ -103,7 +103,7 @@ check_says 'two and two is 5' "the smoke test's words are told" fleet_operation 
 # One node of three has a configuration that the module does not take.
 fleet_needs "echo is pushed" fleet_modules echo-1 echo-2
 fleet_needs "and installed" fleet_install echo@1.0.0
-echo refuse >"$FLEET/n2/modules/echo.conf"
+printf refuse >"$FLEET/n2/modules/echo.conf"
 check_status 6 "one node refuses" fleet_reload echo@2.0.0 --soak 0
 check_same "n2 LOAD" "it is named, with its code" fleet_operation '"\(.cause.node) \(.cause.code)"'
 check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "nobody changed" fleet_versions echo
