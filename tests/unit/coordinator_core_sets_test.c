@@ -64,10 +64,11 @@ static struct world *new_world(const char *letters)
             bool runs = letters[i] == 'B' || letters[i] == (char)('1' + j);
             world->placed[i * 2 + j] = runs;
             world->targets[i * 2 + j].bytes[0] = (uint8_t)(10 + i);
-            if (runs) {
-                world->live[i][world->nodes[i].live_count++] = (struct lockstep_live){
-                    .module = name_of(j), .generation = 1, .digest = {{1}}};
+            if (!runs) {
+                continue;
             }
+            world->live[i][world->nodes[i].live_count++] = (struct lockstep_live){
+                .module = name_of(j), .generation = 1, .digest = {{1}}};
         }
         world->selected[i] = i;
     }
