@@ -57,6 +57,16 @@ static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
                                     err);
 }
 
+/* One line for each row, so that a log tells how an operation went here. */
+static void log_row(const struct lockstep_duty *duty, enum lockstep_duty_row row)
+{
+    char id[LOCKSTEP_ID_TEXT];
+    lockstep_id_format(&duty->order.operation, id);
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "op-%.8s row=%s of %s%s", id,
+                 lockstep_duty_row_name(row), duty->order.items[0].module.text,
+                 duty->order.item_count > 1 ? " and others" : "");
+}
+
 /* The row is durable, or the agent stops; only a vow may be refused. */
 static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *duty,
                     enum lockstep_duty_row row)
@@ -79,6 +89,9 @@ static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *dut
     if (result != LOCKSTEP_OK && (!vow || result != LOCKSTEP_LIMIT)) {
         lockstep_driver_fail(agent, &err);
         return;
+    }
+    if (result == LOCKSTEP_OK) {
+        log_row(duty, row);
     }
     if (result == LOCKSTEP_OK && vow) {
         LOCKSTEP_CRASH(AGENT_AFTER_VOW);
@@ -125,7 +138,9 @@ static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *
     if (lockstep_agent_store_note(agent->config.store, &duty->order, row, duty->text,
                                   lockstep_unix_ms(), &err) != LOCKSTEP_OK) {
         lockstep_driver_fail(agent, &err);
+        return;
     }
+    log_row(duty, row);
     if (row == LOCKSTEP_DUTY_ROW_APPLIED) {
         lockstep_copies_collect(agent);
     } else if (row == LOCKSTEP_DUTY_ROW_FINAL) {
@@ -204,7 +219,6 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
     case LOCKSTEP_AGENT_PERSIST:
         UNREACHABLE("persisting ends a list; see act_list");
     case LOCKSTEP_AGENT_NOTE:
-        lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "operation %.8s row=%d", id, (int)action->row);
         note(agent, action->duty, action->row);
         break;
     case LOCKSTEP_AGENT_EPOCH:
@@ -221,12 +235,11 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
         break;
     case LOCKSTEP_AGENT_ALARM:
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
-                     "operation %.8s is in doubt for long: the coordinator does not answer", id);
+                     "op-%.8s is in doubt for long: the coordinator does not answer", id);
         break;
     case LOCKSTEP_AGENT_STRANGE:
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent",
-                     "the coordinator contradicts itself about operation %.8s; nothing is done",
-                     id);
+                     "the coordinator contradicts itself about op-%.8s; nothing is done", id);
         break;
     case LOCKSTEP_AGENT_REPORT:
         lockstep_session_report_soon(agent);

@@ -23,3 +23,13 @@ const char *lockstep_duty_event_name(unsigned event)
     };
     return event < LOCKSTEP_COUNT(names) ? names[event] : NULL;
 }
+
+const char *lockstep_duty_row_name(unsigned row)
+{
+    static const char *const names[] = {
+#define NAME(number, name, text) [number] = #name,
+        LOCKSTEP_DUTY_ROW_TABLE(NAME)
+#undef NAME
+    };
+    return row < LOCKSTEP_COUNT(names) ? names[row] : NULL;
+}

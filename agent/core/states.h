@@ -58,20 +58,26 @@ enum lockstep_work {
     LOCKSTEP_WORK_PUBLISH, /* the set becomes live at one instant; gates open */
 };
 
-/* Rows of the agent's journal about an operation. Numbers are in journals. */
+/* Rows of the agent's journal about an operation. Numbers are in journals.
+ *  X(number, NAME, meaning) */
+#define LOCKSTEP_DUTY_ROW_TABLE(X)                                           \
+    X(1, PREPARED, "the vow; and room for the next row")                     \
+    X(2, COMMITTED, "the pointer row: modules' current and previous change") \
+    X(3, APPLIED, "lazy: it was published")                                  \
+    X(4, ABORTED, "lazy: a tombstone, so that a late PREPARE is refused")    \
+    X(5, FINAL, "lazy: the window is over")                                  \
+    X(6, FELL, "the node went back by itself: pointers go back, what was ordered is refused here")
+
 enum lockstep_duty_row {
     LOCKSTEP_DUTY_ROW_NONE = 0,
-    LOCKSTEP_DUTY_ROW_PREPARED = 1,  /* the vow; and room for the next row */
-    LOCKSTEP_DUTY_ROW_COMMITTED = 2, /* the pointer row: modules' current and previous change */
-    LOCKSTEP_DUTY_ROW_APPLIED = 3,   /* lazy: it was published */
-    LOCKSTEP_DUTY_ROW_ABORTED = 4,   /* lazy: a tombstone, so that a late PREPARE is refused */
-    LOCKSTEP_DUTY_ROW_FINAL = 5,     /* lazy: the window is over */
-    LOCKSTEP_DUTY_ROW_FELL = 6, /* the node went back by itself: pointers go back, and the versions
-                                   that were ordered are refused here from now on */
+#define LOCKSTEP_DUTY_ROW_ENUM(number, name, text) LOCKSTEP_DUTY_ROW_##name = (number),
+    LOCKSTEP_DUTY_ROW_TABLE(LOCKSTEP_DUTY_ROW_ENUM)
+#undef LOCKSTEP_DUTY_ROW_ENUM
 };
 
 /* Names ("PREPARED", "COMMIT"), or NULL for a number that has none. */
 const char *lockstep_duty_state_name(unsigned state);
 const char *lockstep_duty_event_name(unsigned event);
+const char *lockstep_duty_row_name(unsigned row);
 
 #endif

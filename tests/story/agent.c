@@ -17,13 +17,6 @@ static const char *work_text(enum lockstep_work work)
     return texts[work];
 }
 
-static const char *row_text(enum lockstep_duty_row row)
-{
-    static const char *const texts[] = {"NONE",    "PREPARED", "COMMITTED", "APPLIED",
-                                        "ABORTED", "FINAL",    "FELL"};
-    return texts[row];
-}
-
 static void say_send(const struct lockstep_agent_action *action)
 {
     struct lockstep_message message;
@@ -70,10 +63,10 @@ static void act(const struct lockstep_agent_actions *actions)
             break;
         case LOCKSTEP_AGENT_PERSIST:
             waiting = action->duty->order.operation;
-            story_say("write %s %s", operation, row_text(action->row));
+            story_say("write %s %s", operation, lockstep_duty_row_name(action->row));
             break;
         case LOCKSTEP_AGENT_NOTE:
-            story_say("note %s %s", operation, row_text(action->row));
+            story_say("note %s %s", operation, lockstep_duty_row_name(action->row));
             break;
         case LOCKSTEP_AGENT_EPOCH:
             story_say("write epoch %llu%s", (unsigned long long)agent.epoch,
@@ -133,7 +126,7 @@ static void restart(const struct story_command *command)
     *lockstep_agent_add_module(&agent, &pay) = module;
     for (enum lockstep_duty_row row = LOCKSTEP_DUTY_ROW_PREPARED; row <= LOCKSTEP_DUTY_ROW_APPLIED;
          row++) {
-        if (strcmp(row_text(row), story_value(command, "row", "PREPARED")) == 0) {
+        if (strcmp(lockstep_duty_row_name(row), story_value(command, "row", "PREPARED")) == 0) {
             (void)lockstep_agent_restore(&agent, now, &order, row);
         }
     }
