@@ -192,7 +192,7 @@ static void send_action(struct lockstep_node_agent *agent,
     lockstep_agent_message(agent->core, action, &wire->message);
     if (action->message == LOCKSTEP_MESSAGE_ACK) {
         /* Who is told that an operation is over and looks finds what it brought. */
-        lockstep_session_report_now(agent);
+        lockstep_report_now(agent);
         LOCKSTEP_CRASH(AGENT_BEFORE_ACK);
     }
     lockstep_driver_send(agent, wire);
@@ -242,7 +242,7 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
                      "the coordinator contradicts itself about op-%.8s; nothing is done", id);
         break;
     case LOCKSTEP_AGENT_REPORT:
-        lockstep_session_report_soon(agent);
+        lockstep_report_soon(agent);
         break;
     }
 }
@@ -442,8 +442,8 @@ enum lockstep_err lockstep_node_agent_new(struct lockstep_loop *loop,
     agent->gen_fd = -1;
     agent->heartbeat_ms = config->config->settings.heartbeat;
     agent->tick = (struct lockstep_timer){.due = on_tick, .context = agent};
-    agent->heartbeat = (struct lockstep_timer){.due = lockstep_session_heartbeat, .context = agent};
-    agent->report = (struct lockstep_timer){.due = lockstep_session_report, .context = agent};
+    agent->heartbeat = (struct lockstep_timer){.due = lockstep_report_heartbeat, .context = agent};
+    agent->report = (struct lockstep_timer){.due = lockstep_report_send, .context = agent};
     agent->results_post = (struct lockstep_post){.arrived = on_results, .context = agent};
     agent->jobs_post = (struct lockstep_post){.arrived = lockstep_admit_continue, .context = agent};
     agent->redial = (struct lockstep_post){.arrived = lockstep_session_redial, .context = agent};

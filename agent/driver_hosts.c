@@ -101,7 +101,7 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                           .up = on_host_up,
                                           .lost = on_host_lost,
                                           .done = on_host_done,
-                                          .answered = lockstep_session_answered,
+                                          .answered = lockstep_tools_answered,
                                           .context = agent};
     if (config->service_count > LOCKSTEP_AGENT_SERVICES) {
         return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);

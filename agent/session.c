@@ -9,11 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
-#define REPORT_SOON_MS 20
-#define REPORT_EVERY   2 /* heartbeats: one is stale after three */
-#define PUZZLED_AFTER  4 /* failures */
+#define PUZZLED_AFTER 4 /* failures */
 
 void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
 {
@@ -29,143 +26,6 @@ void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockst
         return;
     }
     (void)lockstep_link_send(agent->link, agent->frame, length);
-}
-
-/* ---- reports -------------------------------------------------------------------------------- */
-
-void lockstep_session_report_soon(struct lockstep_node_agent *agent)
-{
-    if (agent->report.place == 0) {
-        lockstep_timer_arm(agent->loop, &agent->report,
-                           lockstep_time_after(lockstep_loop_now(agent->loop), REPORT_SOON_MS));
-    }
-}
-
-static const struct lockstep_hosts_module *find_status(const struct lockstep_hosts_module *modules,
-                                                       size_t count,
-                                                       const struct lockstep_name *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (lockstep_name_equal(&modules[i].module, name)) {
-            return &modules[i];
-        }
-    }
-    return NULL;
-}
-
-static void fill_module(struct lockstep_node_agent *agent,
-                        const struct lockstep_agent_module *module,
-                        const struct lockstep_hosts_module *status,
-                        struct lockstep_wire_module *row)
-{
-    const struct lockstep_known *known = lockstep_admit_known(agent, &module->loaded.digest);
-    const struct lockstep_live live = lockstep_agent_live(module);
-    memset(row, 0, sizeof(*row));
-    row->module = module->name;
-    row->service = module->service == LOCKSTEP_SERVICE_NONE
-                       ? (struct lockstep_name){"default"}
-                       : agent->core->services[module->service].name;
-    row->generation = live.generation;
-    row->digest = live.digest;
-    row->previous = module->previous.digest;
-    if (known != NULL) {
-        row->md5 = known->md5;
-        row->state_schema = known->state_schema;
-        memcpy(row->version, known->version, sizeof(row->version));
-    }
-    if (status != NULL) {
-        row->in_flight = status->in_flight;
-        row->calls = status->calls;
-        row->loaded_unix_ms = status->loaded_ms;
-        row->hosts = 1;
-    }
-    if (lockstep_digest_is_zero(&module->loaded.digest)) {
-        row->disk = LOCKSTEP_DISK_NOT_LOADED;
-    } else {
-        row->disk = lockstep_artifact_has(agent->artifacts, &module->loaded.digest,
-                                          LOCKSTEP_ARTIFACT_SO)
-                        ? LOCKSTEP_DISK_LOADED
-                        : LOCKSTEP_DISK_REMOVED;
-    }
-    lockstep_disk_compare(agent, module, row);
-}
-
-/* Percent of the machine's memory that is in use, as /proc/meminfo has it. */
-static uint32_t memory_used_percent(void)
-{
-    FILE *file = fopen("/proc/meminfo", "re");
-    char line[128];
-    unsigned long long total = 0;
-    unsigned long long available = 0;
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, "MemTotal:", 9) == 0) {
-            total = strtoull(line + 9, NULL, 10);
-        } else if (strncmp(line, "MemAvailable:", 13) == 0) {
-            available = strtoull(line + 13, NULL, 10);
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return total == 0 ? 0 : (uint32_t)((total - available) * 100 / total);
-}
-
-void lockstep_session_report(void *context)
-{
-    struct lockstep_node_agent *agent = context;
-    static struct lockstep_hosts_module status[LOCKSTEP_NODE_MODULES_MAX];
-    static struct lockstep_wire_module modules[LOCKSTEP_REPORTS_MAX];
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_REPORT};
-    size_t known = lockstep_hosts_status(agent->hosts, status, LOCKSTEP_NODE_MODULES_MAX);
-    size_t total = agent->core->module_count;
-    size_t offset = 0;
-    bool more = false;
-    if (!agent->welcomed) {
-        return;
-    }
-    known = known > LOCKSTEP_NODE_MODULES_MAX ? LOCKSTEP_NODE_MODULES_MAX : known;
-    wire.u.report.modules = modules;
-    wire.u.report.memory_used_percent = memory_used_percent();
-    wire.u.report.host_restarts = agent->host_restarts;
-    if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
-        LOCKSTEP_OK) {
-        wire.u.report.disk_free_bytes = 0;
-    }
-    do {
-        size_t piece = lockstep_wire_piece(total, offset, LOCKSTEP_REPORTS_MAX, &more);
-        for (size_t i = 0; i < piece; i++) {
-            const struct lockstep_agent_module *module = &agent->core->modules[offset + i];
-            fill_module(agent, module, find_status(status, known, &module->name), &modules[i]);
-        }
-        wire.u.report.module_count = (uint32_t)piece;
-        wire.u.report.more = more;
-        lockstep_driver_send(agent, &wire);
-        offset += piece;
-    } while (more);
-}
-
-void lockstep_session_report_now(struct lockstep_node_agent *agent)
-{
-    if (agent->report.place != 0) {
-        lockstep_timer_disarm(agent->loop, &agent->report);
-        lockstep_session_report(agent);
-    }
-}
-
-void lockstep_session_heartbeat(void *context)
-{
-    struct lockstep_node_agent *agent = context;
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_HEARTBEAT};
-    if (agent->link == NULL) {
-        return;
-    }
-    wire.message.u.heartbeat.sequence = ++agent->heartbeats;
-    lockstep_driver_send(agent, &wire);
-    if (agent->heartbeats % REPORT_EVERY == 0) {
-        lockstep_session_report_soon(agent);
-    }
-    lockstep_timer_arm(agent->loop, &agent->heartbeat,
-                       lockstep_time_after(lockstep_loop_now(agent->loop), agent->heartbeat_ms));
 }
 
 /* ---- trust ---------------------------------------------------------------------------------- */
@@ -274,77 +134,6 @@ static void on_quarantine(struct lockstep_node_agent *agent,
     lockstep_agent_store_refused(agent->config.store, agent->core);
 }
 
-/* ---- tool calls ----------------------------------------------------------------------------- */
-
-static void tool_failed(struct lockstep_node_agent *agent, uint64_t request, const char *text)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RESULT};
-    wire.u.tool_result.request = request;
-    wire.u.tool_result.text = text;
-    lockstep_driver_send(agent, &wire);
-}
-
-/* The module of "module.tool"; NULL: it does not run here. */
-static const struct lockstep_agent_module *module_of(const struct lockstep_node_agent *agent,
-                                                     const char *tool)
-{
-    char module[LOCKSTEP_NAME_MAX + 1];
-    size_t length = strcspn(tool, ".");
-    const struct lockstep_agent_module *row = NULL;
-    struct lockstep_name name;
-    if (length < sizeof(module)) {
-        memcpy(module, tool, length);
-        module[length] = '\0';
-        row = lockstep_name_parse(module, &name) ? lockstep_agent_module(agent->core, &name) : NULL;
-    }
-    return row == NULL || row->service == LOCKSTEP_SERVICE_NONE ? NULL : row;
-}
-
-static void on_tool_run(struct lockstep_node_agent *agent,
-                        const struct lockstep_wire_tool_run *message)
-{
-    const struct lockstep_agent_module *row = module_of(agent, message->tool);
-    bool list = message->tool[0] == '\0';
-    size_t slot = 0;
-    while (slot < LOCKSTEP_COUNT(agent->calls) && agent->calls[slot].ticket != 0) {
-        slot++;
-    }
-    if (row == NULL && !list) {
-        tool_failed(agent, message->request, "this node runs no module with that tool");
-    } else if (message->more || slot == LOCKSTEP_COUNT(agent->calls)) {
-        tool_failed(agent, message->request, "too long, or too many calls at once");
-    } else {
-        agent->calls[slot].ticket = ++agent->call_tickets;
-        agent->calls[slot].request = message->request;
-        if (list) {
-            lockstep_hosts_tools(agent->hosts, agent->calls[slot].ticket);
-        } else {
-            lockstep_hosts_call(agent->hosts, agent->calls[slot].ticket, row->service,
-                                message->tool, message->input.data, message->input.length);
-        }
-    }
-}
-
-void lockstep_session_answered(void *context, const struct lockstep_hosts_answer *answer)
-{
-    struct lockstep_node_agent *agent = context;
-    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->calls); i++) {
-        struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RESULT};
-        if (agent->calls[i].ticket == 0 || agent->calls[i].ticket != answer->ticket) {
-            continue;
-        }
-        agent->calls[i].ticket = 0;
-        wire.u.tool_result.request = agent->calls[i].request;
-        wire.u.tool_result.ok = answer->reached && answer->result == 0 && !answer->cut;
-        wire.u.tool_result.text = answer->cut ? "the output is too long" : answer->text;
-        if (wire.u.tool_result.ok) {
-            wire.u.tool_result.output = (struct lockstep_blob){answer->bytes, answer->size};
-        }
-        lockstep_driver_send(agent, &wire);
-        return;
-    }
-}
-
 /* ---- messages ------------------------------------------------------------------------------- */
 
 static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_welcome *welcome)
@@ -360,7 +149,7 @@ static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_
     lockstep_agent_welcome(agent->core, lockstep_loop_now(agent->loop), welcome, agent->actions);
     lockstep_driver_act(agent);
     lockstep_admit_link(agent, true);
-    lockstep_session_heartbeat(agent);
+    lockstep_report_heartbeat(agent);
 }
 
 static void on_ready(struct lockstep_node_agent *agent)
@@ -370,7 +159,7 @@ static void on_ready(struct lockstep_node_agent *agent)
         agent->config.ready(agent->config.context);
     }
     agent->was_ready = true;
-    lockstep_session_report_soon(agent);
+    lockstep_report_soon(agent);
 }
 
 /* A new module's service is not known to the core before its artifact has told. */
@@ -440,7 +229,7 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
         on_bundle(agent, &wire->u.bundle);
         break;
     case LOCKSTEP_MESSAGE_TOOL_RUN:
-        on_tool_run(agent, &wire->u.tool_run);
+        lockstep_tools_run(agent, &wire->u.tool_run);
         break;
     default:
         lockstep_link_close(agent->link, "a message that is not for agents");

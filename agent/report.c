@@ -1,0 +1,144 @@
+/* What this node says unasked: that it is there, and what it runs. */
+#include "agent/driver_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_SOON_MS 20
+#define REPORT_EVERY   2 /* heartbeats: one is stale after three */
+
+void lockstep_report_soon(struct lockstep_node_agent *agent)
+{
+    if (agent->report.place == 0) {
+        lockstep_timer_arm(agent->loop, &agent->report,
+                           lockstep_time_after(lockstep_loop_now(agent->loop), REPORT_SOON_MS));
+    }
+}
+
+static const struct lockstep_hosts_module *find_status(const struct lockstep_hosts_module *modules,
+                                                       size_t count,
+                                                       const struct lockstep_name *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (lockstep_name_equal(&modules[i].module, name)) {
+            return &modules[i];
+        }
+    }
+    return NULL;
+}
+
+static void fill_module(struct lockstep_node_agent *agent,
+                        const struct lockstep_agent_module *module,
+                        const struct lockstep_hosts_module *status,
+                        struct lockstep_wire_module *row)
+{
+    const struct lockstep_known *known = lockstep_admit_known(agent, &module->loaded.digest);
+    const struct lockstep_live live = lockstep_agent_live(module);
+    memset(row, 0, sizeof(*row));
+    row->module = module->name;
+    row->service = module->service == LOCKSTEP_SERVICE_NONE
+                       ? (struct lockstep_name){"default"}
+                       : agent->core->services[module->service].name;
+    row->generation = live.generation;
+    row->digest = live.digest;
+    row->previous = module->previous.digest;
+    if (known != NULL) {
+        row->md5 = known->md5;
+        row->state_schema = known->state_schema;
+        memcpy(row->version, known->version, sizeof(row->version));
+    }
+    if (status != NULL) {
+        row->in_flight = status->in_flight;
+        row->calls = status->calls;
+        row->loaded_unix_ms = status->loaded_ms;
+        row->hosts = 1;
+    }
+    if (lockstep_digest_is_zero(&module->loaded.digest)) {
+        row->disk = LOCKSTEP_DISK_NOT_LOADED;
+    } else {
+        row->disk = lockstep_artifact_has(agent->artifacts, &module->loaded.digest,
+                                          LOCKSTEP_ARTIFACT_SO)
+                        ? LOCKSTEP_DISK_LOADED
+                        : LOCKSTEP_DISK_REMOVED;
+    }
+    lockstep_disk_compare(agent, module, row);
+}
+
+/* Percent of the machine's memory that is in use, as /proc/meminfo has it. */
+static uint32_t memory_used_percent(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long total = 0;
+    unsigned long long available = 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "MemTotal:", 9) == 0) {
+            total = strtoull(line + 9, NULL, 10);
+        } else if (strncmp(line, "MemAvailable:", 13) == 0) {
+            available = strtoull(line + 13, NULL, 10);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return total == 0 ? 0 : (uint32_t)((total - available) * 100 / total);
+}
+
+void lockstep_report_send(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    static struct lockstep_hosts_module status[LOCKSTEP_NODE_MODULES_MAX];
+    static struct lockstep_wire_module modules[LOCKSTEP_REPORTS_MAX];
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_REPORT};
+    size_t known = lockstep_hosts_status(agent->hosts, status, LOCKSTEP_NODE_MODULES_MAX);
+    size_t total = agent->core->module_count;
+    size_t offset = 0;
+    bool more = false;
+    if (!agent->welcomed) {
+        return;
+    }
+    known = known > LOCKSTEP_NODE_MODULES_MAX ? LOCKSTEP_NODE_MODULES_MAX : known;
+    wire.u.report.modules = modules;
+    wire.u.report.memory_used_percent = memory_used_percent();
+    wire.u.report.host_restarts = agent->host_restarts;
+    if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
+        LOCKSTEP_OK) {
+        wire.u.report.disk_free_bytes = 0;
+    }
+    do {
+        size_t piece = lockstep_wire_piece(total, offset, LOCKSTEP_REPORTS_MAX, &more);
+        for (size_t i = 0; i < piece; i++) {
+            const struct lockstep_agent_module *module = &agent->core->modules[offset + i];
+            fill_module(agent, module, find_status(status, known, &module->name), &modules[i]);
+        }
+        wire.u.report.module_count = (uint32_t)piece;
+        wire.u.report.more = more;
+        lockstep_driver_send(agent, &wire);
+        offset += piece;
+    } while (more);
+}
+
+void lockstep_report_now(struct lockstep_node_agent *agent)
+{
+    if (agent->report.place != 0) {
+        lockstep_timer_disarm(agent->loop, &agent->report);
+        lockstep_report_send(agent);
+    }
+}
+
+void lockstep_report_heartbeat(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_HEARTBEAT};
+    if (agent->link == NULL) {
+        return;
+    }
+    wire.message.u.heartbeat.sequence = ++agent->heartbeats;
+    lockstep_driver_send(agent, &wire);
+    if (agent->heartbeats % REPORT_EVERY == 0) {
+        lockstep_report_soon(agent);
+    }
+    lockstep_timer_arm(agent->loop, &agent->heartbeat,
+                       lockstep_time_after(lockstep_loop_now(agent->loop), agent->heartbeat_ms));
+}
