@@ -63,7 +63,7 @@ struct lockstep_hosts_config {
     void (*up)(void *context, uint8_t service, const struct lockstep_live *live, uint32_t count);
     /* The last process of the service is gone, or has not come up in settings.host_start. */
     void (*lost)(void *context, uint8_t service);
-    /* Answer to _map, _migrate, _publish and _drain. */
+    /* Answer to _map, _migrate and _publish. */
     void (*done)(void *context, const struct lockstep_work_result *result);
     /* Answer to _snapshot; FD (a sealed memfd, -1 when not ok) is the callee's. May be NULL. */
     void (*snapshot)(void *context, const struct lockstep_work_result *result, int fd);
@@ -133,11 +133,6 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
 /* When it is answered, _status tells what is live since. */
 void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation);
-/* Shuts one module's gate and waits for its calls to end; _resume opens it, without an answer. */
-void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
-                          const struct lockstep_name *module, uint64_t drain_ms);
-void lockstep_hosts_resume(struct lockstep_hosts *hosts, uint8_t service,
-                           const struct lockstep_name *module);
 /* The live state of a module in canonical form, of one of the processes. */
 void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const struct lockstep_name *module, uint64_t drain_ms);

@@ -246,28 +246,6 @@ void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
     ask_operation(request, operation);
 }
 
-/* A message about one module. */
-static void fill_module(struct lockstep_hosts *hosts, enum lockstep_hostwire_type type,
-                        const struct lockstep_name *module, uint32_t drain_ms)
-{
-    lockstep_hostwire_reset(hosts->out, type);
-    memcpy(hosts->out->text, module->text, sizeof(module->text));
-    hosts->out->drain_ms = drain_ms;
-}
-
-void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
-                          const struct lockstep_name *module, uint64_t drain_ms)
-{
-    uint32_t ms = drain_of(hosts, drain_ms);
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_DRAIN, ticket,
-                                                   hosts->config.settings.host_answer + ms);
-    if (request != NULL) {
-        fill_module(hosts, LOCKSTEP_HOSTWIRE_DRAIN, module, ms);
-        ask_service(request, service, false);
-        lockstep_hosts_request_settle(request);
-    }
-}
-
 void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const struct lockstep_name *module, uint64_t drain_ms)
 {
@@ -275,7 +253,9 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
     struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket,
                                                    hosts->config.settings.host_answer + ms);
     if (request != NULL) {
-        fill_module(hosts, LOCKSTEP_HOSTWIRE_SNAPSHOT, module, ms);
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SNAPSHOT);
+        memcpy(hosts->out->text, module->text, sizeof(module->text));
+        hosts->out->drain_ms = ms;
         ask_service(request, service, true);
         lockstep_hosts_request_settle(request);
     }
@@ -338,13 +318,6 @@ static void tell(struct lockstep_hosts *hosts, uint32_t services)
             (void)lockstep_hosts_send(process, NULL);
         }
     }
-}
-
-void lockstep_hosts_resume(struct lockstep_hosts *hosts, uint8_t service,
-                           const struct lockstep_name *module)
-{
-    fill_module(hosts, LOCKSTEP_HOSTWIRE_RESUME, module, 0);
-    tell(hosts, UINT32_C(1) << service);
 }
 
 static void forget_finished(struct lockstep_hosts *hosts, struct lockstep_hosts_request *request)

@@ -135,11 +135,6 @@ struct lockstep_agent_store *lockstep_agent_store_close(struct lockstep_agent_st
     return NULL;
 }
 
-bool lockstep_agent_store_broken(const struct lockstep_agent_store *store)
-{
-    return lockstep_journal_broken(store->journal);
-}
-
 /* ---- who this node is ----------------------------------------------------------------------- */
 
 const struct lockstep_agent_meta *

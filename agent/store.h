@@ -36,8 +36,6 @@ enum lockstep_err lockstep_agent_store_open(const char *directory,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* NULL is fine. Always NULL. */
 struct lockstep_agent_store *lockstep_agent_store_close(struct lockstep_agent_store *store);
-/* True once a write has failed in a way that cannot be retried: the agent is to end. */
-bool lockstep_agent_store_broken(const struct lockstep_agent_store *store);
 
 /* Fills CORE, fresh from lockstep_agent_init() and with its services added: modules, operations
  * that are over (the last 64) and open ones, epoch, sequence, incarnations, refused versions.
