@@ -119,7 +119,11 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
                                                  .digest = image->digest};
         memcpy(module->version, image->version, sizeof(module->version));
     }
-    module->differs = module->differs || !same_version(image, module->generation, &module->digest);
+    /* Who came after an order that changed no bytes knows them by a later generation. */
+    module->differs = module->differs || !lockstep_digest_equal(&image->digest, &module->digest);
+    if (image->generation < module->generation) {
+        module->generation = image->generation;
+    }
     module->closed = module->closed || image->closed;
     if (image->loaded_ms > module->loaded_ms) {
         module->loaded_ms = image->loaded_ms;

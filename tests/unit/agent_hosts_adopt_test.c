@@ -80,6 +80,25 @@ static void asks_every_process(void **state)
     assert_int_equal(node->losses, 0);
 }
 
+/* An order that changes no bytes raises the generation of what comes later, and of nothing else. */
+static void one_version_has_many_generations(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_boot_entry boot = hosts_node_boot(HOSTS_NODE_GOOD "echo-1.so", "echo", 5);
+    struct lockstep_hosts_module module;
+    hosts_node_start(node, NULL, 0);
+    hosts_node_reload(node, 1, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    boot.digest = hosts_node_boot(HOSTS_NODE_GOOD "echo-1.so", "echo", 1).digest;
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &boot, 1, NULL), LOCKSTEP_OK);
+    (void)spawn_second(node);
+    hosts_node_turn_until(node, &node->ups, 2);
+    assert_int_equal(node->live_count, 1);
+    assert_memory_equal(&node->live[0].digest, &boot.digest, sizeof(boot.digest));
+    assert_int_equal(node->live[0].generation, 1);
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_false(module.differs);
+}
+
 static void a_host_that_died_alone_is_lost(void **state)
 {
     struct hosts_node *node = *state;
@@ -229,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_agent_adopts, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(asks_every_process, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(one_version_has_many_generations, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(a_host_that_died_alone_is_lost, hosts_node_set_up,
                                         hosts_node_tear_down),
