@@ -233,6 +233,34 @@ static void records_without_bytes(void **state)
     lockstep_records_deinit(&again);
 }
 
+/* A form that is cut off or goes on is refused, whatever byte it ends at. */
+static void records_cut_off(void **state)
+{
+    const struct lockstep_record record = {
+        .key = "key", .key_size = 3, .value = "value", .value_size = 5};
+    struct lockstep_records records;
+    uint32_t schema = 0;
+    size_t size = 0;
+    uint8_t *bytes;
+    uint8_t longer[128] = {0};
+    (void)state;
+    lockstep_records_init(&records, 1024);
+    assert_true(records.sink.put(&records.sink, &record));
+    bytes = lockstep_records_print(&records, 3, &size);
+    assert_non_null(bytes);
+    assert_true(size < sizeof(longer));
+    memcpy(longer, bytes, size);
+    free(bytes);
+    lockstep_records_deinit(&records);
+    for (size_t length = 0; length <= size + 1; length++) {
+        struct lockstep_records again;
+        lockstep_records_init(&again, 1024);
+        assert_int_equal(lockstep_records_parse(&again, longer, length, &schema, NULL),
+                         length == size ? LOCKSTEP_OK : LOCKSTEP_INVALID);
+        lockstep_records_deinit(&again);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +271,7 @@ int main(void)
         cmocka_unit_test(report_in_pieces),
         cmocka_unit_test(reports_that_are_none),
         cmocka_unit_test(records_without_bytes),
+        cmocka_unit_test(records_cut_off),
     };
     return LOCKSTEP_RUN_TABLE("requests", request_rows, check_request) +
            cmocka_run_group_tests_name("contract", tests, NULL, NULL);

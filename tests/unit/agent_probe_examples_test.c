@@ -1,6 +1,7 @@
 /* The example modules, through their descriptors, as a host would use them. */
 #include "agent/probe/records.h"
 #include "agent/probe/trial.h"
+#include "deploy/modules/ratelimit/buckets.h"
 #include "tests/support/cmocka.h"
 
 #include <dlfcn.h>
@@ -269,27 +270,65 @@ static void carries_many_records(void **state)
     second->retire();
 }
 
-/* A damaged state is refused, and what was there stays. */
+/* A damaged state is refused, and what was there stays: a value that is too short and one that is
+ * too long, and a schema that is not known. */
 static void refuses_damaged_state(void **state)
 {
+    static const char value[4 * 8 + 1] = "";
     const struct lockstep_module *module = open_module("ratelimit-2.0.0");
-    const struct lockstep_record record = {
-        .key = "a", .key_size = 1, .value = "1234567", .value_size = 7};
-    struct lockstep_records records;
     struct answer answer;
     (void)state;
     assert_int_equal(load(module, "rate 0\nburst 20\n", &answer), 0);
     assert_int_equal(call(module, 0, "a 5", &answer), 0);
-    lockstep_records_init(&records, STATE_MAX);
-    assert_true(records.sink.put(&records.sink, &record));
-    begin(&answer);
-    assert_int_not_equal(module->up(2, &records.source, &answer.sink), 0);
-    assert_true(answer.length > 0);
-    begin(&answer);
-    assert_int_not_equal(module->up(3, &records.source, &answer.sink), 0);
+    for (uint32_t size = 4 * 8 - 1; size <= 4 * 8 + 1; size++) {
+        const struct lockstep_record record = {
+            .key = "a", .key_size = 1, .value = value, .value_size = size};
+        struct lockstep_records records;
+        lockstep_records_init(&records, STATE_MAX);
+        assert_true(records.sink.put(&records.sink, &record));
+        begin(&answer);
+        assert_int_not_equal(module->up(size == 4 * 8 ? 3 : 2, &records.source, &answer.sink), 0);
+        assert_true(answer.length > 0);
+        lockstep_records_deinit(&records);
+    }
     assert_int_equal(call(module, 1, "a", &answer), 0);
     assert_string_equal(answer.text, "{\"left\":15,\"granted\":5,\"denied\":0}\n");
-    lockstep_records_deinit(&records);
+    module->retire();
+}
+
+/* The table has a bound; full buckets, which say nothing, make room. */
+static void forgets_whom_it_need_not_know(void **state)
+{
+    const struct lockstep_module *module = open_module("ratelimit-1.0.0");
+    struct answer answer;
+    (void)state;
+    assert_int_equal(load(module, "rate 1\nburst 2\n", &answer), 0);
+    for (unsigned i = 0; i < BUCKETS_MAX; i++) {
+        char request[32];
+        (void)snprintf(request, sizeof(request), "client-%u", i);
+        assert_int_equal(call(module, 0, request, &answer), 0);
+    }
+    assert_int_not_equal(call(module, 0, "one-too-many", &answer), 0);
+    assert_int_equal(call(module, 0, "client-0", &answer), 0);
+    now_ms += 2000;
+    assert_int_equal(call(module, 0, "one-too-many", &answer), 0);
+    assert_string_equal(answer.text, "{\"allowed\":true,\"left\":1}\n");
+    module->retire();
+}
+
+/* A clock that was set back gives nothing away. */
+static void clock_goes_back(void **state)
+{
+    const struct lockstep_module *module = open_module("ratelimit-1.0.0");
+    struct answer answer;
+    (void)state;
+    assert_int_equal(load(module, "rate 1\nburst 3\n", &answer), 0);
+    assert_int_equal(call(module, 0, "a 2", &answer), 0);
+    now_ms -= 1000;
+    assert_int_equal(call(module, 0, "a 0", &answer), 0);
+    now_ms += 1000;
+    assert_int_equal(call(module, 1, "a", &answer), 0);
+    assert_string_equal(answer.text, "{\"left\":1}\n");
     module->retire();
 }
 
@@ -335,8 +374,12 @@ static void passes_the_probe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_and_refills),    cmocka_unit_test(keeps_what_was_counted),
-        cmocka_unit_test(carries_many_records), cmocka_unit_test(refuses_damaged_state),
+        cmocka_unit_test(takes_and_refills),
+        cmocka_unit_test(keeps_what_was_counted),
+        cmocka_unit_test(carries_many_records),
+        cmocka_unit_test(refuses_damaged_state),
+        cmocka_unit_test(forgets_whom_it_need_not_know),
+        cmocka_unit_test(clock_goes_back),
         cmocka_unit_test(passes_the_probe),
     };
     return LOCKSTEP_RUN_TABLE("markdown", render_rows, check_render) +

@@ -45,6 +45,13 @@ static const struct trial_row trial_rows[] = {
      "descriptor-mapped",
      "tools",
      STAGE(CONSTRUCTOR)},
+    {"fewer tools than it lists",
+     {"fewer-tools"},
+     "NO_DESCRIPTOR",
+     "descriptor-mapped",
+     "tools",
+     STAGE(CONSTRUCTOR)},
+    {"a state with a key twice", {"repeats"}, "STATE", "state", "a key twice", STAGE(STATE)},
     {"a symbol that is nowhere",
      {"missing-symbol"},
      "SYMBOL",
@@ -232,7 +239,7 @@ static int make_snapshot(uint32_t schema, uint64_t number)
 struct proof_row {
     const char *name;
     const char *file;
-    uint32_t schema;
+    uint32_t schema; /* 0: there is no snapshot */
     uint64_t number;
     enum lockstep_probe_rollback rollback;
 };
@@ -243,6 +250,8 @@ static const struct proof_row proof_rows[] = {
     {"a bit is lost on the way up", "up-loses", 1, 7, LOCKSTEP_PROBE_ROLLBACK_SNAPSHOT},
     {"a bit is lost on the way down", "down-loses", 1, 7, LOCKSTEP_PROBE_ROLLBACK_SNAPSHOT},
     {"the bit was not set", "down-loses", 1, 6, LOCKSTEP_PROBE_ROLLBACK_LOSSLESS},
+    {"not the same when it comes up again", "counts-ups", 1, 7, LOCKSTEP_PROBE_ROLLBACK_SNAPSHOT},
+    {"no snapshot proves nothing", "state", 0, 0, LOCKSTEP_PROBE_ROLLBACK_UNKNOWN},
     {"stateless", "good", 1, 7, LOCKSTEP_PROBE_ROLLBACK_STATELESS},
 };
 
@@ -251,12 +260,16 @@ static void check_proof(void **state)
     const struct proof_row *row = *state;
     struct lockstep_probe_request *request = request_of(&row->file, 1);
     struct lockstep_probe_verdict *verdict;
-    request->subjects[0].snapshot_fd = make_snapshot(row->schema, row->number);
+    if (row->schema != 0) {
+        request->subjects[0].snapshot_fd = make_snapshot(row->schema, row->number);
+    }
     verdict = try(request);
     assert_true(verdict->ok);
     assert_string_equal(lockstep_probe_rollback_text(verdict->subjects[0].rollback),
                         lockstep_probe_rollback_text(row->rollback));
-    (void)close(request->subjects[0].snapshot_fd);
+    if (row->schema != 0) {
+        (void)close(request->subjects[0].snapshot_fd);
+    }
     (void)lockstep_probe_verdict_free(verdict);
     (void)lockstep_probe_request_free(request);
 }

@@ -189,16 +189,29 @@ static int smoke(struct lockstep_sink *why)
 /* The state is one record whose value is one number. */
 static uint64_t number;
 
-static int put(struct lockstep_records_sink *sink, uint64_t value)
+static uint64_t ups; /* how often a state came up */
+
+static int put_as(struct lockstep_records_sink *sink, const char *key, uint64_t value)
 {
     const struct lockstep_record record = {
-        .key = "n", .key_size = 1, .value = &value, .value_size = sizeof(value)};
+        .key = key, .key_size = 1, .value = &value, .value_size = sizeof(value)};
     return sink->put(sink, &record) ? 0 : 1;
+}
+
+static int put(struct lockstep_records_sink *sink, uint64_t value)
+{
+    return put_as(sink, "n", value);
 }
 
 static int save(struct lockstep_records_sink *sink)
 {
+#ifdef BAD_COUNTS_UPS
+    return put(sink, number) || put_as(sink, "u", ups);
+#elif defined(BAD_REPEATS)
+    return put(sink, number) || put(sink, ups);
+#else
     return put(sink, number);
+#endif
 }
 
 static int up(uint32_t from, struct lockstep_records_source *source, struct lockstep_sink *why)
@@ -216,6 +229,7 @@ static int up(uint32_t from, struct lockstep_records_source *source, struct lock
         return 1;
     }
 #endif
+    ups++;
     while (source->next(source, &record)) {
         if (record.value_size == sizeof(number)) {
             memcpy(&number, record.value, sizeof(number));
@@ -249,10 +263,13 @@ static const struct lockstep_tool tools[] = {
 #endif
 static const struct lockstep_smoke smokes[] = {{"sums", smoke, SMOKE_MS}};
 
+#ifndef BAD_TOOLS
+#define BAD_TOOLS 1
+#endif
 #ifndef BAD_NO_DESCRIPTOR
 LOCKSTEP_MODULE((.module = BAD_NAME, .service = "default", .version = BAD_VERSION,
                  .state_schema = BAD_SCHEMA, .tools = {BAD_NAME ".call"} BAD_IDENTITY),
-                (.tools = tools, .tools_count = 1, .smokes = smokes, .smokes_count = 1,
+                (.tools = tools, .tools_count = BAD_TOOLS, .smokes = smokes, .smokes_count = 1,
                  .load = load, .save = save, .up = up, .down = down));
 #else
 __attribute__((visibility("default"))) int lockstep_module_not(struct lockstep_call *with)
