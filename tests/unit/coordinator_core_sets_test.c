@@ -33,6 +33,16 @@ static struct lockstep_name name_of(uint32_t number)
     return name;
 }
 
+static void give(struct world *world, uint32_t node, uint32_t module, bool runs)
+{
+    world->placed[node * 2 + module] = runs;
+    world->targets[node * 2 + module].bytes[0] = (uint8_t)(10 + node);
+    if (runs) {
+        world->live[node][world->nodes[node].live_count++] = (struct lockstep_live){
+            .module = name_of(module), .generation = 1, .digest = {{1}}};
+    }
+}
+
 /* Nodes as letters: B is to run both modules, 1 the first alone, 2 the second, - neither. What they
  * run is version 1 of each. */
 static struct world *new_world(const char *letters)
@@ -60,16 +70,8 @@ static struct world *new_world(const char *letters)
         world->nodes[i].member = true;
         world->nodes[i].ready = true;
         world->nodes[i].live = world->live[i];
-        for (uint32_t j = 0; j < 2; j++) {
-            bool runs = letters[i] == 'B' || letters[i] == (char)('1' + j);
-            world->placed[i * 2 + j] = runs;
-            world->targets[i * 2 + j].bytes[0] = (uint8_t)(10 + i);
-            if (!runs) {
-                continue;
-            }
-            world->live[i][world->nodes[i].live_count++] = (struct lockstep_live){
-                .module = name_of(j), .generation = 1, .digest = {{1}}};
-        }
+        give(world, i, 0, letters[i] == 'B' || letters[i] == '1');
+        give(world, i, 1, letters[i] == 'B' || letters[i] == '2');
         world->selected[i] = i;
     }
     world->request.placed = world->placed;

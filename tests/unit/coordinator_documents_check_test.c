@@ -1,6 +1,9 @@
 /* What is known of nodes, against what they are to run. */
 #include "tests/support/coordinator_world.h"
 
+#include <inttypes.h>
+#include <sqlite3.h>
+
 /* What is different from the example's fleet, and what check then says of it. */
 struct check_row {
     const char *name;
@@ -125,17 +128,31 @@ static void install_pay(const char *placement)
     free(record);
 }
 
+/* What happened to the journal meanwhile. */
+static void meddle(const char *sql)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof(path), "%s/journal.db", world.directory);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 /* n3 came later, and runs nothing of it. n1 and n2 have the label that n3 has not. */
 struct placement_row {
     const char *name;
     const char *placement;
     const char *text;
     const char *found; /* on n3, which is then a difference */
+    bool undone;       /* n3 had it, and went back to nothing */
 };
 
 static const struct placement_row placement_rows[] = {
-    {"who is placed is to run it, also if it came later", "", "not consistent: 2 of 3", "none"},
-    {"who is not placed is not missed", "env=prod", "consistent: 2 of 2", NULL},
+    {"who is placed is to run it, also if it came later", "", "not consistent: 2 of 3", "none",
+     false},
+    {"who is not placed is not missed", "env=prod", "consistent: 2 of 2", NULL, false},
+    {"nor is who went back to nothing", "", "consistent: 2 of 2", NULL, true},
 };
 
 static void check_placement(void **state)
@@ -149,6 +166,10 @@ static void check_placement(void **state)
     world.nodes[2].ready = true;
     world.views[2].heard_unix_ms = NOW;
     install_pay(row->placement);
+    if (row->undone) {
+        meddle("INSERT INTO desired SELECT 2, module, zeroblob(32), zeroblob(32), operation, 0 "
+               "FROM desired WHERE node = 0 AND module = 'pay'");
+    }
     assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
     assert_string_equal(json_string_value(json_object_get(made, "text")), row->text);
     first = json_array_get(json_object_get(made, "differences"), 0);
@@ -159,6 +180,103 @@ static void check_placement(void **state)
         assert_string_equal(json_string_value(json_object_get(first, "node")), "n3");
         assert_string_equal(json_string_value(json_object_get(first, "found_version")), row->found);
     }
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A report is stale when it is older than three heartbeats, not when it is as old. */
+static void check_moment_of_staleness(void **state)
+{
+    json_t *made = NULL;
+    (void)state;
+    (void)set_up(NULL);
+    world.views[0].report_unix_ms = NOW - 6000;
+    assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")),
+                        "consistent so far: 2 of 3");
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* n1 is pinned to another version until UNTIL. */
+static void pin_n1(uint64_t until)
+{
+    char sql[256];
+    char digest[LOCKSTEP_DIGEST_TEXT];
+    struct lockstep_digest other = digest_of("e07ad911");
+    lockstep_digest_format(&other, digest);
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE desired SET digest = x'%s', pin = %" PRIu64 " WHERE node = 0", digest,
+                   until);
+    meddle(sql);
+    world.live[0].digest = other;
+}
+
+/* A pin sets its node apart while it holds, and no longer. */
+static void check_pins(void **state)
+{
+    static const char *const texts[] = {"consistent so far: 2 of 3",
+                                        "not consistent: 2 of 3, and no one version is desired"};
+    (void)state;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(texts); i++) {
+        json_t *made = NULL;
+        (void)set_up(NULL);
+        pin_n1(i == 0 ? NOW + 1 : NOW);
+        assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+        assert_string_equal(json_string_value(json_object_get(made, "text")), texts[i]);
+        json_decref(made);
+        assert_int_equal(tear_down(NULL), 0);
+    }
+}
+
+static void check_revoked(void **state)
+{
+    json_t *made = NULL;
+    (void)state;
+    (void)set_up(NULL);
+    world.views[2].row.revoked = true;
+    assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")), "consistent: 2 of 2");
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A request that waits is listed, and found in the status. */
+static void check_waiting(void **state)
+{
+    static struct lockstep_part parts[2] = {{.node = 0},
+                                            {.node = 2, .state = LOCKSTEP_PART_ABSENT}};
+    static struct lockstep_digest starts[2];
+    struct lockstep_operation draft = {.kind = LOCKSTEP_KIND_RELOAD,
+                                       .strategy = LOCKSTEP_STRATEGY_SYNC_ALL,
+                                       .item_count = 1,
+                                       .part_count = 2,
+                                       .parts = parts,
+                                       .starts = starts};
+    struct lockstep_view_waiting waiting = {&draft, world.record};
+    json_t *made = NULL;
+    json_t *row;
+    (void)state;
+    (void)set_up(NULL);
+    waiting.record = world.record;
+    draft.id.bytes[0] = 9;
+    draft.items[0].module = name_of("auth");
+    world.view.waiting = &waiting;
+    world.view.waiting_count = 1;
+    assert_int_equal(lockstep_document_operations(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+    row = json_array_get(json_object_get(made, "operations"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "state")), "waiting");
+    assert_int_equal(json_array_size(json_object_get(made, "operations")), 2);
+    json_decref(made);
+    assert_int_equal(lockstep_document_status(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
+    row = json_array_get(json_object_get(made, "operations"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "state")), "waiting");
+    json_decref(made);
+    assert_int_equal(lockstep_document_operation(&world.view, &draft, world.record, &made, NULL),
+                     LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "state")), "waiting");
+    row = json_array_get(json_object_get(made, "parts"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "state")), "reachable");
     json_decref(made);
     assert_int_equal(tear_down(NULL), 0);
 }
@@ -190,7 +308,11 @@ static void check_between_reports(void **state)
 int main(void)
 {
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_unrecorded),
-                                               cmocka_unit_test(check_between_reports)};
+                                               cmocka_unit_test(check_between_reports),
+                                               cmocka_unit_test(check_moment_of_staleness),
+                                               cmocka_unit_test(check_pins),
+                                               cmocka_unit_test(check_revoked),
+                                               cmocka_unit_test(check_waiting)};
     int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
     failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);

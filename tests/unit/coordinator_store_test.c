@@ -5,38 +5,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static const struct lockstep_id first = {.bytes = {1}};
-static const struct lockstep_id second = {.bytes = {2}};
-
-/* Two items on three nodes. */
-static struct lockstep_operation *make_operation(const struct lockstep_id *id)
-{
-    struct lockstep_operation *operation = lockstep_operation_new(2, 3, true);
-    assert_non_null(operation);
-    operation->id = *id;
-    operation->kind = LOCKSTEP_KIND_RELOAD;
-    operation->strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
-    operation->options.on_failure = LOCKSTEP_ON_FAILURE_ROLLBACK;
-    operation->options.drain = LOCKSTEP_DRAIN_AUTO;
-    operation->options.need = 3;
-    operation->options.pin_ms = UINT64_MAX - 1; /* all 64 bits are kept */
-    operation->state = LOCKSTEP_OPERATION_OPENING;
-    operation->item_count = 2;
-    operation->part_count = 3;
-    for (uint32_t i = 0; i < 2; i++) {
-        assert_true(
-            lockstep_name_parse(i == 0 ? "markdown" : "ratelimit", &operation->items[i].module));
-        operation->items[i].generation = 4 + i;
-        operation->items[i].digest.bytes[0] = (uint8_t)(0xa0 + i);
-    }
-    for (uint32_t i = 0; i < 3; i++) {
-        operation->parts[i].node = i;
-        operation->parts[i].state = LOCKSTEP_PART_CONTACTED;
-        operation->starts[(size_t)i * 2].bytes[0] = (uint8_t)(0x10 + i);
-    }
-    return operation;
-}
-
 static struct place *make_place_with_operation(void)
 {
     struct place *place = make_place();
@@ -249,138 +217,6 @@ static void nothing_is_decided_of_what_is_not_there(void **state)
     assert_int_equal(last, before); /* no audit row without its change */
 }
 
-struct wishes {
-    unsigned count;
-    struct lockstep_desired_row rows[8];
-};
-
-static void collect_desired(void *context, const struct lockstep_desired_row *row)
-{
-    struct wishes *wishes = context;
-    assert_true(wishes->count < 8);
-    wishes->rows[wishes->count++] = *row;
-}
-
-static void success_is_what_nodes_are_to_run(void **state)
-{
-    struct place *place = *state;
-    struct wishes wishes = {.count = 0};
-    assert_int_equal(write_open(place, place->operation, NULL), LOCKSTEP_OK);
-    place->operation->sequence = 9;
-    place->operation->parts[0].state = LOCKSTEP_PART_HEALTHY;
-    place->operation->parts[1].state = LOCKSTEP_PART_OWED;
-    place->operation->parts[2].state = LOCKSTEP_PART_REFUSED;
-    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, NULL), LOCKSTEP_OK);
-    assert_int_equal(lockstep_store_sequence(place->store), 9);
-    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_SUCCEEDING, NULL, NULL), LOCKSTEP_OK);
-    open_again(place);
-    assert_int_equal(lockstep_store_sequence(place->store), 9);
-    assert_int_equal(lockstep_store_desired(place->store, collect_desired, &wishes, NULL),
-                     LOCKSTEP_OK);
-    assert_int_equal(wishes.count, 4); /* two items on two nodes; not the one that refused */
-    for (unsigned i = 0; i < wishes.count; i++) {
-        const struct lockstep_desired_row *row = &wishes.rows[i];
-        unsigned item = strcmp(row->module.text, "markdown") == 0 ? 0 : 1;
-        assert_int_equal(row->digest.bytes[0], 0xa0 + item);
-        assert_int_equal(row->previous.bytes[0], item == 0 ? 0x10 + row->node : 0);
-        assert_true(lockstep_id_equal(&row->operation, &first));
-    }
-}
-
-struct placements {
-    const char *of[2]; /* markdown, ratelimit; NULL: none */
-    char text[2][32];
-};
-
-static void collect_placement(void *context, const struct lockstep_name *module,
-                              uint64_t generation, const char *placement)
-{
-    struct placements *placements = context;
-    unsigned at = strcmp(module->text, "markdown") == 0 ? 0 : 1;
-    (void)generation;
-    if (placement != NULL) {
-        (void)snprintf(placements->text[at], sizeof(placements->text[at]), "%s", placement);
-        placements->of[at] = placements->text[at];
-    }
-}
-
-static void read_placements(struct place *place, struct placements *placements)
-{
-    *placements = (struct placements){.of = {NULL, NULL}};
-    assert_int_equal(lockstep_store_modules(place->store, collect_placement, placements, NULL),
-                     LOCKSTEP_OK);
-}
-
-/* Opens OPERATION on the nodes that PLACEMENT selects (NULL: it installs nothing), and lets it
- * succeed. */
-static void succeed(struct place *place, struct lockstep_operation *operation,
-                    const char *placement)
-{
-    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
-    assert_non_null(record);
-    record->places = placement != NULL;
-    (void)snprintf(record->placement, sizeof(record->placement), "%s",
-                   placement == NULL ? "not=this" : placement);
-    assert_int_equal(
-        lockstep_store_operation_open(place->store, operation, record, &somebody, NULL),
-        LOCKSTEP_OK);
-    free(record);
-    for (uint32_t i = 0; i < operation->part_count; i++) {
-        operation->parts[i].state = LOCKSTEP_PART_HEALTHY;
-    }
-    operation->state = LOCKSTEP_OPERATION_DECIDING;
-    assert_int_equal(
-        lockstep_store_operation_row(place->store, operation, NULL, NOW, &somebody, NULL),
-        LOCKSTEP_OK);
-    operation->state = LOCKSTEP_OPERATION_SUCCEEDING;
-    assert_int_equal(
-        lockstep_store_operation_row(place->store, operation, NULL, NOW, &somebody, NULL),
-        LOCKSTEP_OK);
-}
-
-/* A placement is written by success, kept by what comes after, and gone with the last version. */
-static void who_installs_writes_the_placement(void **state)
-{
-    static const struct lockstep_id third = {.bytes = {3}};
-    struct place *place = *state;
-    struct lockstep_operation *next = make_operation(&second);
-    struct lockstep_operation *back = make_operation(&third);
-    struct placements placements;
-    succeed(place, place->operation, "env=prod");
-    open_again(place);
-    read_placements(place, &placements);
-    assert_string_equal(placements.of[0], "env=prod");
-    assert_string_equal(placements.of[1], "env=prod");
-    succeed(place, next, NULL);
-    read_placements(place, &placements);
-    assert_string_equal(placements.of[0], "env=prod");
-    /* Every node goes back: to nothing of ratelimit, to what it ran of markdown. */
-    back->kind = LOCKSTEP_KIND_UNDO;
-    succeed(place, back, NULL);
-    read_placements(place, &placements);
-    assert_string_equal(placements.of[0], "env=prod");
-    assert_null(placements.of[1]);
-    (void)lockstep_operation_free(next);
-    (void)lockstep_operation_free(back);
-}
-
-static void who_fails_to_install_places_nothing(void **state)
-{
-    struct place *place = *state;
-    struct placements placements;
-    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
-    assert_non_null(record);
-    record->places = true;
-    assert_int_equal(
-        lockstep_store_operation_open(place->store, place->operation, record, &somebody, NULL),
-        LOCKSTEP_OK);
-    free(record);
-    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, NULL), LOCKSTEP_OK);
-    assert_int_equal(write_row(place, LOCKSTEP_OPERATION_SETTLING, NULL, NULL), LOCKSTEP_OK);
-    read_placements(place, &placements);
-    assert_null(placements.of[0]);
-}
-
 /* Without a soak nothing comes between COMMIT and SUCCEEDED, and yet it was live. */
 static void what_succeeded_was_live(void **state)
 {
@@ -572,9 +408,6 @@ int main(void)
         IN_A_PLACE(what_was_opened_is_found_again),
         IN_A_PLACE(an_id_is_taken_once),
         IN_A_PLACE(nothing_is_decided_of_what_is_not_there),
-        IN_A_PLACE(success_is_what_nodes_are_to_run),
-        IN_A_PLACE(who_installs_writes_the_placement),
-        IN_A_PLACE(who_fails_to_install_places_nothing),
         IN_A_PLACE(what_succeeded_was_live),
         IN_A_PLACE(a_compensation_opens_with_its_parents_end_or_not_at_all),
         IN_A_PLACE(who_was_replaced_changes_nothing),

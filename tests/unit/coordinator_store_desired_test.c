@@ -1,0 +1,324 @@
+/* What nodes are to run, and where modules are placed. */
+#include "tests/support/coordinator_store.h"
+
+static int set_up(void **state)
+{
+    struct place *place = make_place();
+    place->operation = make_operation(&first);
+    *state = place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    remove_place(*state);
+    return 0;
+}
+
+struct wishes {
+    unsigned count;
+    struct lockstep_desired_row rows[8];
+};
+
+static void collect_desired(void *context, const struct lockstep_desired_row *row)
+{
+    struct wishes *wishes = context;
+    assert_true(wishes->count < 8);
+    wishes->rows[wishes->count++] = *row;
+}
+
+static struct wishes read_desired(struct place *place)
+{
+    struct wishes wishes = {.count = 0};
+    assert_int_equal(lockstep_store_desired(place->store, collect_desired, &wishes, NULL),
+                     LOCKSTEP_OK);
+    return wishes;
+}
+
+/* What node 0 is to run of markdown. */
+static struct lockstep_desired_row markdown_on_0(struct place *place)
+{
+    struct wishes wishes = read_desired(place);
+    for (unsigned i = 0; i < wishes.count; i++) {
+        if (wishes.rows[i].node == 0 && strcmp(wishes.rows[i].module.text, "markdown") == 0) {
+            return wishes.rows[i];
+        }
+    }
+    fail_msg("node 0 is to run no markdown");
+    return wishes.rows[0];
+}
+
+static void success_is_what_nodes_are_to_run(void **state)
+{
+    struct place *place = *state;
+    struct wishes wishes;
+    open_it(place, place->operation, NULL);
+    place->operation->sequence = 9;
+    place->operation->parts[0].state = LOCKSTEP_PART_HEALTHY;
+    place->operation->parts[1].state = LOCKSTEP_PART_OWED;
+    place->operation->parts[2].state = LOCKSTEP_PART_REFUSED;
+    write_state(place, place->operation, LOCKSTEP_OPERATION_DECIDING);
+    assert_int_equal(lockstep_store_sequence(place->store), 9);
+    assert_int_equal(read_desired(place).count, 0);
+    write_state(place, place->operation, LOCKSTEP_OPERATION_SUCCEEDING);
+    open_again(place);
+    assert_int_equal(lockstep_store_sequence(place->store), 9);
+    wishes = read_desired(place);
+    assert_int_equal(wishes.count, 4); /* two items on two nodes; not the one that refused */
+    for (unsigned i = 0; i < wishes.count; i++) {
+        const struct lockstep_desired_row *row = &wishes.rows[i];
+        unsigned item = strcmp(row->module.text, "markdown") == 0 ? 0 : 1;
+        assert_int_equal(row->digest.bytes[0], 0xa0 + item);
+        assert_int_equal(row->previous.bytes[0], item == 0 ? 0x10 + row->node : 0);
+        assert_true(lockstep_id_equal(&row->operation, &first));
+        assert_int_equal(row->pin_unix_ms, 0); /* only a local one is a pin */
+    }
+}
+
+static void a_local_success_is_a_pin(void **state)
+{
+    struct place *place = *state;
+    place->operation->strategy = LOCKSTEP_STRATEGY_LOCAL;
+    place->operation->options.pin_ms = 500;
+    succeed(place, place->operation, NULL);
+    assert_int_equal(markdown_on_0(place).pin_unix_ms, NOW + 500);
+}
+
+/* The version before is that before the last change, and there is none behind it. */
+static void only_a_change_is_gone_back_from(void **state)
+{
+    struct lockstep_desired_row row;
+    static const struct lockstep_id third = {.bytes = {3}};
+    struct place *place = *state;
+    struct lockstep_operation *same = make_operation(&second);
+    struct lockstep_operation *back = make_operation(&third);
+    succeed(place, place->operation, NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        same->starts[(size_t)i * 2] = same->items[0].digest;
+    }
+    succeed(place, same, NULL);
+    row = markdown_on_0(place);
+    assert_int_equal(row.digest.bytes[0], 0xa0);
+    assert_int_equal(row.previous.bytes[0], 0x10);
+    assert_true(lockstep_id_equal(&row.operation, &second));
+    back->kind = LOCKSTEP_KIND_UNDO;
+    succeed(place, back, NULL);
+    row = markdown_on_0(place);
+    assert_int_equal(row.digest.bytes[0], 0x10);
+    assert_true(lockstep_digest_is_zero(&row.previous));
+    (void)lockstep_operation_free(same);
+    (void)lockstep_operation_free(back);
+}
+
+static void collect_live(void *context, uint32_t number, const struct lockstep_live *live)
+{
+    struct lockstep_live *lives = context;
+    if (strcmp(live->module.text, "markdown") == 0) {
+        lives[number] = *live;
+    }
+}
+
+/* Who restarts knows what was live, before nodes say so. */
+static void success_is_live(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_live lives[3];
+    struct lockstep_live before = {.generation = 1, .digest = {.bytes = {0x10}}};
+    memset(lives, 0, sizeof(lives));
+    before.module = place->operation->items[0].module;
+    assert_int_equal(lockstep_store_live(place->store, 0, &before, 1, NULL), LOCKSTEP_OK);
+    succeed(place, place->operation, NULL);
+    open_again(place);
+    assert_int_equal(lockstep_store_lives(place->store, collect_live, lives, NULL), LOCKSTEP_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(lives[i].generation, 4);
+        assert_int_equal(lives[i].digest.bytes[0], 0xa0);
+    }
+}
+
+/* ---- generations ---------------------------------------------------------------------------- */
+
+static void collect_generation(void *context, const struct lockstep_name *module,
+                               uint64_t generation, const char *placement)
+{
+    (void)placement;
+    if (strcmp(module->text, "markdown") == 0) {
+        *(uint64_t *)context = generation;
+    }
+}
+
+static uint64_t generation_of(struct place *place)
+{
+    uint64_t generation = 0;
+    assert_int_equal(lockstep_store_modules(place->store, collect_generation, &generation, NULL),
+                     LOCKSTEP_OK);
+    return generation;
+}
+
+/* One to go and one to go back are taken when it opens; going back takes no more. */
+static void generations_are_taken_once(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *child = make_operation(&second);
+    open_it(place, place->operation, NULL);
+    assert_int_equal(generation_of(place), 5);
+    write_state(place, place->operation, LOCKSTEP_OPERATION_DECIDING);
+    child->kind = LOCKSTEP_KIND_COMPENSATION;
+    child->parent = first;
+    child->items[0].generation = 5;
+    place->operation->state = LOCKSTEP_OPERATION_DEGRADING;
+    assert_int_equal(
+        lockstep_store_operation_row(place->store, place->operation, child, NOW, &somebody, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(generation_of(place), 5);
+    (void)lockstep_operation_free(child);
+}
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+static void collect(void *context, const struct lockstep_id *id)
+{
+    struct lockstep_id **next = context;
+    *(*next)++ = *id;
+}
+
+static void operations_are_listed(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *next = make_operation(&second);
+    struct lockstep_id ids[4];
+    struct lockstep_id *end = ids;
+    assert_true(lockstep_name_parse("other", &next->items[0].module));
+    open_it(place, place->operation, NULL);
+    open_it(place, next, NULL);
+    assert_int_equal(lockstep_store_operations_newest(place->store, NULL, 9, collect, &end, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(end - ids, 2);
+    assert_true(lockstep_id_equal(&ids[0], &second));
+    end = ids;
+    assert_int_equal(lockstep_store_operations_newest(place->store, NULL, 1, collect, &end, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(end - ids, 1);
+    assert_true(lockstep_id_equal(&ids[0], &second));
+    end = ids;
+    assert_int_equal(
+        lockstep_store_operations_newest(place->store, "markdown", 9, collect, &end, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(end - ids, 1);
+    assert_true(lockstep_id_equal(&ids[0], &first));
+    assert_int_equal(lockstep_store_operation_over(place->store, place->operation, NOW, NULL),
+                     LOCKSTEP_OK);
+    end = ids;
+    assert_int_equal(lockstep_store_operations_unfinished(place->store, collect, &end, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(end - ids, 1);
+    assert_true(lockstep_id_equal(&ids[0], &second));
+    (void)lockstep_operation_free(next);
+}
+
+static unsigned count_prefix(struct place *place, const char *prefix)
+{
+    struct lockstep_id id;
+    unsigned found = 7;
+    assert_int_equal(lockstep_store_operation_prefix(place->store, prefix, &id, &found, NULL),
+                     LOCKSTEP_OK);
+    return found;
+}
+
+static void a_prefix_names_one_or_more(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_id near = first;
+    struct lockstep_operation *next;
+    char text[LOCKSTEP_ID_TEXT];
+    near.bytes[15] = 1;
+    next = make_operation(&near);
+    open_it(place, place->operation, NULL);
+    open_it(place, next, NULL);
+    lockstep_id_format(&first, text);
+    assert_int_equal(count_prefix(place, text), 1);
+    text[8] = '\0';
+    assert_int_equal(count_prefix(place, text), 2);
+    text[0] = text[0] == 'b' ? 'c' : 'b';
+    assert_int_equal(count_prefix(place, text), 0);
+    (void)lockstep_operation_free(next);
+}
+
+/* ---- placements ----------------------------------------------------------------------------- */
+
+struct placements {
+    const char *of[2]; /* markdown, ratelimit; NULL: none */
+    char text[2][32];
+};
+
+static void collect_placement(void *context, const struct lockstep_name *module,
+                              uint64_t generation, const char *placement)
+{
+    struct placements *placements = context;
+    unsigned at = strcmp(module->text, "markdown") == 0 ? 0 : 1;
+    (void)generation;
+    if (placement != NULL) {
+        (void)snprintf(placements->text[at], sizeof(placements->text[at]), "%s", placement);
+        placements->of[at] = placements->text[at];
+    }
+}
+
+static void read_placements(struct place *place, struct placements *placements)
+{
+    *placements = (struct placements){.of = {NULL, NULL}};
+    assert_int_equal(lockstep_store_modules(place->store, collect_placement, placements, NULL),
+                     LOCKSTEP_OK);
+}
+
+/* A placement is written by success, kept by what comes after, and gone with the last version. */
+static void who_installs_writes_the_placement(void **state)
+{
+    static const struct lockstep_id third = {.bytes = {3}};
+    struct place *place = *state;
+    struct lockstep_operation *next = make_operation(&second);
+    struct lockstep_operation *back = make_operation(&third);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    open_again(place);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    assert_string_equal(placements.of[1], "env=prod");
+    succeed(place, next, NULL);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    /* Every node goes back: to nothing of ratelimit, to what it ran of markdown. */
+    back->kind = LOCKSTEP_KIND_UNDO;
+    succeed(place, back, NULL);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    assert_null(placements.of[1]);
+    (void)lockstep_operation_free(next);
+    (void)lockstep_operation_free(back);
+}
+
+static void who_fails_to_install_places_nothing(void **state)
+{
+    struct place *place = *state;
+    struct placements placements;
+    open_it(place, place->operation, "");
+    write_state(place, place->operation, LOCKSTEP_OPERATION_DECIDING);
+    write_state(place, place->operation, LOCKSTEP_OPERATION_SETTLING);
+    read_placements(place, &placements);
+    assert_null(placements.of[0]);
+}
+
+#define IN_A_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {IN_A_PLACE(success_is_what_nodes_are_to_run),
+                                              IN_A_PLACE(a_local_success_is_a_pin),
+                                              IN_A_PLACE(only_a_change_is_gone_back_from),
+                                              IN_A_PLACE(success_is_live),
+                                              IN_A_PLACE(generations_are_taken_once),
+                                              IN_A_PLACE(operations_are_listed),
+                                              IN_A_PLACE(a_prefix_names_one_or_more),
+                                              IN_A_PLACE(who_installs_writes_the_placement),
+                                              IN_A_PLACE(who_fails_to_install_places_nothing)};
+    return cmocka_run_group_tests_name("desired", tests, NULL, NULL) == 0 ? 0 : 1;
+}
