@@ -171,9 +171,10 @@ check_status 2 "lockstep-agent: an unknown option" timeout 5 "$FLEET_BIN/lockste
 check_status 9 "a coordinator that is not there" timeout 20 "$FLEET_BIN/lockstep" \
     --config "$FLEET/operator.yaml" --coordinator tcp://127.0.0.1:1 --timeout 3s node ls
 check_status 124 "a time that is too short for the soak" \
-    fleet_reload echo@1.0.0 --soak 2s --timeout 500ms
+    fleet_reload echo@1.0.0 --soak 1m --timeout 2s
 check_same soaking "the operation goes on" fleet_operation .state
-check "and succeeds" fleet_cli op wait "$(fleet_operation .id)"
+check "until it is ended" fleet_cli op abort "$(fleet_operation .id)"
+check_status 6 "and goes back" fleet_cli op wait "$(fleet_operation_of reload .id)"
 
 # ---- a full disk ----
 # A file that may not grow stands for a disk that is full: writing fails, the journal is not hurt.
