@@ -190,9 +190,11 @@ static void send_action(struct lockstep_node_agent *agent,
     struct lockstep_wire *wire = calloc(1, sizeof(*wire));
     ASSERT(wire != NULL);
     lockstep_agent_message(agent->core, action, &wire->message);
-    if (action->message == LOCKSTEP_MESSAGE_ACK) {
-        /* Who is told that an operation is over and looks finds what it brought. */
+    if (action->message == LOCKSTEP_MESSAGE_ACK || action->message == LOCKSTEP_MESSAGE_STATE) {
+        /* Who is told of what is live, and looks, finds it. */
         lockstep_report_now(agent);
+    }
+    if (action->message == LOCKSTEP_MESSAGE_ACK) {
         LOCKSTEP_CRASH(AGENT_BEFORE_ACK);
     }
     lockstep_driver_send(agent, wire);

@@ -1,8 +1,6 @@
 /* Nodes, modules, and the fleet in one screen. */
 #include "coordinator/documents_internal.h"
 
-#include <stdio.h>
-
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
 static const char *node_state(const struct lockstep_view *view, uint32_t node)
@@ -72,46 +70,13 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
         "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms));
 }
 
-/* A report is a moment older than a read-back: what was mapped since is not to be told as it was.
- */
-static void catch_up(const struct lockstep_book *book, uint32_t node,
-                     struct lockstep_wire_module *module)
-{
-    const struct lockstep_live *live = lockstep_node_live(&book->view->fleet->nodes[node],
-                                                          &module->module);
-    const struct lockstep_artifact_row *artifact;
-    if (live == NULL || lockstep_digest_equal(&live->digest, &module->digest)) {
-        return;
-    }
-    artifact = lockstep_book_artifact(book, &live->digest);
-    module->previous = module->digest;
-    module->digest = live->digest;
-    module->generation = live->generation;
-    module->in_flight = 0;
-    module->calls = 0;
-    module->loaded_unix_ms = 0;
-    module->md5 = artifact == NULL ? (struct lockstep_md5){0} : artifact->md5;
-    module->state_schema = artifact == NULL ? 0 : (uint32_t)artifact->state_schema;
-    (void)snprintf(module->version, sizeof(module->version), "%s",
-                   artifact == NULL ? "" : artifact->version);
-    if (!lockstep_digest_is_zero(&module->disk_digest)) {
-        module->disk = lockstep_digest_equal(&module->disk_digest, &module->digest)
-                           ? LOCKSTEP_DISK_LOADED
-                           : LOCKSTEP_DISK_MODIFIED;
-    } else if (module->disk == LOCKSTEP_DISK_NOT_LOADED) {
-        module->disk = LOCKSTEP_DISK_LOADED;
-    }
-}
-
-static void list_status(const struct lockstep_book *book,
+static void list_status(const struct lockstep_view *view,
                         const struct lockstep_document_query *query, uint32_t node, json_t *rows)
 {
-    const struct lockstep_node_view *seen = &book->view->views[node];
-    for (uint32_t i = 0; i < seen->module_count; i++) {
-        struct lockstep_wire_module module = seen->modules[i];
-        if (lockstep_query_module(query, &module.module)) {
-            catch_up(book, node, &module);
-            (void)json_array_append_new(rows, status_row(book->view, node, &module));
+    for (uint32_t i = 0; i < view->views[node].module_count; i++) {
+        const struct lockstep_wire_module *module = &view->views[node].modules[i];
+        if (lockstep_query_module(query, &module->module)) {
+            (void)json_array_append_new(rows, status_row(view, node, module));
         }
     }
 }
@@ -127,7 +92,7 @@ enum lockstep_err lockstep_document_module_status(const struct lockstep_view *vi
     rows = json_array();
     for (uint32_t i = 0; i < view->fleet->node_count; i++) {
         if (lockstep_query_node(query, i)) {
-            list_status(&book, query, i, rows);
+            list_status(view, query, i, rows);
         }
     }
     return lockstep_document_done(
@@ -154,14 +119,12 @@ static json_t *operations_on(const struct lockstep_view *view, uint32_t node)
 enum lockstep_err lockstep_document_node(const struct lockstep_view *view, uint32_t node,
                                          json_t **ret_document, struct lockstep_error *err)
 {
-    LOCKSTEP_BOOK struct lockstep_book book = {0};
     json_t *status;
     if (node >= view->fleet->node_count) {
         return LOCKSTEP_FAIL(err, INVALID, "no node has this number; `lockstep node ls`");
     }
-    LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
     status = json_array();
-    list_status(&book, NULL, node, status);
+    list_status(view, NULL, node, status);
     return lockstep_document_done(
         lockstep_json_join(json_pack("{s:s, s:o, s:o}", "schema", "lockstep/node/v1", "status",
                                      status, "operations", operations_on(view, node)),

@@ -281,38 +281,12 @@ static void check_waiting(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
-/* What was read back since the last report is told as it is now. */
-static void check_between_reports(void **state)
-{
-    json_t *made = NULL;
-    json_t *row;
-    (void)state;
-    (void)set_up(NULL);
-    world.live[0].digest = digest_of("e07ad911");
-    world.live[0].generation = 19;
-    assert_int_equal(lockstep_document_module_status(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
-    row = json_array_get(json_object_get(made, "rows"), 0);
-    assert_string_equal(json_string_value(json_object_get(row, "node")), "n1");
-    assert_string_equal(json_string_value(json_object_get(row, "version")), "2.4.1");
-    assert_string_equal(json_string_value(json_object_get(row, "md5")),
-                        "0cc175b9c0f1b6a831c399e269772661");
-    assert_int_equal(json_integer_value(json_object_get(row, "generation")), 19);
-    assert_int_equal(json_integer_value(json_object_get(row, "calls")), 0);
-    row = json_array_get(json_object_get(made, "rows"), 1);
-    assert_string_equal(json_string_value(json_object_get(row, "version")), "2.4.2");
-    assert_int_equal(json_integer_value(json_object_get(row, "calls")), 1200);
-    json_decref(made);
-    assert_int_equal(tear_down(NULL), 0);
-}
-
 int main(void)
 {
-    static const struct CMUnitTest others[] = {cmocka_unit_test(check_unrecorded),
-                                               cmocka_unit_test(check_between_reports),
-                                               cmocka_unit_test(check_moment_of_staleness),
-                                               cmocka_unit_test(check_pins),
-                                               cmocka_unit_test(check_revoked),
-                                               cmocka_unit_test(check_waiting)};
+    static const struct CMUnitTest others[] = {
+        cmocka_unit_test(check_unrecorded), cmocka_unit_test(check_moment_of_staleness),
+        cmocka_unit_test(check_pins), cmocka_unit_test(check_revoked),
+        cmocka_unit_test(check_waiting)};
     int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
     failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
