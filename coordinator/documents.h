@@ -86,7 +86,8 @@ enum lockstep_err lockstep_document_history(const struct lockstep_view *view, co
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 enum lockstep_err lockstep_document_tokens(const struct lockstep_view *view, json_t **ret_document,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Rows FROM … of the audit chain, with the coordinator's own verdict on the whole of it. */
+/* At most LIMIT rows (0: a thousand) of the audit chain, FROM … or (0) the newest, with the
+ * coordinator's own verdict on the whole of it. */
 enum lockstep_err lockstep_document_audit(const struct lockstep_view *view, uint64_t from,
                                           uint32_t limit, json_t **ret_document,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -135,6 +135,7 @@ enum lockstep_err lockstep_document_audit(const struct lockstep_view *view, uint
     struct lockstep_digest head;
     uint64_t bad = 0;
     uint64_t last = 0;
+    uint32_t most = limit == 0 ? AUDIT_ROWS_SHOWN : limit;
     char text[LOCKSTEP_DOCUMENT_LINE];
     json_t *rows;
     enum lockstep_err result;
@@ -144,9 +145,11 @@ enum lockstep_err lockstep_document_audit(const struct lockstep_view *view, uint
                             : "row %llu does not follow from the one before: the journal was "
                               "changed behind the coordinator's back",
                    (unsigned long long)(bad == 0 ? last : bad));
+    if (from == 0) {
+        from = last > most ? last - most + 1 : 1;
+    }
     rows = json_array();
-    result = lockstep_store_audit_read(view->store, from, limit == 0 ? AUDIT_ROWS_SHOWN : limit,
-                                       add_audit, rows, err);
+    result = lockstep_store_audit_read(view->store, from, most, add_audit, rows, err);
     if (result != LOCKSTEP_OK) {
         json_decref(rows);
         return result;

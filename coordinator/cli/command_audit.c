@@ -15,8 +15,8 @@ static enum lockstep_exit ask_audit(struct lockstep_run *run, uint32_t limit, js
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
     }
-    wire.u.audit = (struct lockstep_wire_audit){
-        .request = lockstep_session_number(run->session), .from = 1, .limit = limit};
+    wire.u.audit = (struct lockstep_wire_audit){.request = lockstep_session_number(run->session),
+                                                .limit = limit};
     return lockstep_run_ask(run, &wire, ret_document);
 }
 

@@ -334,8 +334,16 @@ static void check_audit(void **state)
 {
     json_t *made = NULL;
     json_t *rows;
+    json_int_t last;
     (void)state;
     (void)set_up(NULL);
+    assert_int_equal(lockstep_document_audit(&world.view, 0, 2, &made, NULL), LOCKSTEP_OK);
+    rows = json_object_get(made, "rows");
+    last = json_integer_value(json_object_get(made, "last"));
+    assert_int_equal(json_array_size(rows), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, 1), "sequence")),
+                     last);
+    json_decref(made);
     assert_int_equal(lockstep_document_audit(&world.view, 1, 2, &made, NULL), LOCKSTEP_OK);
     rows = json_object_get(made, "rows");
     assert_int_equal(json_array_size(rows), 2);
