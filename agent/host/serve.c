@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +19,7 @@
 
 #define CONNECTIONS_MAX 1024
 #define SEND_MS         5000
+#define STARVED_MS      10 /* pause when there is not even a descriptor to turn callers away with */
 
 enum kind {
     KIND_STOP,
@@ -48,6 +50,7 @@ struct lockstep_serve {
     int epoll;
     struct watched stop;
     pthread_mutex_t mutex; /* of what follows */
+    int spare;             /* a descriptor that makes room for turning a caller away; -1: none */
     struct watched listeners[LOCKSTEP_LISTENERS_MAX];
     size_t listeners_count;
     struct connection *connections;
@@ -116,14 +119,44 @@ static bool add_connection(struct lockstep_serve *serve, int fd)
     return true;
 }
 
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Without a descriptor to be had, who waits at the listener would be told of for ever: the spare
+ * one makes room to take a connection and hang up. False: there is nobody, or not even that is
+ * left. */
+static bool turn_away(struct lockstep_serve *serve, const struct watched *listener)
+{
+    int fd = -1;
+    (void)pthread_mutex_lock(&serve->mutex);
+    if (serve->spare >= 0) {
+        (void)close(serve->spare);
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    serve->spare = open_spare();
+    (void)pthread_mutex_unlock(&serve->mutex);
+    if (fd < 0) {
+        (void)poll(NULL, 0, STARVED_MS);
+    }
+    return fd >= 0;
+}
+
 static void take_connections(struct lockstep_serve *serve, const struct watched *listener)
 {
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    while (fd >= 0) {
-        if (!add_connection(serve, fd)) {
+    for (;;) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        bool starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
+        if (fd < 0 && !(starved && turn_away(serve, listener))) {
+            return;
+        }
+        if (fd >= 0 && !add_connection(serve, fd)) {
             (void)close(fd);
         }
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     }
 }
 
@@ -283,6 +316,7 @@ struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t w
         return NULL;
     }
     serve->host = host;
+    serve->spare = open_spare();
     (void)pthread_mutex_init(&serve->mutex, NULL);
     serve->epoll = epoll_create1(EPOLL_CLOEXEC);
     serve->stop = (struct watched){KIND_STOP, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -307,6 +341,9 @@ struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve)
     }
     for (size_t i = 0; i < serve->listeners_count; i++) {
         (void)close(serve->listeners[i].fd);
+    }
+    if (serve->spare >= 0) {
+        (void)close(serve->spare);
     }
     (void)close(serve->stop.fd);
     (void)close(serve->epoll);

@@ -6,9 +6,11 @@
 
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 static char directory[] = "/tmp/lockstep-library-XXXXXX";
 static char boot_file[64];
@@ -147,6 +149,41 @@ static void test_options_end_where_they_say(void **state)
     alone = lockstep_host_stop(alone);
 }
 
+/* In a process without a descriptor to spare a caller is hung up on, not left waiting; with one it
+ * is served again. */
+static void test_callers_without_descriptors(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(address);
+    const struct timeval limit = {.tv_sec = 20};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct lockstep_host_options options = {
+        .size = sizeof(options), .listeners = &listener, .listeners_count = 1};
+    struct lockstep_host *starved = NULL;
+    struct rlimit before;
+    struct rlimit none;
+    char byte = 0;
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(lockstep_host_start(&options, &starved, NULL, 0), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int turn = 0; turn < 3; turn++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int free_fd = dup(fd);
+        (void)close(free_fd);
+        none = (struct rlimit){.rlim_cur = (rlim_t)free_fd, .rlim_max = before.rlim_max};
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
+        assert_int_equal(recv(fd, &byte, 1, 0), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        (void)close(fd);
+    }
+    starved = lockstep_host_stop(starved);
+}
+
 /* What is not taken over stays the caller's: also the listeners in front of the bad one. */
 static void test_listeners_of_a_failed_start(void **state)
 {
@@ -193,6 +230,7 @@ int main(void)
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(test_options_end_where_they_say),
         cmocka_unit_test(test_listeners_of_a_failed_start),
+        cmocka_unit_test(test_callers_without_descriptors),
     };
     int failed;
     if (start(NULL) != 0) {
