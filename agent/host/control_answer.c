@@ -86,7 +86,12 @@ static void answer_prepare(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {0};
     struct lockstep_sets *sets = &control->host->sets;
-    struct lockstep_set *set = lockstep_sets_prepare(sets, control->request, &refusal);
+    struct lockstep_set *set;
+    if (lockstep_sets_published(sets, &control->request->operation)) {
+        reply_as(control, LOCKSTEP_HOSTWIRE_PREPARED); /* redone; CLOSE and PUBLISH are, too */
+        return;
+    }
+    set = lockstep_sets_prepare(sets, control->request, &refusal);
     if (set == NULL) {
         reply_refusal(control, LOCKSTEP_HOSTWIRE_REFUSED, &refusal);
         return;

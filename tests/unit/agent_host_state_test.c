@@ -117,6 +117,9 @@ static void test_drain_times_out(void **state)
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
                      LOCKSTEP_HOSTWIRE_PUBLISHED);
+    /* All of it again: what is done is done. */
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PUBLISH),
                      LOCKSTEP_HOSTWIRE_PUBLISHED);
     assert_int_equal(pthread_join(thread, NULL), 0);
