@@ -79,7 +79,7 @@ check_same "n1=2.0.0 n2=1.0.0 n3=2.0.0" "it changed n2 alone" fleet_versions ech
 check_eventually "a pin is no difference" fleet_cli check
 
 # A module that an operation holds.
-check "counter is reloaded with a soak" fleet_reload counter@2.0.0 --soak 3s --extra 1000000 -d
+check "counter is reloaded with a soak" fleet_reload counter@2.0.0 --soak 6s --extra 1000000 -d
 check_status 5 "a second operation on it is refused" fleet_reload counter@1.0.0 --soak 0
 check_says 'op-[a-z2-7]{8}' "which says who holds it" fleet_reload counter@1.0.0 --soak 0
 check "a disjoint one is not" fleet_reload echo@2.0.0 other@2.0.0 --again --soak 0 --node n1
