@@ -52,6 +52,11 @@ void lockstep_driver_collect_artifacts(struct lockstep_coordinator *coordinator)
             need_operation(retention, coordinator->running[i].operation);
         }
     }
+    for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
+        if (coordinator->waits[i].used) {
+            need_operation(retention, coordinator->waits[i].draft);
+        }
+    }
     if (result == LOCKSTEP_OK) {
         result = lockstep_retention_collect(retention, coordinator->artifacts, &limits, &err);
     }
