@@ -61,6 +61,7 @@ static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
 static void log_row(const struct lockstep_duty *duty, enum lockstep_duty_row row)
 {
     char id[LOCKSTEP_ID_TEXT];
+    ASSERT(duty != NULL);
     lockstep_id_format(&duty->order.operation, id);
     lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "op-%.8s row=%s of %s%s", id,
                  lockstep_duty_row_name(row), duty->order.items[0].module.text,

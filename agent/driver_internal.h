@@ -180,22 +180,22 @@ void lockstep_papers_restore(struct lockstep_node_agent *agent);
 
 enum lockstep_err lockstep_session_dial(struct lockstep_node_agent *agent,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-void lockstep_session_redial(void *agent);
+void lockstep_session_redial(void *context);
 
 /* ---- report.c: what this node says unasked --------------------------------------------------- */
 
 /* A heartbeat, again and again; with every other one a report is due. */
-void lockstep_report_heartbeat(void *agent);
+void lockstep_report_heartbeat(void *context);
 /* A report in a moment, so that several changes make one; _now sends it if one is due. */
 void lockstep_report_soon(struct lockstep_node_agent *agent);
 void lockstep_report_now(struct lockstep_node_agent *agent);
-void lockstep_report_send(void *agent);
+void lockstep_report_send(void *context);
 
 /* ---- tools.c: calls through the coordinator -------------------------------------------------- */
 
 void lockstep_tools_run(struct lockstep_node_agent *agent,
                         const struct lockstep_wire_tool_run *message);
-void lockstep_tools_answered(void *agent, const struct lockstep_hosts_answer *answer);
+void lockstep_tools_answered(void *context, const struct lockstep_hosts_answer *answer);
 
 /* ---- admit.c: trust -------------------------------------------------------------------------- */
 

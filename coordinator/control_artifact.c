@@ -42,6 +42,7 @@ static enum lockstep_err check_manifest(struct lockstep_session *session,
 static void fill_row(const struct lockstep_putting *put, struct lockstep_artifact_row *row)
 {
     const struct lockstep_manifest *manifest = &put->manifest;
+    ASSERT(put != NULL);
     memset(row, 0, sizeof(*row));
     row->digest = manifest->digest;
     row->md5 = manifest->md5;

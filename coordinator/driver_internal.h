@@ -143,7 +143,7 @@ struct lockstep_coordinator {
 /* Removes bytes of old versions that nobody runs or may go back to. */
 void lockstep_driver_collect_artifacts(struct lockstep_coordinator *coordinator);
 /* That, and forgets old operations; now, and again every day. */
-void lockstep_driver_collect(void *coordinator);
+void lockstep_driver_collect(void *context);
 
 /* ---- driver.c ------------------------------------------------------------------------------- */
 

@@ -125,7 +125,7 @@ enum lockstep_err lockstep_artifact_copy_out(const struct lockstep_artifacts *st
 struct lockstep_artifact_entry {
     struct lockstep_digest digest;
     uint64_t size;    /* bytes of all its parts */
-    uint64_t written; /* Unix seconds, of the newest part */
+    uint64_t written; /* Unix nanoseconds, of the newest part */
     unsigned parts;   /* bits 1 << enum lockstep_artifact_file */
 };
 

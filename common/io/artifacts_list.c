@@ -98,7 +98,8 @@ static enum lockstep_err note(void *context, const char *name, struct lockstep_e
     LOCKSTEP_TRY(grow(listing, err));
     ASSERT(listing->list != NULL);
     entry.size = (uint64_t)info.st_size;
-    entry.written = (uint64_t)info.st_mtim.tv_sec;
+    entry.written = (uint64_t)info.st_mtim.tv_sec * UINT64_C(1000000000) +
+                    (uint64_t)info.st_mtim.tv_nsec;
     entry.parts = 1U << part;
     listing->list[listing->count++] = entry;
     return LOCKSTEP_OK;

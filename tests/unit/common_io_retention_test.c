@@ -22,10 +22,10 @@ struct place {
 
 /* Gives a file of the store the time at which its version was written. */
 static void date(const struct place *place, const struct lockstep_digest *digest,
-                 const char *suffix, unsigned hours)
+                 const char *suffix, unsigned moment)
 {
-    const struct timespec times[2] = {{.tv_sec = 1000000 + 3600 * (time_t)hours},
-                                      {.tv_sec = 1000000 + 3600 * (time_t)hours}};
+    const struct timespec time = {.tv_sec = 1000000, .tv_nsec = 1000000 * (long)moment};
+    const struct timespec times[2] = {time, time};
     char hex[LOCKSTEP_DIGEST_TEXT];
     char path[256];
     lockstep_digest_format(digest, hex);
