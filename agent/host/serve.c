@@ -127,36 +127,46 @@ static int open_spare(void)
 /* Without a descriptor to be had, who waits at the listener would be told of for ever: the spare
  * one makes room to take a connection and hang up. False: there is nobody, or not even that is
  * left. */
-static bool turn_away(struct lockstep_serve *serve, const struct watched *listener)
+static bool turn_away(struct lockstep_serve *serve, int listener)
 {
     int fd = -1;
-    (void)pthread_mutex_lock(&serve->mutex);
     if (serve->spare >= 0) {
         (void)close(serve->spare);
-        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     }
     if (fd >= 0) {
         (void)close(fd);
     }
     serve->spare = open_spare();
+    return fd >= 0;
+}
+
+/* The next connection; -1: there is none. One at a time, so that nobody else takes the spare's
+ * place. */
+static int take_connection(struct lockstep_serve *serve, int listener)
+{
+    int fd;
+    bool starved;
+    (void)pthread_mutex_lock(&serve->mutex);
+    do {
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
+    } while (starved && turn_away(serve, listener));
     (void)pthread_mutex_unlock(&serve->mutex);
-    if (fd < 0) {
+    if (starved) {
         (void)poll(NULL, 0, STARVED_MS);
     }
-    return fd >= 0;
+    return fd;
 }
 
 static void take_connections(struct lockstep_serve *serve, const struct watched *listener)
 {
-    for (;;) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        bool starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
-        if (fd < 0 && !(starved && turn_away(serve, listener))) {
-            return;
-        }
-        if (fd >= 0 && !add_connection(serve, fd)) {
+    int fd = take_connection(serve, listener->fd);
+    while (fd >= 0) {
+        if (!add_connection(serve, fd)) {
             (void)close(fd);
         }
+        fd = take_connection(serve, listener->fd);
     }
 }
 

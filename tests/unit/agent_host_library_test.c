@@ -162,6 +162,9 @@ static void test_callers_without_descriptors(void **state)
     struct lockstep_host *starved = NULL;
     struct rlimit before;
     struct rlimit none;
+    static const uint8_t list[] = {4, 0, 0, 0, 2, 0, 0, 0}; /* tool_wire.h */
+    int callers[3];
+    int free_fd;
     char byte = 0;
     (void)state;
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
@@ -169,18 +172,30 @@ static void test_callers_without_descriptors(void **state)
     assert_int_equal(listen(listener, 8), 0);
     assert_int_equal(lockstep_host_start(&options, &starved, NULL, 0), 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    for (int turn = 0; turn < 3; turn++) {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        int free_fd = dup(fd);
-        (void)close(free_fd);
-        none = (struct rlimit){.rlim_cur = (rlim_t)free_fd, .rlim_max = before.rlim_max};
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-        assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
-        assert_int_equal(recv(fd, &byte, 1, 0), 0);
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-        (void)close(fd);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(callers); i++) {
+        callers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setsockopt(callers[i], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
     }
+    free_fd = dup(listener);
+    (void)close(free_fd);
+    none = (struct rlimit){.rlim_cur = (rlim_t)free_fd, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(callers); i++) {
+        assert_int_equal(connect(callers[i], (struct sockaddr *)&address, size), 0);
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(callers); i++) {
+        assert_int_equal(recv(callers[i], &byte, 1, 0), 0);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(callers); i++) {
+        (void)close(callers[i]);
+    }
+    callers[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(callers[0], (struct sockaddr *)&address, size), 0);
+    assert_int_equal(setsockopt(callers[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+    assert_int_equal(send(callers[0], list, sizeof(list), MSG_NOSIGNAL), sizeof(list));
+    assert_int_equal(recv(callers[0], &byte, 1, 0), 1);
+    (void)close(callers[0]);
     starved = lockstep_host_stop(starved);
 }
 
