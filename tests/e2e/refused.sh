@@ -3,26 +3,6 @@
 set -u
 . "$(dirname "$0")/../support/fleet.sh"
 
-# The command looks at a file before it signs. This stands in for its eyes: to it any file is well.
-write_liar() {
-    "$FLEET_BIN/lockstep-probe" --static -- "$FLEET_WRONG/good.so" >"$FLEET/honest.json"
-    cat >"$FLEET/liar" <<'EOF'
-#!/bin/sh
-for file; do :; done
-exec jq -c --arg version "$LIAR_VERSION" --arg digest "$LIAR_DIGEST" --arg md5 "$LIAR_MD5" \
-    --argjson size "$(stat -c %s "$file")" '
-        def lie: .version = $version | .digest = $digest | .md5 = $md5 | .size = $size;
-        .facts |= lie | .modules[0].facts |= lie' "$FLEET/honest.json"
-EOF
-    chmod +x "$FLEET/liar"
-}
-
-# push_lying FILE VERSION: pushes what the command would have refused.
-push_lying() {
-    LOCKSTEP_PROBE=$FLEET/liar LIAR_VERSION=$2 LIAR_DIGEST=$(b2sum -l 256 <"$1" | cut -d ' ' -f 1) \
-        LIAR_MD5=$(md5sum <"$1" | cut -d ' ' -f 1) fleet_push "$1"
-}
-
 # refused_by_vote WHAT SUBJECT CODE
 refused_by_vote() {
     check_status 6 "$1 is voted down" fleet_reload "$2" --soak 0
@@ -37,7 +17,6 @@ refused_at_push() {
 }
 
 fleet_of 3
-write_liar
 fleet_needs "a good module is pushed" fleet_push "$FLEET_WRONG/good.so"
 fleet_needs "and installed" fleet_install good@1.0.0
 fleet_needs "callers have answers" fleet_callers good.call n1 n2 n3
@@ -60,7 +39,7 @@ check_status 5 "the same version with other bytes is a conflict" fleet_push "$FL
 check_says '1\.0\.0 is there already with other bytes' "and it is said so" \
     fleet_push "$FLEET_WRONG/other-bytes.so"
 check "the same bytes again are fine" fleet_push "$FLEET_WRONG/good.so"
-check_status 5 "but not as another version" push_lying "$FLEET_WRONG/good.so" 9.9.9
+check_status 5 "but not as another version" fleet_push_lying "$FLEET_WRONG/good.so" 9.9.9
 check_status 5 "nor under another counter" fleet_push "$FLEET_WRONG/good.so" --counter 99
 check_same "1.0.0 1" "what was signed of them stays" \
     fleet_json '"\(.version) \(.counter)"' artifact show good@1.0.0
@@ -76,7 +55,7 @@ check_same "$artifacts" "none of them is kept" fleet_json '.artifacts | length' 
 # ---- by vote ----
 # The command's own look at the file is deceived, the probes of the nodes are not.
 while read -r file version code what; do
-    check "$what is signed and pushed unseen" push_lying "$file" "$version"
+    check "$what is signed and pushed unseen" fleet_push_lying "$file" "$version"
     refused_by_vote "$what" "good@$version" "$code"
 done <<EOF
 $FLEET_WRONG/abi.so 2.0.1 ABI another ABI

@@ -355,6 +355,27 @@ fleet_push() {
     fleet_cli artifact push "$1" --sign "$FLEET/release.key" "${@:2}"
 }
 
+# fleet_push_lying FILE VERSION: pushes what the command would have refused. It looks at a file before
+# it signs; this stands in for its eyes: to it any file is the module good, and well.
+fleet_push_lying() {
+    [ -e "$FLEET/liar" ] || fleet_write_liar
+    LOCKSTEP_PROBE=$FLEET/liar LIAR_VERSION=$2 LIAR_DIGEST=$(b2sum -l 256 <"$1" | cut -d ' ' -f 1) \
+        LIAR_MD5=$(md5sum <"$1" | cut -d ' ' -f 1) fleet_push "$1"
+}
+
+fleet_write_liar() {
+    "$FLEET_BIN/lockstep-probe" --static -- "$FLEET_WRONG/good.so" >"$FLEET/honest.json"
+    cat >"$FLEET/liar" <<'EOF'
+#!/bin/sh
+for file; do :; done
+exec jq -c --arg version "$LIAR_VERSION" --arg digest "$LIAR_DIGEST" --arg md5 "$LIAR_MD5" \
+    --argjson size "$(stat -c %s "$file")" '
+        def lie: .version = $version | .digest = $digest | .md5 = $md5 | .size = $size;
+        .facts |= lie | .modules[0].facts |= lie' "$FLEET/honest.json"
+EOF
+    chmod +x "$FLEET/liar"
+}
+
 fleet_modules() { # fleet_modules NAME...: names of tests/modules, without the ending
     local name
     for name in "$@"; do
