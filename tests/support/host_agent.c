@@ -152,6 +152,14 @@ void host_agent_meet(struct host_agent *agent)
     ready = lockstep_hostwire_free(ready);
 }
 
+void host_agent_begin_host(struct host_agent *agent)
+{
+    host_agent_init(agent);
+    host_agent_listen(agent);
+    host_agent_start(agent, "5000");
+    host_agent_meet(agent);
+}
+
 void host_agent_begin(struct host_agent *agent)
 {
     lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_PREPARE);

@@ -35,6 +35,8 @@ void host_agent_start(struct host_agent *agent, const char *boot_wait_ms);
 void host_agent_meet(struct host_agent *agent);
 /* Closes the connection and the listener, as a death does. */
 void host_agent_die(struct host_agent *agent);
+/* All of that: a host that has met its agent. */
+void host_agent_begin_host(struct host_agent *agent);
 /* An empty order of a new operation. */
 void host_agent_begin(struct host_agent *agent);
 /* Makes a private copy of the test module FILE ("echo-1") and writes its path. */

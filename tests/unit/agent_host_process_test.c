@@ -22,10 +22,7 @@ static struct host_agent agent;
 static int start(void **state)
 {
     (void)state;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
-    host_agent_start(&agent, "5000");
-    host_agent_meet(&agent);
+    host_agent_begin_host(&agent);
     return 0;
 }
 
