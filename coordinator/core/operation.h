@@ -147,7 +147,14 @@ enum lockstep_outcome lockstep_operation_outcome(const struct lockstep_operation
 /* Earliest time at which a TICK can do something; NEVER if none. */
 struct lockstep_time lockstep_operation_deadline(const struct lockstep_operation *operation);
 
-/* True if LIVE (as a node reports it) is what this operation ordered of PART. */
+/* What PART is ordered to run of item INDEX: the operation's digest, or, when going back, what the
+ * node ran before. Zeros: nothing, the module is taken out. */
+const struct lockstep_digest *lockstep_operation_target(const struct lockstep_operation *operation,
+                                                        uint32_t part, uint32_t index);
+
+/* True if LIVE (all that a node reports of these modules) is what this operation ordered of PART.
+ * Who is to be without a module is so when it knows none, or reports zeros of the generation
+ * ordered; zeros of an older one only say that its host is away. */
 bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint32_t part,
                                 const struct lockstep_live *live, uint32_t live_count);
 

@@ -37,10 +37,8 @@ int64_t lockstep_operation_next_due(struct lockstep_operation *operation, uint32
     return -1;
 }
 
-/* What PART is ordered to run of item INDEX: the operation's digest, or, when going back, what the
- * node ran before. */
-static const struct lockstep_digest *target(const struct lockstep_operation *operation,
-                                            uint32_t part, uint32_t index)
+const struct lockstep_digest *lockstep_operation_target(const struct lockstep_operation *operation,
+                                                        uint32_t part, uint32_t index)
 {
     return lockstep_operation_goes_back(operation)
                ? &operation->starts[(size_t)part * operation->item_count + index]
@@ -66,7 +64,7 @@ static void fill_prepare(const struct lockstep_operation *operation, uint32_t pa
     prepare->item_count = operation->item_count;
     for (uint32_t i = 0; i < operation->item_count; i++) {
         prepare->items[i] = operation->items[i];
-        prepare->items[i].digest = *target(operation, part, i);
+        prepare->items[i].digest = *lockstep_operation_target(operation, part, i);
     }
 }
 
@@ -157,8 +155,10 @@ bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint
     for (uint32_t i = 0; i < operation->item_count; i++) {
         const struct lockstep_item *item = &operation->items[i];
         const struct lockstep_live *found = find_live(live, live_count, &item->module);
-        if (found == NULL || found->generation < item->generation ||
-            !lockstep_digest_equal(&found->digest, target(operation, part, i))) {
+        const struct lockstep_digest *target = lockstep_operation_target(operation, part, i);
+        if (found == NULL ? !lockstep_digest_is_zero(target)
+                          : found->generation < item->generation ||
+                                !lockstep_digest_equal(&found->digest, target)) {
             return false;
         }
     }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NODES 8
+#define NODES   8
+#define UNKNOWN "unknown" /* runs=: the node does not know the module, and says nothing of it */
 
 static struct lockstep_fleet fleet;
 static struct lockstep_node nodes[NODES];
@@ -135,14 +136,15 @@ static void join(const struct story_command *command, struct lockstep_fleet_acti
     uint32_t node = node_of(command->words[1]);
     struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_STATE};
     const char *open = story_value(command, "open", NULL);
-    live[node].digest = story_digest(
-        story_value(command, "runs", story_digest_text(&live[node].digest)));
+    const char *runs = story_value(command, "runs", story_digest_text(&live[node].digest));
+    bool knows = strcmp(runs, UNKNOWN) != 0;
+    live[node].digest = story_digest(knows ? runs : "none");
     live[node].generation = story_number(story_value(command, "generation", "0"));
-    nodes[node].live_count = 1;
+    nodes[node].live_count = knows ? 1 : 0;
     message.u.state.journal.bytes[0] = (uint8_t)(100 + story_number(
                                                            story_value(command, "journal", "0")));
     message.u.state.epoch = story_number(story_value(command, "epoch", "0"));
-    message.u.state.live_count = 1;
+    message.u.state.live_count = nodes[node].live_count;
     message.u.state.live[0] = live[node];
     if (open != NULL) {
         message.u.state.open[message.u.state.open_count++].operation = story_operation(open);
@@ -165,6 +167,7 @@ static void open_operation(const struct story_command *command,
     struct lockstep_plan plan = {.roster = roster};
     const char *only = story_value(command, "node", NULL);
     request.kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
+    request.install = story_value(command, "install", NULL) != NULL;
     options->on_failure = lockstep_on_failure_parse(story_value(command, "on-failure", "rollback"));
     options->prepare_ms = 1000;
     options->fetch_ms = 1000;
@@ -204,6 +207,21 @@ static struct lockstep_operation *operation_of(const char *text)
     return operation;
 }
 
+/* What the node says that it runs: what was ordered, or what runs= says. */
+static void report_live(const struct story_command *command,
+                        const struct lockstep_operation *operation, struct lockstep_ack *ack)
+{
+    const struct lockstep_item *item = &operation->items[0];
+    const struct lockstep_digest *ordered = lockstep_operation_goes_back(operation)
+                                                ? &operation->starts[0]
+                                                : &item->digest;
+    const char *runs = story_value(command, "runs", story_digest_text(ordered));
+    if (strcmp(runs, UNKNOWN) != 0) {
+        ack->live_count = 1;
+        ack->live[0] = (struct lockstep_live){pay, item->generation, story_digest(runs)};
+    }
+}
+
 /* n1 yes op1 | n1 no op1 SYMBOL | n1 applied op1 | n1 failed op1 CRASHED | n1 asks op1 */
 static void hear(const struct story_command *command, struct lockstep_fleet_actions *actions)
 {
@@ -230,13 +248,7 @@ static void hear(const struct story_command *command, struct lockstep_fleet_acti
                                 : strcmp(verb, "not-applied") == 0 ? LOCKSTEP_APPLIED_NOT_APPLIED
                                 : strcmp(verb, "fell-back") == 0   ? LOCKSTEP_APPLIED_FELL_BACK
                                                                    : LOCKSTEP_APPLIED_FAILED;
-        message.u.ack.live_count = 1;
-        message.u.ack.live[0] = (struct lockstep_live){
-            pay, operation->items[0].generation,
-            story_digest(story_value(command, "runs",
-                                     story_digest_text(lockstep_operation_goes_back(operation)
-                                                           ? &operation->starts[0]
-                                                           : &operation->items[0].digest)))};
+        report_live(command, operation, &message.u.ack);
     }
     lockstep_fleet_receive(&fleet, now, node, &message, actions);
 }
