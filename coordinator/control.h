@@ -49,7 +49,8 @@ struct lockstep_resolved {
     uint32_t *roster;
     struct lockstep_digest *targets;
     struct lockstep_digest *desired;  /* what it is to run; zeros: nothing */
-    struct lockstep_digest *previous; /* what it was to run before */
+    struct lockstep_digest *previous; /* what it ran before; zeros: nothing */
+    bool *has_previous;               /* false: what it ran before is not known */
     bool *placed;
 };
 

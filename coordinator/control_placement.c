@@ -47,8 +47,7 @@ static void gather_placement(void *context, const struct lockstep_name *module, 
     }
 }
 
-/* What a node is to run it is placed on, also where the selector is no longer its: and what it is
- * to run no longer it is not. */
+/* What a node is to run it is placed on, also where the selector is no longer its. */
 static void gather_desired(void *context, const struct lockstep_desired_row *row)
 {
     const struct gathering *gathering = context;
@@ -60,18 +59,17 @@ static void gather_desired(void *context, const struct lockstep_desired_row *row
     if (item < 0) {
         return;
     }
-    if (!lockstep_digest_is_zero(&row->digest)) {
-        request->items[item].recorded = true;
-    }
+    request->items[item].recorded = true;
     node = bsearch(&row->node, resolved->selected, request->selected_count, sizeof(row->node),
                    compare_numbers);
     if (node == NULL) {
         return;
     }
     at = lockstep_resolved_at(resolved, (uint32_t)(node - resolved->selected), (uint32_t)item);
-    resolved->placed[at] = !lockstep_digest_is_zero(&row->digest);
+    resolved->placed[at] = true;
     resolved->desired[at] = row->digest;
     resolved->previous[at] = row->previous;
+    resolved->has_previous[at] = row->has_previous;
 }
 
 enum lockstep_err lockstep_control_place(struct lockstep_coordinator *coordinator,
@@ -84,7 +82,9 @@ enum lockstep_err lockstep_control_place(struct lockstep_coordinator *coordinato
     resolved->placed = calloc(count, sizeof(*resolved->placed));
     resolved->desired = calloc(count, sizeof(*resolved->desired));
     resolved->previous = calloc(count, sizeof(*resolved->previous));
-    if (resolved->placed == NULL || resolved->desired == NULL || resolved->previous == NULL) {
+    resolved->has_previous = calloc(count, sizeof(*resolved->has_previous));
+    if (resolved->placed == NULL || resolved->desired == NULL || resolved->previous == NULL ||
+        resolved->has_previous == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
     }
     request->placed = resolved->placed;

@@ -14,6 +14,7 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved)
     free(resolved->targets);
     free(resolved->desired);
     free(resolved->previous);
+    free(resolved->has_previous);
     free(resolved->placed);
 }
 
@@ -147,7 +148,8 @@ static enum lockstep_err check_kept(const struct lockstep_coordinator *coordinat
 
 /* ---- going back ----------------------------------------------------------------------------- */
 
-/* What each node goes back to of item INDEX: what it ran before, if it runs what is being left. */
+/* What each node goes back to of item INDEX: what it ran before, and be it nothing, if it runs what
+ * is being left. */
 static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
                                       struct lockstep_resolved *resolved, uint32_t index,
                                       struct lockstep_error *err)
@@ -163,7 +165,7 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
                                                  : &resolved->desired[at];
         bool leaves = lockstep_digest_equal(runs, &item->leaving);
         resolved->targets[at] = leaves ? resolved->previous[at] : *runs;
-        if (leaves && lockstep_digest_is_zero(&resolved->targets[at])) {
+        if (leaves && !resolved->has_previous[at]) {
             return LOCKSTEP_FAIL(err, REFUSED,
                                  "%s has no version of %s to go back to; lockstep reload "
                                  "%s@VERSION brings one of those that lockstep history %s shows",
@@ -196,8 +198,7 @@ static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
         }
         if (!most_common(resolved, resolved->desired, i, &item->leaving)) {
             return LOCKSTEP_FAIL(err, INVALID,
-                                 "nothing has been reloaded of '%s' yet, so there is nothing to "
-                                 "undo",
+                                 "no node is recorded to run '%s', so there is nothing to undo",
                                  item->module.text);
         }
         LOCKSTEP_TRY(fill_targets(coordinator, resolved, i, err));

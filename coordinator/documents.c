@@ -172,9 +172,8 @@ const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_b
 bool lockstep_book_placed(const struct lockstep_book *book, uint32_t node,
                           const struct lockstep_name *module)
 {
-    const struct lockstep_desired_row *row = lockstep_book_desired(book, node, module);
-    if (row != NULL) {
-        return !lockstep_digest_is_zero(&row->digest);
+    if (lockstep_book_desired(book, node, module) != NULL) {
+        return true;
     }
     for (size_t i = 0; i < book->placement_count; i++) {
         if (lockstep_name_equal(&book->placements[i].module, module)) {

@@ -98,13 +98,28 @@ static bool is_stale(const struct lockstep_view *view, uint32_t node)
     return at + view->fresh_ms < view->now_unix_ms;
 }
 
+/* Of a node that is to go back to nothing no version is recorded: the operation says that it is
+ * wanted to run none, and not what others run. */
+static void want_what_is_owed(const struct lockstep_judgement *judgement, uint32_t node,
+                              enum lockstep_verdict unsettled, struct lockstep_finding *finding)
+{
+    const struct lockstep_operation *operation = finding->operation;
+    if (operation != NULL && unsettled == LOCKSTEP_VERDICT_OWED) {
+        finding->wanted = *lockstep_operation_target(
+            operation, (uint32_t)part_of(operation, node),
+            (uint32_t)lockstep_operation_item(operation, &judgement->module));
+    }
+}
+
 static enum lockstep_verdict compare(const struct lockstep_judgement *judgement, uint32_t node,
                                      struct lockstep_finding *finding)
 {
     const struct lockstep_view *view = judgement->book->view;
     enum lockstep_verdict unsettled = LOCKSTEP_VERDICT_OK;
-    bool same = lockstep_digest_equal(&finding->wanted, &finding->found);
+    bool same;
     finding->operation = unsettled_by(judgement, node, &unsettled);
+    want_what_is_owed(judgement, node, unsettled, finding);
+    same = lockstep_digest_equal(&finding->wanted, &finding->found);
     if (finding->operation != NULL &&
         (unsettled == LOCKSTEP_VERDICT_IN_DOUBT || !same || !view->fleet->nodes[node].ready)) {
         return unsettled;
@@ -248,7 +263,11 @@ static void explain(const struct lockstep_judgement *judgement,
                        "lockstep reload %s@current --strategy sync_all --node %s", module, node);
         break;
     case LOCKSTEP_VERDICT_OWED:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s still owes it %s", id, wanted);
+        if (lockstep_digest_is_zero(&finding->wanted)) {
+            (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s has yet to take it out", id);
+        } else {
+            (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s still owes it %s", id, wanted);
+        }
         break;
     case LOCKSTEP_VERDICT_IN_DOUBT:
         (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s is not settled on it", id);

@@ -140,7 +140,8 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Writes the row that the operation waits for, with its parts. CHILD (may be NULL) is opened in the
  * same transaction. SUCCEEDED also writes what its nodes are to run from now on, and where its
- * modules are placed if it places them. */
+ * modules are placed if it places them; going back on an operation that placed them, where they
+ * were placed before, once none of its nodes is to run what it brought. */
 enum lockstep_err lockstep_store_operation_row(struct lockstep_store *store,
                                                const struct lockstep_operation *operation,
                                                const struct lockstep_operation *child,
@@ -197,12 +198,13 @@ enum lockstep_err lockstep_store_modules(struct lockstep_store *store, lockstep_
                                          void *context,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
-/* What a node is to run of a module. */
+/* What a node is to run of a module. There is no row where it is to run nothing. */
 struct lockstep_desired_row {
     uint32_t node;
     struct lockstep_name module;
     struct lockstep_digest digest;
-    struct lockstep_digest previous; /* what it was to run before; zeros: nothing */
+    struct lockstep_digest previous; /* what it ran before; zeros: nothing */
+    bool has_previous; /* false: what it ran before is not known (any more); previous is zeros */
     struct lockstep_id operation;
     uint64_t pin_unix_ms; /* a local pin until then; 0: none */
 };

@@ -318,8 +318,9 @@ enum lockstep_err lockstep_store_desired(struct lockstep_store *store, lockstep_
     struct lockstep_query_rows rows;
     bool more = true;
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT node, module, digest, previous, operation, pin FROM desired", NULL,
-        0, &rows, err));
+        store->journal,
+        "SELECT node, module, digest, previous, operation, pin, has_previous FROM desired", NULL, 0,
+        &rows, err));
     while (more) {
         struct lockstep_desired_row row = {.node = 0};
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
@@ -328,6 +329,7 @@ enum lockstep_err lockstep_store_desired(struct lockstep_store *store, lockstep_
         }
         row.node = (uint32_t)lockstep_row_integer(&rows, 0);
         row.pin_unix_ms = (uint64_t)lockstep_row_integer(&rows, 5);
+        row.has_previous = lockstep_row_integer(&rows, 6) != 0;
         if (lockstep_name_parse(lockstep_row_text_at(&rows, 1), &row.module) &&
             lockstep_row_bytes(&rows, 2, row.digest.bytes, LOCKSTEP_DIGEST_BYTES) &&
             lockstep_row_bytes(&rows, 3, row.previous.bytes, LOCKSTEP_DIGEST_BYTES) &&

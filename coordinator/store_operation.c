@@ -138,39 +138,79 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
 
 /* ---- what nodes are to run ------------------------------------------------------------------ */
 
-/* Going back leaves no version to go back to. */
+#define PART_BIT(name) (1U << LOCKSTEP_PART_##name)
+/* Parts whose nodes run what the operation brought, or will. */
+#define HOLDING (PART_BIT(HEALTHY) | PART_BIT(LIVE) | PART_BIT(OWED) | PART_BIT(TOUCHED))
+
+/* The version before is that before the last change: what is loaded again keeps it. Behind going
+ * back nothing is known any more. */
+static enum lockstep_err write_wish(struct lockstep_store *store,
+                                    const struct lockstep_desired_row *row, bool kept,
+                                    struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(
+        store->journal, err,
+        "INSERT INTO desired(node, module, digest, previous, has_previous, operation, pin) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(node, module) DO UPDATE SET "
+        "digest = ?3, operation = ?6, pin = ?7, "
+        "previous = CASE WHEN ?8 THEN previous ELSE ?4 END, "
+        "has_previous = CASE WHEN ?8 THEN has_previous ELSE ?5 END",
+        LOCKSTEP_INTEGER(row->node), LOCKSTEP_TEXT(row->module.text),
+        LOCKSTEP_BYTES_OF(&row->digest), LOCKSTEP_BYTES_OF(&row->previous),
+        LOCKSTEP_INTEGER(row->has_previous), LOCKSTEP_BYTES_OF(&row->operation),
+        LOCKSTEP_INTEGER(row->pin_unix_ms), LOCKSTEP_INTEGER(kept));
+    return LOCKSTEP_OK;
+}
+
+/* What the node of part PART is to run of item INDEX from now on. Who has gone back to nothing is
+ * to run nothing: there is no row of it. */
+static enum lockstep_err write_target(struct lockstep_store *store,
+                                      const struct lockstep_operation *operation, uint32_t part,
+                                      uint32_t index, uint64_t pin_unix_ms,
+                                      struct lockstep_error *err)
+{
+    const struct lockstep_item *item = &operation->items[index];
+    const struct lockstep_digest *start =
+        &operation->starts[(size_t)part * operation->item_count + index];
+    struct lockstep_desired_row row = {.node = operation->parts[part].node,
+                                       .module = item->module,
+                                       .digest = *lockstep_operation_target(operation, part, index),
+                                       .operation = operation->id,
+                                       .pin_unix_ms = pin_unix_ms};
+    bool back = lockstep_operation_goes_back(operation);
+    bool kept = !back && lockstep_digest_equal(start, &row.digest);
+    if (lockstep_digest_is_zero(&row.digest)) {
+        LOCKSTEP_RUN(store->journal, err, "DELETE FROM desired WHERE node = ?1 AND module = ?2",
+                     LOCKSTEP_INTEGER(row.node), LOCKSTEP_TEXT(row.module.text));
+        return LOCKSTEP_OK;
+    }
+    if (!back && !kept) {
+        row.has_previous = true;
+        row.previous = *start;
+    }
+    return write_wish(store, &row, kept, err);
+}
+
 static enum lockstep_err write_desired(struct lockstep_store *store,
                                        const struct lockstep_operation *operation,
                                        uint64_t pin_unix_ms, struct lockstep_error *err)
 {
-    static const struct lockstep_digest nothing;
-    bool back = lockstep_operation_goes_back(operation);
     for (uint32_t i = 0; i < operation->part_count * operation->item_count; i++) {
-        const struct lockstep_part *part = &operation->parts[i / operation->item_count];
-        const struct lockstep_item *item = &operation->items[i % operation->item_count];
-        const struct lockstep_digest *start = &operation->starts[i];
-        const struct lockstep_digest *digest = back ? start : &item->digest;
-        bool holds = part->state == LOCKSTEP_PART_HEALTHY || part->state == LOCKSTEP_PART_LIVE ||
-                     part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED;
-        bool kept = back || lockstep_digest_equal(start, digest);
-        if (!holds) {
+        uint32_t at = i / operation->item_count;
+        uint32_t index = i % operation->item_count;
+        const struct lockstep_part *part = &operation->parts[at];
+        const struct lockstep_item *item = &operation->items[index];
+        if ((1U << part->state & HOLDING) == 0) {
             continue;
         }
-        LOCKSTEP_RUN(store->journal, err,
-                     "INSERT INTO desired(node, module, digest, previous, operation, pin) "
-                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(node, module) DO UPDATE SET "
-                     "digest = ?3, operation = ?5, pin = ?6, "
-                     "previous = CASE WHEN ?7 THEN previous ELSE ?4 END",
-                     LOCKSTEP_INTEGER(part->node), LOCKSTEP_TEXT(item->module.text),
-                     LOCKSTEP_BYTES_OF(digest), LOCKSTEP_BYTES_OF(kept ? &nothing : start),
-                     LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(pin_unix_ms),
-                     LOCKSTEP_INTEGER(kept && !back));
+        LOCKSTEP_TRY(write_target(store, operation, at, index, pin_unix_ms, err));
         if (part->state == LOCKSTEP_PART_HEALTHY || part->state == LOCKSTEP_PART_LIVE) {
             LOCKSTEP_RUN(store->journal, err,
                          "INSERT OR REPLACE INTO live(node, module, generation, digest) "
                          "VALUES(?1, ?2, ?3, ?4)",
                          LOCKSTEP_INTEGER(part->node), LOCKSTEP_TEXT(item->module.text),
-                         LOCKSTEP_INTEGER(item->generation), LOCKSTEP_BYTES_OF(digest));
+                         LOCKSTEP_INTEGER(item->generation),
+                         LOCKSTEP_BYTES_OF(lockstep_operation_target(operation, at, index)));
         }
     }
     return LOCKSTEP_OK;
@@ -183,17 +223,50 @@ static enum lockstep_err write_placement(struct lockstep_store *store,
                                          struct lockstep_error *err)
 {
     LOCKSTEP_RUN(store->journal, err,
-                 "UPDATE module SET placement = (SELECT placement FROM operation WHERE id = ?1) "
+                 "UPDATE module SET placement_before = placement, placement_by = ?1, "
+                 "placement = (SELECT placement FROM operation WHERE id = ?1) "
                  "WHERE name IN (SELECT module FROM item WHERE operation = ?1) "
                  "AND (SELECT placement FROM operation WHERE id = ?1) IS NOT NULL",
                  LOCKSTEP_BYTES_OF(&operation->id));
     LOCKSTEP_RUN(store->journal, err,
-                 "UPDATE module SET placement = NULL "
+                 "UPDATE module SET placement = NULL, placement_before = NULL, placement_by = NULL "
                  "WHERE name IN (SELECT module FROM item WHERE operation = ?1) "
-                 "AND NOT EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name "
-                 "AND digest <> zeroblob(?2))",
-                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(LOCKSTEP_DIGEST_BYTES));
+                 "AND NOT EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name)",
+                 LOCKSTEP_BYTES_OF(&operation->id));
     return LOCKSTEP_OK;
+}
+
+/* Going back on an install takes its placement back, with the last node that goes back on it; so it
+ * is asked before what these nodes are to run is written. What was undone on some of its nodes
+ * only is still installed. */
+static enum lockstep_err put_placement_back(struct lockstep_store *store,
+                                            const struct lockstep_operation *operation,
+                                            struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE module SET placement = placement_before, placement_before = NULL, "
+                 "placement_by = NULL WHERE name IN (SELECT module FROM item WHERE operation = ?1) "
+                 "AND EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name "
+                 "AND desired.operation = placement_by) "
+                 "AND NOT EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name "
+                 "AND desired.operation = placement_by AND node NOT IN "
+                 "(SELECT node FROM part WHERE operation = ?1 AND (1 << state) & ?2))",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(HOLDING));
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err write_success(struct lockstep_store *store,
+                                       const struct lockstep_operation *operation,
+                                       uint64_t now_unix_ms, struct lockstep_error *err)
+{
+    uint64_t pin = operation->strategy == LOCKSTEP_STRATEGY_LOCAL && operation->options.pin_ms > 0
+                       ? now_unix_ms + operation->options.pin_ms
+                       : 0;
+    if (lockstep_operation_goes_back(operation)) {
+        LOCKSTEP_TRY(put_placement_back(store, operation, err));
+    }
+    LOCKSTEP_TRY(write_desired(store, operation, pin, err));
+    return write_placement(store, operation, err);
 }
 
 /* Bits of the rows that a row may be written over. There is one decision: whatever a core believes,
@@ -287,16 +360,12 @@ static enum lockstep_err write_row(struct lockstep_store *store,
                                    struct lockstep_error *err)
 {
     enum lockstep_row row = lockstep_operation_row(operation);
-    uint64_t pin = operation->strategy == LOCKSTEP_STRATEGY_LOCAL && operation->options.pin_ms > 0
-                       ? now_unix_ms + operation->options.pin_ms
-                       : 0;
     LOCKSTEP_TRY(update_operation(store, operation, row, now_unix_ms, err));
     LOCKSTEP_TRY(write_parts(store, operation, err));
     LOCKSTEP_RUN(store->journal, err, "UPDATE meta SET sequence = max(sequence, ?1)",
                  LOCKSTEP_INTEGER(operation->sequence));
     if (row == LOCKSTEP_ROW_SUCCEEDED) {
-        LOCKSTEP_TRY(write_desired(store, operation, pin, err));
-        LOCKSTEP_TRY(write_placement(store, operation, err));
+        LOCKSTEP_TRY(write_success(store, operation, now_unix_ms, err));
     }
     return child == NULL ? LOCKSTEP_OK : open_child(store, operation, child, now_unix_ms, err);
 }

@@ -52,6 +52,11 @@ const char *const lockstep_store_migrations[] = {
     "  what TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);",
     "ALTER TABLE module ADD COLUMN placement TEXT;"
     "ALTER TABLE operation ADD COLUMN placement TEXT;",
+    "ALTER TABLE desired ADD COLUMN has_previous INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE desired SET has_previous = previous <> zeroblob(32);"
+    "DELETE FROM desired WHERE digest = zeroblob(32);"
+    "ALTER TABLE module ADD COLUMN placement_before TEXT;"
+    "ALTER TABLE module ADD COLUMN placement_by BLOB;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -1,8 +1,7 @@
 /* What is known of nodes, against what they are to run. */
-#include "tests/support/coordinator_world.h"
+#include "tests/support/coordinator_pay.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
 
 /* What is different from the example's fleet, and what check then says of it. */
 struct check_row {
@@ -92,67 +91,20 @@ static void check_unrecorded(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
-/* Installs pay on n1 and n2, and on whom PLACEMENT selects from now on. */
-static void install_pay(const char *placement)
-{
-    struct lockstep_operation *operation = lockstep_operation_new(1, 2, false);
-    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
-    assert_non_null(operation);
-    assert_non_null(record);
-    operation->id.bytes[0] = 77;
-    operation->kind = LOCKSTEP_KIND_RELOAD;
-    operation->strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
-    operation->item_count = 1;
-    operation->items[0] = (struct lockstep_item){
-        .module = name_of("pay"), .generation = 1, .digest = digest_of("9f3c1a2e")};
-    operation->part_count = 2;
-    for (uint32_t i = 0; i < 2; i++) {
-        operation->parts[i].node = i;
-        operation->parts[i].state = (uint8_t)LOCKSTEP_PART_HEALTHY;
-        world.live[i].module = name_of("pay");
-    }
-    record->places = true;
-    (void)snprintf(record->placement, sizeof(record->placement), "%s", placement);
-    operation->state = LOCKSTEP_OPERATION_OPENING;
-    assert_int_equal(lockstep_store_operation_open(world.store, operation, record, &audit, NULL),
-                     LOCKSTEP_OK);
-    operation->state = LOCKSTEP_OPERATION_DECIDING;
-    assert_int_equal(
-        lockstep_store_operation_row(world.store, operation, NULL, OPENED, &audit, NULL),
-        LOCKSTEP_OK);
-    operation->state = LOCKSTEP_OPERATION_SUCCEEDING;
-    assert_int_equal(
-        lockstep_store_operation_row(world.store, operation, NULL, OPENED, &audit, NULL),
-        LOCKSTEP_OK);
-    (void)lockstep_operation_free(operation);
-    free(record);
-}
-
-/* What happened to the journal meanwhile. */
-static void meddle(const char *sql)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-    (void)snprintf(path, sizeof(path), "%s/journal.db", world.directory);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 /* n3 came later, and runs nothing of it. n1 and n2 have the label that n3 has not. */
 struct placement_row {
     const char *name;
     const char *placement;
     const char *text;
     const char *found; /* on n3, which is then a difference */
-    bool undone;       /* n3 had it, and went back to nothing */
+    bool undone;       /* and then all went back to nothing */
 };
 
 static const struct placement_row placement_rows[] = {
     {"who is placed is to run it, also if it came later", "", "not consistent: 2 of 3", "none",
      false},
     {"who is not placed is not missed", "env=prod", "consistent: 2 of 2", NULL, false},
-    {"nor is who went back to nothing", "", "consistent: 2 of 2", NULL, true},
+    {"nobody is missed when all went back to nothing", "", "consistent: 0 of 0", NULL, true},
 };
 
 static void check_placement(void **state)
@@ -167,11 +119,11 @@ static void check_placement(void **state)
     world.views[2].heard_unix_ms = NOW;
     install_pay(row->placement);
     if (row->undone) {
-        meddle("INSERT INTO desired SELECT 2, module, zeroblob(32), zeroblob(32), operation, 0 "
-               "FROM desired WHERE node = 0 AND module = 'pay'");
+        undo_pay();
     }
     assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
     assert_string_equal(json_string_value(json_object_get(made, "text")), row->text);
+    assert_int_equal(json_integer_value(json_object_get(made, "exit")), row->found == NULL ? 0 : 3);
     first = json_array_get(json_object_get(made, "differences"), 0);
     if (row->found == NULL) {
         assert_null(first);
@@ -181,6 +133,64 @@ static void check_placement(void **state)
         assert_string_equal(json_string_value(json_object_get(first, "found_version")), row->found);
     }
     json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A module that all have gone back from is still known, and nothing is wrong with it. */
+static void check_gone(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    json_t *made = NULL;
+    json_t *row;
+    (void)state;
+    (void)set_up(NULL);
+    install_pay("");
+    undo_pay();
+    assert_int_equal(lockstep_document_modules(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+    row = json_array_get(json_object_get(made, "modules"), 0);
+    assert_true(json_is_true(json_object_get(row, "consistent")));
+    assert_string_equal(json_string_value(json_object_get(row, "version")), "none");
+    assert_true(json_is_null(json_object_get(row, "digest")));
+    assert_int_equal(json_integer_value(json_object_get(row, "total")), 0);
+    assert_int_equal(json_array_size(json_object_get(row, "versions")), 0);
+    json_decref(made);
+    assert_int_equal(lockstep_document_history(&world.view, name, 0, &made, NULL), LOCKSTEP_OK);
+    row = json_array_get(json_object_get(made, "operations"), 0);
+    row = json_array_get(json_object_get(row, "new"), 0);
+    assert_string_equal(json_string_value(row), "none");
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* Who has to go back to nothing and is away still owes that, and nothing else is wanted of it. */
+static void check_owed_to_nothing(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    struct lockstep_operation *undo;
+    json_t *made = NULL;
+    json_t *first;
+    (void)state;
+    (void)set_up(NULL);
+    install_pay("");
+    undo = start_pay(LOCKSTEP_KIND_UNDO, NULL);
+    undo->parts[1].state = (uint8_t)LOCKSTEP_PART_OWED;
+    finish_pay(undo);
+    undo->state = LOCKSTEP_OPERATION_FINAL;
+    world.fleet.operations[1] = undo;
+    world.nodes[0].live_count = 0;
+    world.nodes[1].ready = false;
+    assert_int_equal(lockstep_document_check(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")),
+                        "consistent so far: 0 of 1");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "kind")), "owed");
+    assert_string_equal(json_string_value(json_object_get(first, "wanted_version")), "none");
+    assert_non_null(
+        strstr(json_string_value(json_object_get(first, "text")), "has yet to take it out"));
+    json_decref(made);
+    world.fleet.operations[1] = lockstep_operation_free(undo);
     assert_int_equal(tear_down(NULL), 0);
 }
 
@@ -283,10 +293,13 @@ static void check_waiting(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest others[] = {
-        cmocka_unit_test(check_unrecorded), cmocka_unit_test(check_moment_of_staleness),
-        cmocka_unit_test(check_pins), cmocka_unit_test(check_revoked),
-        cmocka_unit_test(check_waiting)};
+    static const struct CMUnitTest others[] = {cmocka_unit_test(check_unrecorded),
+                                               cmocka_unit_test(check_gone),
+                                               cmocka_unit_test(check_owed_to_nothing),
+                                               cmocka_unit_test(check_moment_of_staleness),
+                                               cmocka_unit_test(check_pins),
+                                               cmocka_unit_test(check_revoked),
+                                               cmocka_unit_test(check_waiting)};
     int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
     failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);

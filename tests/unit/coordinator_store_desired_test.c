@@ -69,6 +69,7 @@ static void success_is_what_nodes_are_to_run(void **state)
         const struct lockstep_desired_row *row = &wishes.rows[i];
         unsigned item = strcmp(row->module.text, "markdown") == 0 ? 0 : 1;
         assert_int_equal(row->digest.bytes[0], 0xa0 + item);
+        assert_true(row->has_previous); /* of ratelimit too: it ran none */
         assert_int_equal(row->previous.bytes[0], item == 0 ? 0x10 + row->node : 0);
         assert_true(lockstep_id_equal(&row->operation, &first));
         assert_int_equal(row->pin_unix_ms, 0); /* only a local one is a pin */
@@ -99,15 +100,75 @@ static void only_a_change_is_gone_back_from(void **state)
     succeed(place, same, NULL);
     row = markdown_on_0(place);
     assert_int_equal(row.digest.bytes[0], 0xa0);
+    assert_true(row.has_previous);
     assert_int_equal(row.previous.bytes[0], 0x10);
     assert_true(lockstep_id_equal(&row.operation, &second));
     back->kind = LOCKSTEP_KIND_UNDO;
     succeed(place, back, NULL);
     row = markdown_on_0(place);
     assert_int_equal(row.digest.bytes[0], 0x10);
+    assert_false(row.has_previous);
     assert_true(lockstep_digest_is_zero(&row.previous));
     (void)lockstep_operation_free(same);
     (void)lockstep_operation_free(back);
+}
+
+/* What a node ran unrecorded and was then told to run: nobody knows what was before. */
+static void the_first_record_may_have_nothing_before(void **state)
+{
+    struct place *place = *state;
+    place->operation->starts[0] = place->operation->items[0].digest;
+    succeed(place, place->operation, NULL);
+    assert_false(markdown_on_0(place).has_previous);
+}
+
+/* Who has gone back to nothing is to run nothing: there is no row of it, as before. */
+static void going_back_to_nothing_leaves_no_row(void **state)
+{
+    struct wishes wishes;
+    struct place *place = *state;
+    struct lockstep_operation *back = make_operation(&second);
+    succeed(place, place->operation, NULL);
+    back->kind = LOCKSTEP_KIND_UNDO;
+    open_it(place, back, NULL);
+    write_state(place, back, LOCKSTEP_OPERATION_DECIDING);
+    back->parts[0].state = LOCKSTEP_PART_HEALTHY;
+    back->parts[1].state = LOCKSTEP_PART_OWED;
+    back->parts[2].state = LOCKSTEP_PART_REFUSED;
+    write_state(place, back, LOCKSTEP_OPERATION_SUCCEEDING);
+    wishes = read_desired(place);
+    assert_int_equal(wishes.count, 4); /* markdown on all, ratelimit where it is refused */
+    for (unsigned i = 0; i < wishes.count; i++) {
+        assert_false(lockstep_digest_is_zero(&wishes.rows[i].digest));
+        assert_int_equal(wishes.rows[i].has_previous, wishes.rows[i].node == 2);
+    }
+    (void)lockstep_operation_free(back);
+}
+
+/* Zeros once meant both that a node ran nothing before and that nobody knows; and that it is to run
+ * nothing. */
+static void older_journals_are_understood(void **state)
+{
+    struct place *place = *state;
+    struct wishes wishes;
+    char kept[128];
+    succeed(place, place->operation, NULL);
+    place->store = lockstep_store_close(place->store);
+    meddle(place, "UPDATE desired SET digest = zeroblob(32) WHERE node = 1;"
+                  "ALTER TABLE desired DROP COLUMN has_previous;"
+                  "ALTER TABLE module DROP COLUMN placement_before;"
+                  "ALTER TABLE module DROP COLUMN placement_by;"
+                  "PRAGMA user_version = 2");
+    open_store(place);
+    wishes = read_desired(place);
+    assert_int_equal(wishes.count, 4);
+    for (unsigned i = 0; i < wishes.count; i++) {
+        assert_int_not_equal(wishes.rows[i].node, 1);
+        assert_int_equal(wishes.rows[i].has_previous,
+                         strcmp(wishes.rows[i].module.text, "markdown") == 0);
+    }
+    (void)snprintf(kept, sizeof(kept), "%s/journal.v2", place->directory);
+    assert_int_equal(unlink(kept), 0);
 }
 
 static void collect_live(void *context, uint32_t number, const struct lockstep_live *live)
@@ -296,6 +357,71 @@ static void who_installs_writes_the_placement(void **state)
     (void)lockstep_operation_free(back);
 }
 
+/* Undoes on the nodes whose bits are in NODES. */
+static void undo_on(struct place *place, const struct lockstep_id *id, unsigned nodes)
+{
+    struct lockstep_operation *back = make_operation(id);
+    back->kind = LOCKSTEP_KIND_UNDO;
+    open_it(place, back, NULL);
+    for (uint32_t i = 0; i < 3; i++) {
+        back->parts[i].state = nodes >> i & 1 ? LOCKSTEP_PART_HEALTHY : LOCKSTEP_PART_REFUSED;
+    }
+    write_state(place, back, LOCKSTEP_OPERATION_DECIDING);
+    write_state(place, back, LOCKSTEP_OPERATION_SUCCEEDING);
+    (void)lockstep_operation_free(back);
+}
+
+static const struct lockstep_id third = {.bytes = {3}};
+static const struct lockstep_id fourth = {.bytes = {4}};
+
+/* The placement is that of before the install, when the last of its nodes has gone back on it. */
+static void who_undoes_an_install_takes_its_placement_back(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *wider = make_operation(&second);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    succeed(place, wider, "");
+    undo_on(place, &third, 3);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "");
+    undo_on(place, &fourth, 4);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    (void)lockstep_operation_free(wider);
+}
+
+/* What is undone is what came last: the install before it stands. */
+static void who_undoes_something_else_leaves_the_placement(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *next = make_operation(&second);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    next->items[0].digest.bytes[0] = 0xb0;
+    succeed(place, next, NULL);
+    undo_on(place, &third, 7);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    (void)lockstep_operation_free(next);
+}
+
+/* An install that fails within its window has been written as a success before. */
+static void a_late_failure_takes_the_placement_back(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *child = make_operation(&second);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    child->kind = LOCKSTEP_KIND_COMPENSATION;
+    child->parent = first;
+    succeed(place, child, NULL);
+    read_placements(place, &placements);
+    assert_null(placements.of[0]);
+    assert_null(placements.of[1]);
+    (void)lockstep_operation_free(child);
+}
+
 static void who_fails_to_install_places_nothing(void **state)
 {
     struct place *place = *state;
@@ -311,14 +437,21 @@ static void who_fails_to_install_places_nothing(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {IN_A_PLACE(success_is_what_nodes_are_to_run),
-                                              IN_A_PLACE(a_local_success_is_a_pin),
-                                              IN_A_PLACE(only_a_change_is_gone_back_from),
-                                              IN_A_PLACE(success_is_live),
-                                              IN_A_PLACE(generations_are_taken_once),
-                                              IN_A_PLACE(operations_are_listed),
-                                              IN_A_PLACE(a_prefix_names_one_or_more),
-                                              IN_A_PLACE(who_installs_writes_the_placement),
-                                              IN_A_PLACE(who_fails_to_install_places_nothing)};
+    static const struct CMUnitTest tests[] = {
+        IN_A_PLACE(success_is_what_nodes_are_to_run),
+        IN_A_PLACE(a_local_success_is_a_pin),
+        IN_A_PLACE(only_a_change_is_gone_back_from),
+        IN_A_PLACE(the_first_record_may_have_nothing_before),
+        IN_A_PLACE(going_back_to_nothing_leaves_no_row),
+        IN_A_PLACE(older_journals_are_understood),
+        IN_A_PLACE(who_undoes_an_install_takes_its_placement_back),
+        IN_A_PLACE(who_undoes_something_else_leaves_the_placement),
+        IN_A_PLACE(a_late_failure_takes_the_placement_back),
+        IN_A_PLACE(success_is_live),
+        IN_A_PLACE(generations_are_taken_once),
+        IN_A_PLACE(operations_are_listed),
+        IN_A_PLACE(a_prefix_names_one_or_more),
+        IN_A_PLACE(who_installs_writes_the_placement),
+        IN_A_PLACE(who_fails_to_install_places_nothing)};
     return cmocka_run_group_tests_name("desired", tests, NULL, NULL) == 0 ? 0 : 1;
 }
