@@ -125,6 +125,13 @@ static enum lockstep_err make_plan_undo_apart(json_t **ret_document, struct lock
     return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, targets, ret_document, err);
 }
 
+/* What came to nodes that had run nothing before. */
+static enum lockstep_err make_plan_undo_nothing(json_t **ret_document, struct lockstep_error *err)
+{
+    const struct lockstep_digest targets[NODES] = {{{0}}};
+    return plan_with(LOCKSTEP_STRATEGY_SYNC_ALL, targets, ret_document, err);
+}
+
 static enum lockstep_err make_undo_apart(json_t **ret_document, struct lockstep_error *err)
 {
     struct lockstep_operation *operation = world.operation;
@@ -132,6 +139,16 @@ static enum lockstep_err make_undo_apart(json_t **ret_document, struct lockstep_
     operation->items[0].leaving = operation->items[0].digest;
     memset(&operation->items[0].digest, 0, sizeof(operation->items[0].digest));
     operation->starts[2] = digest_of("00000003");
+    return make_operation(ret_document, err);
+}
+
+static enum lockstep_err make_undo_nothing(json_t **ret_document, struct lockstep_error *err)
+{
+    struct lockstep_operation *operation = world.operation;
+    operation->kind = LOCKSTEP_KIND_UNDO;
+    operation->items[0].leaving = operation->items[0].digest;
+    memset(&operation->items[0].digest, 0, sizeof(operation->items[0].digest));
+    memset(operation->starts, 0, NODES * sizeof(operation->starts[0]));
     return make_operation(ret_document, err);
 }
 
@@ -196,7 +213,9 @@ static const struct example_row example_rows[] = {
     {"plan-absent", make_plan_absent},
     {"plan-undo", make_plan_undo},
     {"plan-undo-apart", make_plan_undo_apart},
+    {"plan-undo-nothing", make_plan_undo_nothing},
     {"operation-undo-apart", make_undo_apart},
+    {"operation-undo-nothing", make_undo_nothing},
     {"status", make_status},
     {"nodes", make_nodes},
     {"node", make_node},
