@@ -101,7 +101,10 @@ static void answer_prepare(struct lockstep_control *control)
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_hostwire_entry *entry =
             &control->reply->entries[control->reply->entries_count++];
-        fill_entry(sets, set->items[i].image, entry);
+        if (set->items[i].image != NULL) {
+            fill_entry(sets, set->items[i].image, entry);
+        }
+        entry->module = set->items[i].line->name;
         entry->generation = set->items[i].generation;
     }
 }

@@ -137,13 +137,16 @@ static void unmap_item(struct lockstep_sets *sets, struct lockstep_set_item *ite
     }
 }
 
-/* Uses the image of that copy if it is mapped, else maps it. */
+/* Uses the image of that copy if it is mapped, else maps it, if there is to be one. */
 static bool find_or_map(struct lockstep_sets *sets, struct lockstep_set_item *item,
                         const struct lockstep_hostwire_entry *entry,
                         struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_image *image = image_of_file(sets, entry);
     uint32_t index = 0;
+    if (entry->path[0] == '\0' && lockstep_digest_is_zero(&entry->digest)) {
+        return true; /* nothing to map: it is taken out */
+    }
     if (image != NULL) {
         if (image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED || image->due || image->stuck ||
             strcmp(image->name.text, entry->module.text) != 0) {
@@ -249,7 +252,7 @@ static bool load_item(struct lockstep_set_item *item, const struct lockstep_host
             return false;
         }
     }
-    return !order->smoke || lockstep_image_smoke(item->image, ret_refusal);
+    return item->image == NULL || !order->smoke || lockstep_image_smoke(item->image, ret_refusal);
 }
 
 static bool fits(const struct lockstep_sets *sets, const struct lockstep_set *set,
@@ -289,14 +292,11 @@ static bool prepare_items(struct lockstep_sets *sets, struct lockstep_set *set,
     }
     lockstep_set_sort(set);
     for (size_t i = 0; i < set->count; i++) {
-        struct lockstep_set_item *item = &set->items[i];
-        const struct lockstep_image *live = item->line->live;
-        if (!load_item(item, order, ret_refusal)) {
+        const struct lockstep_set_item *item = &set->items[i];
+        if (!load_item(&set->items[i], order, ret_refusal)) {
             return false;
         }
-        set->stateful = set->stateful || (live != NULL && live != item->image &&
-                                          (live->identity.state_schema != 0 ||
-                                           item->image->identity.state_schema != 0));
+        set->stateful = set->stateful || lockstep_item_has_state(item);
     }
     return true;
 }
@@ -362,6 +362,10 @@ static void make_live(struct lockstep_set_item *item)
     }
     line->live = item->image;
     line->generation = item->generation;
+    if (item->image == NULL) {
+        lockstep_bag_deinit(&line->residue); /* what comes next begins anew */
+        return;
+    }
     item->image->state = LOCKSTEP_HOSTWIRE_STATE_LIVE;
     item->image->generation = item->generation;
     if (item->has_residue) {
@@ -377,7 +381,7 @@ static void own_gates(struct lockstep_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_set_item *item = &set->items[i];
-        if (item->image->identity.state_schema != 0) {
+        if (item->image != NULL && item->image->identity.state_schema != 0) {
             lockstep_gate_shut(&item->line->gate, LOCKSTEP_SHUT_SEAL);
             lockstep_gate_own(&item->line->gate, item->image->index);
         }

@@ -5,6 +5,9 @@
  * gate. A set holds at most one version a module. Only _prepare and _close can refuse: after them
  * _publish is one store. Between _close and _publish the gates of stateful modules, and of those
  * that require them, are shut and the new version holds the state; the old one still has it too.
+ *
+ * An item without an image takes its module out: from the publish on nobody finds its tools, calls
+ * in flight end in it, its state ends with it, and what requires it makes the set refused.
  */
 #ifndef LOCKSTEP_HOST_SET_H
 #define LOCKSTEP_HOST_SET_H
@@ -20,7 +23,7 @@ struct lockstep_module_line {
     struct lockstep_module_line *next;
     struct lockstep_gate gate;
     struct lockstep_name name;
-    struct lockstep_image *live; /* NULL: none */
+    struct lockstep_image *live; /* NULL: none, or taken out */
     uint64_t generation;         /* the highest that was live */
     uint32_t waiting;            /* mark of walks over dependents */
     struct lockstep_bag residue; /* what the live version's schema cannot hold */
@@ -28,7 +31,7 @@ struct lockstep_module_line {
 
 struct lockstep_set_item {
     struct lockstep_module_line *line;
-    struct lockstep_image *image;
+    struct lockstep_image *image; /* NULL: the module is taken out */
     uint64_t generation;
     bool mapped; /* by this set: else the image was there before */
     bool has_residue;
@@ -59,8 +62,9 @@ struct lockstep_sets {
     size_t published_next;
 };
 
-/* Maps, loads and tries the versions of ORDER (a PREPARE message). Asking again for an operation
- * that is prepared gives the same set. NULL: refused, without a trace. */
+/* Maps, loads and tries the versions of ORDER (a PREPARE message); an entry without a file takes
+ * its module out. Asking again for an operation that is prepared gives the same set. NULL: refused,
+ * without a trace. */
 struct lockstep_set *lockstep_sets_prepare(struct lockstep_sets *sets,
                                            const struct lockstep_hostwire_message *order,
                                            struct lockstep_refusal *ret_refusal);
@@ -117,6 +121,9 @@ void lockstep_set_sort(struct lockstep_set *set);
 struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets,
                                                 const struct lockstep_set *set,
                                                 struct lockstep_refusal *ret_refusal);
+/* True if one of its two versions has state, so that its gate is shut for the swap. What is taken
+ * out hands nothing over. */
+bool lockstep_item_has_state(const struct lockstep_set_item *item);
 /* Hands the state of one module over, within LIMIT_MS, with the operator's EXTRA. */
 bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
                            struct lockstep_refusal *ret_refusal);

@@ -149,13 +149,6 @@ static bool hand_all_over(struct lockstep_set *set, uint32_t drain_ms,
     return true;
 }
 
-static bool has_state(const struct lockstep_set_item *item)
-{
-    const struct lockstep_image *live = item->line->live;
-    return live != NULL && live != item->image &&
-           (live->identity.state_schema != 0 || item->image->identity.state_schema != 0);
-}
-
 bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, uint32_t drain_ms,
                          bool all, struct lockstep_refusal *ret_refusal)
 {
@@ -167,7 +160,7 @@ bool lockstep_sets_close(struct lockstep_sets *sets, struct lockstep_set *set, u
     }
     lockstep_sets_unmark(sets);
     for (size_t i = 0; i < set->count; i++) {
-        if (has_state(&set->items[i]) || (all && set->items[i].line->live != NULL)) {
+        if (lockstep_item_has_state(&set->items[i]) || (all && set->items[i].line->live != NULL)) {
             lockstep_sets_mark(sets, set->items[i].line);
         }
     }

@@ -53,6 +53,13 @@ static uint32_t schema_of(const struct lockstep_image *image)
     return image == NULL ? 0 : image->identity.state_schema;
 }
 
+bool lockstep_item_has_state(const struct lockstep_set_item *item)
+{
+    const struct lockstep_image *live = item->line->live;
+    return live != NULL && item->image != NULL && live != item->image &&
+           (schema_of(live) != 0 || schema_of(item->image) != 0);
+}
+
 /* `save`, or `down` when the way leads to an older schema. */
 static int write_records(struct handing *handing, struct lockstep_job_why *why)
 {

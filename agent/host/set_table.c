@@ -15,12 +15,12 @@ struct lockstep_module_line *lockstep_sets_line(const struct lockstep_sets *sets
     return line;
 }
 
-static struct lockstep_image *image_in(const struct lockstep_set *set, const char *module)
+static const struct lockstep_set_item *item_of(const struct lockstep_set *set, const char *module)
 {
     for (; set != NULL; set = set->also) {
         for (size_t i = 0; i < set->count; i++) {
             if (strcmp(set->items[i].line->name.text, module) == 0) {
-                return set->items[i].image;
+                return &set->items[i];
             }
         }
     }
@@ -30,10 +30,10 @@ static struct lockstep_image *image_in(const struct lockstep_set *set, const cha
 struct lockstep_image *lockstep_sets_image(const struct lockstep_sets *sets,
                                            const struct lockstep_set *set, const char *module)
 {
-    struct lockstep_image *image = image_in(set, module);
+    const struct lockstep_set_item *item = item_of(set, module);
     const struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    if (image != NULL) {
-        return image;
+    if (item != NULL) {
+        return item->image;
     }
     return line == NULL ? NULL : line->live;
 }
@@ -74,7 +74,8 @@ bool lockstep_sets_complete(const struct lockstep_sets *sets, const struct locks
 static bool is_free(const struct lockstep_set *set, size_t first, size_t i)
 {
     for (size_t j = first; j < set->count; j++) {
-        if (j != i && lockstep_image_needs(set->items[i].image, set->items[j].line->name.text)) {
+        if (j != i && set->items[i].image != NULL &&
+            lockstep_image_needs(set->items[i].image, set->items[j].line->name.text)) {
             return false;
         }
     }

@@ -34,7 +34,8 @@
  * version and PUBLISH answers NOT_APPLIED. Going back is a PREPARE like any other, naming the
  * private copy of the old version: an image that is still mapped is used again (as it was loaded,
  * with the configuration of then; another copy is mapped and loaded anew), with state by
- * `down`. The host sends HEALTH by itself when the library has latched.
+ * `down`. An entry of PREPARE without a path and a digest takes the module out. The
+ * host sends HEALTH by itself when the library has latched.
  *
  * The codec validates and bounds everything; it knows nothing of modules or operations.
  */
