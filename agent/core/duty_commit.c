@@ -162,11 +162,19 @@ unsigned lockstep_duty_publish_step(struct lockstep_duty *duty, struct lockstep_
                             : lockstep_duty_enter_live(duty, step);
 }
 
+/* Over before it was published: a set that the hosts go on holding would be in the way of the next
+ * one. */
+static unsigned abandon(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    (void)lockstep_duty_act(step->agent, duty, LOCKSTEP_AGENT_DROP);
+    return lockstep_duty_close(duty, step);
+}
+
 /* A publish that is under way is waited for: what comes next must know what the host runs then. */
 unsigned lockstep_duty_superseded(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     if (duty->ticket == 0) {
-        return lockstep_duty_close(duty, step);
+        return abandon(duty, step);
     }
     duty->superseded = true;
     return LOCKSTEP_DUTY_PUBLISHING;
@@ -175,7 +183,7 @@ unsigned lockstep_duty_superseded(struct lockstep_duty *duty, struct lockstep_du
 unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     if (duty->superseded) {
-        return lockstep_duty_close(duty, step);
+        return abandon(duty, step);
     }
     (void)try_later(duty, step, step->result->no, step->result->text);
     return LOCKSTEP_DUTY_PUBLISHING;
@@ -196,7 +204,7 @@ unsigned lockstep_duty_host_died_publishing(struct lockstep_duty *duty,
     duty->ticket = 0;
     duty->mapped = false;
     duty->retry = LOCKSTEP_TIME_NEVER;
-    return duty->superseded ? lockstep_duty_close(duty, step) : LOCKSTEP_DUTY_PUBLISHING;
+    return duty->superseded ? abandon(duty, step) : LOCKSTEP_DUTY_PUBLISHING;
 }
 
 /* A host of our own starts with the new row. One that comes by itself may still run the old: it

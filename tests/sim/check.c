@@ -128,6 +128,19 @@ static void check_duties(struct sim_world *world, uint32_t node)
     }
 }
 
+/* A set that nobody publishes or drops any more would be in the way of the next one. */
+static void check_sets(struct sim_world *world, uint32_t node)
+{
+    static const struct lockstep_id none;
+    const struct sim_host *host = &world->nodes[node].host;
+    for (uint32_t i = 0; i < SIM_SETS; i++) {
+        if (!lockstep_id_equal(&host->sets[i].operation, &none)) {
+            sim_fail(world, "the host of n%u holds the set of op %02x for ever", node,
+                     host->sets[i].operation.bytes[0]);
+        }
+    }
+}
+
 /* What NODE should run of MODULE by the journal: the last committed order that was not gone back
  * on. Returns false if the journal itself says that it does not know. */
 static bool expected(const struct sim_world *world, uint32_t node, uint32_t module,
@@ -135,7 +148,7 @@ static bool expected(const struct sim_world *world, uint32_t node, uint32_t modu
 {
     uint64_t newest = 0;
     bool known = true;
-    *ret_digest = sim_digest(module, 1);
+    *ret_digest = sim_first(module);
     for (uint32_t i = 0; i < world->coordinator.record_count; i++) {
         const struct sim_record *record = &world->coordinator.records[i];
         const struct lockstep_operation *operation = &record->operation;
@@ -181,6 +194,7 @@ void sim_check_rest(struct sim_world *world)
             sim_fail(world, "n%u has not come back", i);
         }
         check_duties(world, i);
+        check_sets(world, i);
         check_versions(world, i);
     }
 }

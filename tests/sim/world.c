@@ -75,6 +75,11 @@ struct lockstep_digest sim_digest(uint32_t module, uint32_t version)
     return digest;
 }
 
+struct lockstep_digest sim_first(uint32_t module)
+{
+    return sim_digest(module, module < SIM_FRESH ? 1 : 0);
+}
+
 uint32_t sim_version(const struct lockstep_digest *digest)
 {
     return (uint32_t)digest->bytes[1] << 8 | digest->bytes[2];
@@ -228,13 +233,26 @@ static void try_link(struct sim_world *world, uint32_t node)
     sim_coordinator_link(world, node);
 }
 
+/* What a message says beside its name. */
+static const char *gist(const struct lockstep_message *message)
+{
+    switch ((unsigned)message->type) {
+    case LOCKSTEP_MESSAGE_VOTE:
+        return message->u.vote.yes ? "YES" : lockstep_no_name(message->u.vote.no);
+    case LOCKSTEP_MESSAGE_ACK:
+        return lockstep_applied_text(message->u.ack.applied);
+    default:
+        return "";
+    }
+}
+
 static void deliver(struct sim_world *world, struct sim_event *event)
 {
     struct sim_node *row = &world->nodes[event->node];
     bool to_node = event->incarnation == 1;
     if (row->linked && row->session == event->session) {
-        sim_note(world, "%s %c n%u", lockstep_message_name(event->message->type),
-                 to_node ? '>' : '<', event->node);
+        sim_note(world, "%s %c n%u %s", lockstep_message_name(event->message->type),
+                 to_node ? '>' : '<', event->node, gist(event->message));
         if (to_node && row->running) {
             sim_node_receive(world, event->node, event->message);
         } else if (!to_node && world->coordinator.running) {
