@@ -453,7 +453,9 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
             return false;
         }
     }
-    if (again) { /* a host uses an image again by its file; new statics want a new file */
+    /* A host uses an image again by its file; new statics want a new file, and what was taken out
+     * of it begins anew. */
+    if (again || lockstep_digest_is_zero(&module->current.digest)) {
         lockstep_copies_forget(agent, &item->module, &item->digest);
     }
     if (lockstep_copies_get(agent, &item->module, &item->digest, &copy, &err) != LOCKSTEP_OK) {

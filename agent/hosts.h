@@ -108,7 +108,8 @@ struct lockstep_hosts_item {
     struct lockstep_name module;
     uint64_t generation;
     struct lockstep_digest digest;
-    const char *path; /* of the private copy; to reload bytes that are live, name another copy */
+    const char *path; /* of the private copy; to reload bytes that are live, name another copy;
+                         "" and no digest: the module is taken out */
     uint64_t device;  /* of that file, as stat has it */
     uint64_t inode;
     int config_fd; /* -1: empty; borrowed */

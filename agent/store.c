@@ -35,7 +35,9 @@ static const char *const migrations[] = {
     "CREATE TABLE reserve(operation BLOB PRIMARY KEY, room BLOB NOT NULL);"
     "CREATE TABLE refused("
     "  number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL, why INTEGER NOT NULL,"
-    "  UNIQUE(digest, why));"};
+    "  UNIQUE(digest, why));",
+    "ALTER TABLE module ADD COLUMN has_previous INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE module SET has_previous = previous <> zeroblob(32);"};
 
 enum lockstep_err lockstep_agent_store_end(struct lockstep_agent_store *store,
                                            enum lockstep_err so_far, struct lockstep_error *err)

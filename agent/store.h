@@ -109,6 +109,7 @@ struct lockstep_agent_module_row {
     struct lockstep_name service; /* empty: not known yet */
     uint64_t generation;
     struct lockstep_version current;
+    bool has_previous;
     struct lockstep_version previous;
     uint64_t counter_floor;                 /* of release counters */
     char version[LOCKSTEP_VERSION_MAX + 1]; /* of current; "" until described */

@@ -33,10 +33,10 @@ enum lockstep_err lockstep_agent_store_read_refused(struct lockstep_agent_store 
 enum lockstep_err lockstep_agent_store_put_module(struct lockstep_agent_store *store,
                                                   const struct lockstep_agent_module_row *row,
                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* The module in columns 0 to 8 of a query (see store_module.c); CORRUPT if it cannot be one. */
+/* The module in columns 0 to 9 of a query (see store_module.c); CORRUPT if it cannot be one. */
 #define LOCKSTEP_AGENT_MODULE_COLUMNS                                                         \
     "name, service, generation, current_generation, current, previous_generation, previous, " \
-    "floor, version"
+    "floor, version, has_previous"
 enum lockstep_err lockstep_agent_store_take_module(const struct lockstep_query_rows *rows,
                                                    struct lockstep_agent_module_row *ret_row,
                                                    struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -31,6 +31,7 @@ static enum lockstep_err load_modules(struct lockstep_agent_store *store,
                                                       : lockstep_agent_service(core, &row.service);
         module->generation = row.generation;
         module->current = row.current;
+        module->has_previous = row.has_previous;
         module->previous = row.previous;
     }
 }

@@ -18,6 +18,7 @@ enum lockstep_err lockstep_agent_store_take_module(const struct lockstep_query_r
     ret_row->previous.generation = (uint64_t)lockstep_row_integer(rows, 5);
     ret_row->counter_floor = (uint64_t)lockstep_row_integer(rows, 7);
     lockstep_row_copy(rows, 8, ret_row->version, sizeof(ret_row->version));
+    ret_row->has_previous = lockstep_row_integer(rows, 9) != 0;
     good = lockstep_name_parse(lockstep_row_text_at(rows, 0), &ret_row->module) &&
            (service[0] == '\0' || lockstep_name_parse(service, &ret_row->service)) &&
            lockstep_row_bytes(rows, 4, ret_row->current.digest.bytes, LOCKSTEP_DIGEST_BYTES) &&
@@ -51,13 +52,13 @@ enum lockstep_err lockstep_agent_store_put_module(struct lockstep_agent_store *s
                                                   struct lockstep_error *err)
 {
     LOCKSTEP_RUN(store->journal, err,
-                 "INSERT OR REPLACE INTO module VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 "INSERT OR REPLACE INTO module VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                  LOCKSTEP_TEXT(row->module.text), LOCKSTEP_TEXT(row->service.text),
                  LOCKSTEP_INTEGER(row->generation), LOCKSTEP_INTEGER(row->current.generation),
                  LOCKSTEP_BYTES_OF(&row->current.digest),
                  LOCKSTEP_INTEGER(row->previous.generation),
                  LOCKSTEP_BYTES_OF(&row->previous.digest), LOCKSTEP_INTEGER(row->counter_floor),
-                 LOCKSTEP_TEXT(row->version));
+                 LOCKSTEP_TEXT(row->version), LOCKSTEP_INTEGER(row->has_previous));
     return LOCKSTEP_OK;
 }
 

@@ -124,6 +124,7 @@ static struct lockstep_agent_module module_of(const struct lockstep_agent_module
     return (struct lockstep_agent_module){.name = row->module,
                                           .generation = row->generation,
                                           .current = row->current,
+                                          .has_previous = row->has_previous,
                                           .previous = row->previous};
 }
 
@@ -135,6 +136,7 @@ static void take_pointers(struct lockstep_agent_module_row *row,
     }
     row->generation = module->generation;
     row->current = module->current;
+    row->has_previous = module->has_previous;
     row->previous = module->previous;
 }
 

@@ -196,22 +196,28 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
 
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
+/* What the host is to do with ITEM; one without a version is taken out. */
 static bool add_item(struct lockstep_node_agent *agent, const struct lockstep_item *item,
                      struct lockstep_hosts_item *row, struct lockstep_error *err)
 {
     const struct lockstep_agent_module *module = lockstep_agent_module(agent->core, &item->module);
     const struct lockstep_copy *copy = NULL;
-    if (lockstep_copies_get(agent, &item->module, &item->digest, &copy, err) != LOCKSTEP_OK) {
-        return false;
-    }
     *row = (struct lockstep_hosts_item){.service = module->service,
                                         .module = item->module,
                                         .generation = item->generation,
                                         .digest = item->digest,
-                                        .path = copy->path,
-                                        .device = copy->device,
-                                        .inode = copy->inode,
-                                        .config_fd = lockstep_copies_config(agent, &item->module)};
+                                        .path = "",
+                                        .config_fd = -1};
+    if (lockstep_digest_is_zero(&item->digest)) {
+        return true;
+    }
+    if (lockstep_copies_get(agent, &item->module, &item->digest, &copy, err) != LOCKSTEP_OK) {
+        return false;
+    }
+    row->path = copy->path;
+    row->device = copy->device;
+    row->inode = copy->inode;
+    row->config_fd = lockstep_copies_config(agent, &item->module);
     return true;
 }
 
@@ -231,20 +237,11 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
         if (!lockstep_duty_changes(duty, i)) {
             continue;
         }
-        if (lockstep_digest_is_zero(&item->digest)) {
-            (void)LOCKSTEP_FAIL(&err, REFUSED, "%s cannot be taken out of a host",
-                                item->module.text);
-            good = false;
-        } else {
-            good = add_item(agent, item, &items[set.items_count], &err);
-            set.items_count += good ? 1 : 0;
-        }
+        good = add_item(agent, item, &items[set.items_count], &err);
+        set.items_count += good ? 1 : 0;
     }
     if (!good) {
-        lockstep_driver_cannot(agent, ticket,
-                               err.code == LOCKSTEP_REFUSED ? LOCKSTEP_NO_NO_PREVIOUS
-                                                            : LOCKSTEP_NO_STORAGE,
-                               "%s", err.message);
+        lockstep_driver_cannot(agent, ticket, LOCKSTEP_NO_STORAGE, "%s", err.message);
     } else if (set.items_count == 0) {
         lockstep_driver_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
     } else {

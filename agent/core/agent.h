@@ -31,7 +31,7 @@
 
 struct lockstep_version {
     uint64_t generation;
-    struct lockstep_digest digest; /* zeros: none */
+    struct lockstep_digest digest; /* zeros: to be, or to have been, without the module */
 };
 
 /* A module of this node. `loaded` is what its host said; the rest is as durable as the journal. */
@@ -40,6 +40,7 @@ struct lockstep_agent_module {
     uint8_t service;     /* index into services; NONE until an artifact has told */
     uint64_t generation; /* the highest ever applied: the floor for orders */
     struct lockstep_version current;
+    bool has_previous; /* false: what ran before is not known any more */
     struct lockstep_version previous;
     struct lockstep_version loaded;
 };
@@ -166,8 +167,8 @@ struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *a
 struct lockstep_agent_module *lockstep_agent_module(const struct lockstep_agent *agent,
                                                     const struct lockstep_name *name);
 
-/* What is reported of MODULE. Its host does not hear of generations that change no bytes, but they
- * are reported. */
+/* What is reported of MODULE, also a generation that changed no bytes: its host has not heard of
+ * it. */
 struct lockstep_live lockstep_agent_live(const struct lockstep_agent_module *module);
 
 /* What becomes of MODULE when the COMMITTED row of ORDER is written; what was current is noted in

@@ -97,7 +97,7 @@ static bool can_fall(const struct lockstep_agent *agent, const struct lockstep_d
         after = *module;
         if (lockstep_module_fall(&after, &duty->order.items[i])) {
             falling++;
-            if (lockstep_digest_is_zero(&after.current.digest)) {
+            if (!module->has_previous) {
                 return false;
             }
         }

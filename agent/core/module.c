@@ -87,8 +87,8 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
         return LOCKSTEP_NO_QUARANTINED;
     }
     if (order->kind != LOCKSTEP_KIND_RELOAD) {
-        /* Going back leads to what this node recorded, and to nothing else. */
-        bool leaves = module != NULL &&
+        /* Going back leads to what this node recorded, and nowhere else. */
+        bool leaves = module != NULL && module->has_previous &&
                       lockstep_digest_equal(&module->current.digest, &item->leaving) &&
                       lockstep_digest_equal(&module->previous.digest, &item->digest);
         return leaves ? LOCKSTEP_NO_UNSPECIFIED : LOCKSTEP_NO_NO_PREVIOUS;
@@ -96,15 +96,22 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
-/* The previous version is the last one with other bytes: bytes that are loaded again are no other
- * version, and undoing that leads to what ran before them. */
+static void forget_previous(struct lockstep_agent_module *module)
+{
+    module->has_previous = false;
+    module->previous = (struct lockstep_version){0};
+}
+
+/* The previous version is the last one with other bytes, or being without the module: bytes that
+ * are loaded again are no other version, and undoing that leads to what ran before them. */
 void lockstep_module_point(struct lockstep_agent_module *module,
                            const struct lockstep_prepare *order, struct lockstep_item *item)
 {
     bool same = lockstep_digest_equal(&module->current.digest, &item->digest);
     if (order->kind != LOCKSTEP_KIND_RELOAD) {
-        module->previous = (struct lockstep_version){0}; /* nobody goes back on going back */
+        forget_previous(module); /* nobody goes back on going back */
     } else if (!same) {
+        module->has_previous = true;
         module->previous = module->current;
     }
     item->leaving = module->current.digest;
@@ -120,6 +127,6 @@ bool lockstep_module_fall(struct lockstep_agent_module *module, const struct loc
         return false;
     }
     module->current = module->previous;
-    module->previous = (struct lockstep_version){0};
+    forget_previous(module);
     return true;
 }

@@ -12,6 +12,7 @@ static const char *const cells[] = {
     CELL(module, current_generation),
     CELL(module, current),
     CELL(module, previous_generation),
+    CELL(module, has_previous),
     CELL(module, previous),
     CELL(module, version),
     CELL(operation, row),

@@ -186,7 +186,7 @@ static bool has_state(const struct sim_world *world, const struct sim_host *host
             &host->loaded[sim_module_index(&set->items[i].module)].digest;
         enum sim_nature from = sim_nature(world, live);
         enum sim_nature to = sim_nature(world, &set->items[i].digest);
-        if (sim_version(live) != 0 &&
+        if (sim_version(live) != 0 && sim_version(&set->items[i].digest) != 0 &&
             (from == SIM_STATEFUL || from == SIM_STUCK || to == SIM_STATEFUL || to == SIM_STUCK)) {
             return true;
         }

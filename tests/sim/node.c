@@ -14,7 +14,7 @@ void sim_node_init(struct sim_world *world, uint32_t node)
         struct lockstep_agent_module *module = &row->disk.modules[i];
         module->name = sim_module(i);
         module->service = SIM_SERVICE;
-        module->current.digest = sim_digest(i, 1);
+        module->current.digest = sim_first(i);
         row->host.loaded[i] = module->current;
     }
     row->disk.journal.bytes[0] = (uint8_t)(node + 1);

@@ -43,16 +43,16 @@ static bool choose_undo(struct sim_world *world, struct lockstep_request *reques
     uint32_t module = (uint32_t)sim_between(world, 0, SIM_MODULES - 1);
     const struct lockstep_agent_module *first = &world->nodes[selected[0]].disk.modules[module];
     request->kind = LOCKSTEP_KIND_UNDO;
+    request->install = false;
     request->item_count = 1;
     request->items[0].module = sim_module(module);
     request->items[0].leaving = first->current.digest;
     for (uint32_t i = 0; i < request->selected_count; i++) {
         const struct lockstep_agent_module *row = &world->nodes[selected[i]].disk.modules[module];
-        targets[i] = lockstep_digest_equal(&row->current.digest, &first->current.digest)
-                         ? row->previous.digest
-                         : row->current.digest;
-        if (lockstep_digest_is_zero(&targets[i])) {
-            return false; /* there is nothing to go back to */
+        bool leaves = lockstep_digest_equal(&row->current.digest, &first->current.digest);
+        targets[i] = leaves ? row->previous.digest : row->current.digest;
+        if (leaves && !row->has_previous) {
+            return false; /* nobody knows what it would lead to */
         }
     }
     request->targets = targets;
@@ -65,7 +65,7 @@ static void submit(struct sim_world *world)
         LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_QUORUM,
         LOCKSTEP_STRATEGY_LOCAL};
     struct lockstep_fleet *fleet = &world->coordinator.fleet;
-    struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD};
+    struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD, .install = true};
     struct lockstep_digest targets[SIM_NODES];
     uint32_t selected[SIM_NODES];
     uint32_t roster[SIM_NODES];

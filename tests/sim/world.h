@@ -17,7 +17,8 @@
 #include "coordinator/core/fleet.h"
 
 #define SIM_NODES      7
-#define SIM_MODULES    4
+#define SIM_MODULES    5
+#define SIM_FRESH      4 /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
 #define SIM_ROWS       256
 #define SIM_CHAOS_MS   20000
@@ -184,6 +185,8 @@ void sim_break_link(struct sim_world *world, uint32_t node);
 
 struct lockstep_digest sim_digest(uint32_t module, uint32_t version);
 uint32_t sim_version(const struct lockstep_digest *digest);
+/* What every node begins with; zeros: nothing. */
+struct lockstep_digest sim_first(uint32_t module);
 enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_digest *digest);
 struct lockstep_name sim_module(uint32_t index);
 uint32_t sim_module_index(const struct lockstep_name *name);

@@ -98,12 +98,14 @@ static void begin(const struct story_command *command)
     static const struct lockstep_name service = {"default"};
     struct lockstep_defaults settings;
     struct lockstep_agent_module *module;
+    const char *before = story_value(command, "before", NULL);
     lockstep_defaults_init(&settings);
     lockstep_agent_init(&agent, &settings, modules, LOCKSTEP_COUNT(modules));
     module = lockstep_agent_add_module(&agent, &pay);
     module->service = lockstep_agent_add_service(&agent, &service, true, now);
     module->current.digest = story_digest(story_value(command, "runs", "v1"));
-    module->previous.digest = story_digest(story_value(command, "before", "none"));
+    module->has_previous = before != NULL;
+    module->previous.digest = story_digest(before == NULL ? "none" : before);
     module->generation = story_number(story_value(command, "generation", "0"));
     module->current.generation = module->generation;
 }

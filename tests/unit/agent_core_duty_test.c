@@ -21,7 +21,7 @@ static void the_matrix_has_no_hole(void **state)
 
 /* ---- may an order be taken? ----------------------------------------------------------------- */
 
-/* Versions are one byte; the module is at generation 5, runs 2 and ran 1 before. */
+/* Versions are one byte, 0 is none; the module is at generation 5, runs 2 and ran 1 before. */
 struct order {
     const char *name;
     enum lockstep_kind kind;
@@ -55,8 +55,11 @@ static struct lockstep_digest digest(uint8_t version)
 static void check_order(void **state)
 {
     const struct order *row = *state;
-    struct lockstep_agent_module module = {
-        .name = {"pay"}, .generation = 5, .current = {5, digest(2)}, .previous = {3, digest(1)}};
+    struct lockstep_agent_module module = {.name = {"pay"},
+                                           .generation = 5,
+                                           .current = {5, digest(2)},
+                                           .has_previous = true,
+                                           .previous = {3, digest(1)}};
     struct lockstep_agent *agent = calloc(1, sizeof(*agent));
     struct lockstep_prepare order = {.kind = row->kind};
     struct lockstep_item item = {.module = {"pay"},
@@ -76,38 +79,46 @@ static void check_order(void **state)
 
 /* ---- where pointers go ---------------------------------------------------------------------- */
 
-/* The module is at generation 5, runs 2 and ran 1 before. */
+/* The module is at generation 5 and ran 1 before. Version 0 is being without it. */
 struct pointing {
     const char *name;
     enum lockstep_kind kind;
     bool again;
+    uint8_t runs;
     uint8_t wanted;
-    uint8_t previous; /* afterwards; 0: none */
-    uint8_t fallen;   /* what is current after a crash loop */
+    bool has_previous; /* afterwards */
+    uint8_t previous;
+    uint8_t fallen; /* what is current after a crash loop */
 };
 
 static const struct pointing pointings[] = {
-    {"a reload keeps what ran", LOCKSTEP_KIND_RELOAD, false, 3, 2, 2},
-    {"the same bytes leave the previous alone", LOCKSTEP_KIND_RELOAD, false, 2, 1, 2},
-    {"the same bytes, again, are no other version", LOCKSTEP_KIND_RELOAD, true, 2, 1, 2},
-    {"other bytes, again", LOCKSTEP_KIND_RELOAD, true, 3, 2, 2},
-    {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 1, 0, 0},
+    {"a reload keeps what ran", LOCKSTEP_KIND_RELOAD, false, 2, 3, true, 2, 2},
+    {"the same bytes leave the previous alone", LOCKSTEP_KIND_RELOAD, false, 2, 2, true, 1, 2},
+    {"the same bytes, again, are no other version", LOCKSTEP_KIND_RELOAD, true, 2, 2, true, 1, 2},
+    {"other bytes, again", LOCKSTEP_KIND_RELOAD, true, 2, 3, true, 2, 2},
+    {"a first version keeps that there was none", LOCKSTEP_KIND_RELOAD, false, 0, 3, true, 0, 0},
+    {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 2, 1, false, 0, 0},
+    {"nor on having been taken out", LOCKSTEP_KIND_UNDO, false, 2, 0, false, 0, 0},
 };
 
 static void check_pointing(void **state)
 {
     const struct pointing *row = *state;
-    struct lockstep_agent_module module = {
-        .name = {"pay"}, .generation = 5, .current = {5, digest(2)}, .previous = {3, digest(1)}};
+    struct lockstep_agent_module module = {.name = {"pay"},
+                                           .generation = 5,
+                                           .current = {5, digest(row->runs)},
+                                           .has_previous = true,
+                                           .previous = {3, digest(1)}};
     struct lockstep_prepare order = {.kind = row->kind, .again = row->again};
     struct lockstep_item item = {.generation = 6, .digest = digest(row->wanted)};
     lockstep_module_point(&module, &order, &item);
     assert_int_equal(module.generation, 6);
     assert_int_equal(module.current.generation, 6);
     assert_int_equal(module.current.digest.bytes[0], row->wanted);
+    assert_int_equal(module.has_previous, row->has_previous);
     assert_int_equal(module.previous.digest.bytes[0], row->previous);
-    assert_int_equal(item.leaving.bytes[0], 2);
-    assert_int_equal(lockstep_module_fall(&module, &item), row->wanted != 2);
+    assert_int_equal(item.leaving.bytes[0], row->runs);
+    assert_int_equal(lockstep_module_fall(&module, &item), row->wanted != row->runs);
     assert_int_equal(module.current.digest.bytes[0], row->fallen);
     assert_int_equal(module.generation, 6); /* late orders stay refused */
 }
@@ -204,8 +215,11 @@ static void only_what_is_current_falls(void **state)
 {
     static struct lockstep_agent_actions actions;
     struct lockstep_agent *agent = calloc(1, sizeof(*agent));
-    struct lockstep_agent_module module = {
-        .name = {"pay"}, .generation = 6, .current = {6, digest(3)}, .previous = {5, digest(2)}};
+    struct lockstep_agent_module module = {.name = {"pay"},
+                                           .generation = 6,
+                                           .current = {6, digest(3)},
+                                           .has_previous = true,
+                                           .previous = {5, digest(2)}};
     struct lockstep_duty *duty;
     (void)state;
     assert_non_null(agent);

@@ -1,4 +1,5 @@
 #include "agent/store_internal.h"
+#include "common/io/journal_internal.h"
 #include "tests/support/cmocka.h"
 
 #include <stdlib.h>
@@ -102,12 +103,74 @@ static void a_vow_is_kept(void **state)
     (void)lockstep_agent_store_close(store);
 }
 
+/* A first version goes back to being without the module, once; what it is to go back to after that
+ * is not known. */
+static void a_first_version_goes_back_to_none(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare first = order(1, 1);
+    struct lockstep_prepare back = order(2, 2);
+    struct lockstep_agent_module_row row;
+    bool found = false;
+    (void)state;
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &first, 2, NULL), LOCKSTEP_OK);
+    load(store);
+    assert_true(core.modules[0].has_previous);
+    assert_true(lockstep_digest_is_zero(&core.modules[0].previous.digest));
+    back.kind = LOCKSTEP_KIND_COMPENSATION;
+    back.items[0].leaving = first.items[0].digest;
+    back.items[0].digest = (struct lockstep_digest){0};
+    assert_int_equal(lockstep_agent_store_vow(store, &back, &intent, 3, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_point(store, &back, 4, NULL), LOCKSTEP_OK);
+    store = lockstep_agent_store_close(store);
+    store = open_store();
+    load(store);
+    assert_int_equal(core.modules[0].generation, 2);
+    assert_true(lockstep_digest_is_zero(&core.modules[0].current.digest));
+    assert_false(core.modules[0].has_previous);
+    assert_int_equal(lockstep_agent_store_module(store, &first.items[0].module, &found, &row, NULL),
+                     LOCKSTEP_OK);
+    assert_string_equal(row.version, "");
+    (void)lockstep_agent_store_close(store);
+}
+
 static void add_other(struct lockstep_prepare *to, uint64_t generation, uint8_t version)
 {
     assert_true(lockstep_name_parse("other", &to->items[1].module));
     to->items[1].generation = generation;
     to->items[1].digest.bytes[0] = version;
     to->item_count = 2;
+}
+
+/* A journal of version 1 knew a version or nothing, and nothing was not known. */
+static void a_journal_of_version_1_is_taken_over(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.extra = ""};
+    struct lockstep_prepare orders[] = {order(1, 1), order(2, 2)};
+    char copy[128];
+    (void)state;
+    add_other(&orders[1], 2, 9);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(lockstep_agent_store_vow(store, &orders[i], &intent, 1, NULL),
+                         LOCKSTEP_OK);
+        assert_int_equal(lockstep_agent_store_point(store, &orders[i], 2, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(lockstep_journal_execute(store->journal,
+                                              "ALTER TABLE module DROP COLUMN has_previous;"
+                                              "PRAGMA user_version = 1",
+                                              NULL),
+                     LOCKSTEP_OK);
+    store = lockstep_agent_store_close(store);
+    store = open_store();
+    load(store);
+    assert_true(lockstep_agent_module(&core, &orders[1].items[0].module)->has_previous);
+    assert_false(lockstep_agent_module(&core, &orders[1].items[1].module)->has_previous);
+    (void)lockstep_agent_store_close(store);
+    (void)snprintf(copy, sizeof(copy), "%s/journal.v1", directory);
+    assert_int_equal(unlink(copy), 0);
 }
 
 /* Of a set one module got other bytes and one did not; the agent started again in between. */
@@ -423,6 +486,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_last_that_ended_are_remembered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_loop_takes_back_what_was_replaced, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_first_version_goes_back_to_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_of_version_1_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_vow_is_kept, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
