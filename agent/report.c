@@ -65,6 +65,15 @@ static void fill_module(struct lockstep_node_agent *agent,
     lockstep_disk_compare(agent, module, row);
 }
 
+/* False for a module that was taken out: nothing of it is to run, runs, or lies on the disk. */
+static bool is_here(const struct lockstep_agent_module *module,
+                    const struct lockstep_wire_module *row)
+{
+    return !lockstep_digest_is_zero(&module->current.digest) ||
+           !lockstep_digest_is_zero(&module->loaded.digest) ||
+           !lockstep_digest_is_zero(&row->disk_digest);
+}
+
 /* Percent of the machine's memory that is in use, as /proc/meminfo has it. */
 static uint32_t memory_used_percent(void)
 {
@@ -108,11 +117,13 @@ void lockstep_report_send(void *context)
     }
     do {
         size_t piece = lockstep_wire_piece(total, offset, LOCKSTEP_REPORTS_MAX, &more);
+        wire.u.report.module_count = 0;
         for (size_t i = 0; i < piece; i++) {
             const struct lockstep_agent_module *module = &agent->core->modules[offset + i];
-            fill_module(agent, module, find_status(status, known, &module->name), &modules[i]);
+            struct lockstep_wire_module *row = &modules[wire.u.report.module_count];
+            fill_module(agent, module, find_status(status, known, &module->name), row);
+            wire.u.report.module_count += is_here(module, row) ? 1 : 0;
         }
-        wire.u.report.module_count = (uint32_t)piece;
         wire.u.report.more = more;
         lockstep_driver_send(agent, &wire);
         offset += piece;
