@@ -1,5 +1,20 @@
 #include "coordinator/core/judge.h"
 
+/* Who goes back waits for nobody for ever and needs no majority. Only an undo that no node can
+ * follow is called off, for then the fleet is where it was; a compensation has to say that it is
+ * not. */
+static enum lockstep_verdict judge_back(const struct lockstep_operation *operation, bool deadline)
+{
+    const struct lockstep_tally *tally = &operation->tally;
+    if (tally->in[LOCKSTEP_PART_CONTACTED] > 0 && !deadline) {
+        return LOCKSTEP_VERDICT_WAIT;
+    }
+    return operation->kind == LOCKSTEP_KIND_UNDO && tally->in[LOCKSTEP_PART_PREPARED] == 0 &&
+                   tally->in[LOCKSTEP_PART_REFUSED] > 0
+               ? LOCKSTEP_VERDICT_ABORT
+               : LOCKSTEP_VERDICT_COMMIT;
+}
+
 enum lockstep_verdict lockstep_judge_votes(const struct lockstep_operation *operation,
                                            bool deadline)
 {
@@ -8,7 +23,7 @@ enum lockstep_verdict lockstep_judge_votes(const struct lockstep_operation *oper
     uint32_t yes = tally->in[LOCKSTEP_PART_PREPARED];
     uint32_t waiting = tally->in[LOCKSTEP_PART_CONTACTED];
     if (lockstep_operation_goes_back(operation)) {
-        return waiting == 0 || deadline ? LOCKSTEP_VERDICT_COMMIT : LOCKSTEP_VERDICT_WAIT;
+        return judge_back(operation, deadline);
     }
     if (tally->integrity > 0 || tally->in[LOCKSTEP_PART_REFUSED] > options->max_fail ||
         yes + waiting < options->need) {

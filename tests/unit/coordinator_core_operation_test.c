@@ -38,6 +38,7 @@ struct votes {
 
 #define RELOAD LOCKSTEP_KIND_RELOAD
 #define BACK   LOCKSTEP_KIND_COMPENSATION
+#define UNDO   LOCKSTEP_KIND_UNDO
 #define WAIT   LOCKSTEP_VERDICT_WAIT
 #define COMMIT LOCKSTEP_VERDICT_COMMIT
 #define ABORT  LOCKSTEP_VERDICT_ABORT
@@ -60,6 +61,11 @@ static const struct votes votes[] = {
     {"going back: waits for who was asked", BACK, "yc", 0, 0, false, WAIT},
     {"going back: needs no majority", BACK, "ynnl", 0, 0, false, COMMIT},
     {"going back: waits for nobody for ever", BACK, "ccc", 0, 0, true, COMMIT},
+    {"going back: who has to, and cannot, says so", BACK, "nnn", 0, 0, false, COMMIT},
+    {"undo: some can", UNDO, "ynn", 0, 0, false, COMMIT},
+    {"undo: none can, so nothing happens", UNDO, "nnn", 0, 0, false, ABORT},
+    {"undo: one is still out", UNDO, "nnc", 0, 0, false, WAIT},
+    {"undo: who is out is owed it", UNDO, "ccl", 0, 0, true, COMMIT},
 };
 
 static uint8_t part_state(char letter)
