@@ -205,8 +205,8 @@ struct lockstep_desired_row {
     struct lockstep_digest digest;
     struct lockstep_digest previous; /* what it ran before; zeros: nothing */
     bool has_previous; /* false: what it ran before is not known (any more); previous is zeros */
-    struct lockstep_id operation;
-    uint64_t pin_unix_ms; /* a local pin until then; 0: none */
+    struct lockstep_id operation; /* that brought it */
+    uint64_t pin_unix_ms;         /* a local pin until then; 0: none */
 };
 typedef void lockstep_desired_fn(void *context, const struct lockstep_desired_row *row);
 enum lockstep_err lockstep_store_desired(struct lockstep_store *store, lockstep_desired_fn *each,

@@ -142,23 +142,24 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
 /* Parts whose nodes run what the operation brought, or will. */
 #define HOLDING (PART_BIT(HEALTHY) | PART_BIT(LIVE) | PART_BIT(OWED) | PART_BIT(TOUCHED))
 
-/* The version before is that before the last change: what is loaded again keeps it. Behind going
- * back nothing is known any more. */
+/* The version before is that before the last change: what is loaded AGAIN keeps it, and who brought
+ * it. Behind going back nothing is known any more. */
 static enum lockstep_err write_wish(struct lockstep_store *store,
-                                    const struct lockstep_desired_row *row, bool kept,
+                                    const struct lockstep_desired_row *row, bool again,
                                     struct lockstep_error *err)
 {
     LOCKSTEP_RUN(
         store->journal, err,
         "INSERT INTO desired(node, module, digest, previous, has_previous, operation, pin) "
         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(node, module) DO UPDATE SET "
-        "digest = ?3, operation = ?6, pin = ?7, "
+        "digest = ?3, pin = ?7, "
+        "operation = CASE WHEN ?8 AND digest = ?3 THEN operation ELSE ?6 END, "
         "previous = CASE WHEN ?8 THEN previous ELSE ?4 END, "
         "has_previous = CASE WHEN ?8 THEN has_previous ELSE ?5 END",
         LOCKSTEP_INTEGER(row->node), LOCKSTEP_TEXT(row->module.text),
         LOCKSTEP_BYTES_OF(&row->digest), LOCKSTEP_BYTES_OF(&row->previous),
         LOCKSTEP_INTEGER(row->has_previous), LOCKSTEP_BYTES_OF(&row->operation),
-        LOCKSTEP_INTEGER(row->pin_unix_ms), LOCKSTEP_INTEGER(kept));
+        LOCKSTEP_INTEGER(row->pin_unix_ms), LOCKSTEP_INTEGER(again));
     return LOCKSTEP_OK;
 }
 
@@ -178,17 +179,17 @@ static enum lockstep_err write_target(struct lockstep_store *store,
                                        .operation = operation->id,
                                        .pin_unix_ms = pin_unix_ms};
     bool back = lockstep_operation_goes_back(operation);
-    bool kept = !back && lockstep_digest_equal(start, &row.digest);
+    bool again = !back && lockstep_digest_equal(start, &row.digest);
     if (lockstep_digest_is_zero(&row.digest)) {
         LOCKSTEP_RUN(store->journal, err, "DELETE FROM desired WHERE node = ?1 AND module = ?2",
                      LOCKSTEP_INTEGER(row.node), LOCKSTEP_TEXT(row.module.text));
         return LOCKSTEP_OK;
     }
-    if (!back && !kept) {
+    if (!back && !again) {
         row.has_previous = true;
         row.previous = *start;
     }
-    return write_wish(store, &row, kept, err);
+    return write_wish(store, &row, again, err);
 }
 
 static enum lockstep_err write_desired(struct lockstep_store *store,

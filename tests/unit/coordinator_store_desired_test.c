@@ -102,7 +102,7 @@ static void only_a_change_is_gone_back_from(void **state)
     assert_int_equal(row.digest.bytes[0], 0xa0);
     assert_true(row.has_previous);
     assert_int_equal(row.previous.bytes[0], 0x10);
-    assert_true(lockstep_id_equal(&row.operation, &second));
+    assert_true(lockstep_id_equal(&row.operation, &first));
     back->kind = LOCKSTEP_KIND_UNDO;
     succeed(place, back, NULL);
     row = markdown_on_0(place);
@@ -120,6 +120,21 @@ static void the_first_record_may_have_nothing_before(void **state)
     place->operation->starts[0] = place->operation->items[0].digest;
     succeed(place, place->operation, NULL);
     assert_false(markdown_on_0(place).has_previous);
+}
+
+/* What a node had drifted to, and is then told to run, is brought by who told it. */
+static void who_makes_drift_desired_brought_it(void **state)
+{
+    struct lockstep_desired_row row;
+    struct place *place = *state;
+    struct lockstep_operation *next = make_operation(&second);
+    succeed(place, place->operation, NULL);
+    next->items[0].digest = next->starts[0];
+    succeed(place, next, NULL);
+    row = markdown_on_0(place);
+    assert_int_equal(row.digest.bytes[0], 0x10);
+    assert_true(lockstep_id_equal(&row.operation, &second));
+    (void)lockstep_operation_free(next);
 }
 
 /* Who has gone back to nothing is to run nothing: there is no row of it, as before. */
@@ -391,6 +406,28 @@ static void who_undoes_an_install_takes_its_placement_back(void **state)
     (void)lockstep_operation_free(wider);
 }
 
+/* Loading the same again is no change, so what is undone is the install. */
+static void what_is_loaded_again_is_still_installed(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_operation *wider = make_operation(&second);
+    struct lockstep_operation *again = make_operation(&third);
+    struct placements placements;
+    succeed(place, place->operation, "env=prod");
+    wider->items[0].digest.bytes[0] = 0xb0;
+    again->items[0].digest.bytes[0] = 0xb0;
+    for (uint32_t i = 0; i < 3; i++) {
+        again->starts[(size_t)i * 2] = again->items[0].digest;
+    }
+    succeed(place, wider, "");
+    succeed(place, again, NULL);
+    undo_on(place, &fourth, 7);
+    read_placements(place, &placements);
+    assert_string_equal(placements.of[0], "env=prod");
+    (void)lockstep_operation_free(wider);
+    (void)lockstep_operation_free(again);
+}
+
 /* What is undone is what came last: the install before it stands. */
 static void who_undoes_something_else_leaves_the_placement(void **state)
 {
@@ -446,6 +483,8 @@ int main(void)
         IN_A_PLACE(older_journals_are_understood),
         IN_A_PLACE(who_undoes_an_install_takes_its_placement_back),
         IN_A_PLACE(who_undoes_something_else_leaves_the_placement),
+        IN_A_PLACE(what_is_loaded_again_is_still_installed),
+        IN_A_PLACE(who_makes_drift_desired_brought_it),
         IN_A_PLACE(a_late_failure_takes_the_placement_back),
         IN_A_PLACE(success_is_live),
         IN_A_PLACE(generations_are_taken_once),
