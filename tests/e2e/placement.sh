@@ -49,6 +49,14 @@ check "in zone a all get counter" fleet_reload counter@2.0.0 --soak 0
 check_same "n1=2.0.0 n4=2.0.0" "and in zone b nobody" fleet_versions counter
 check_eventually "the fleet is consistent" fleet_cli check
 
+# Who undoes a wider placement is where it was before.
+check "counter is installed everywhere" fleet_install counter@1.0.0
+check_same 5 "and placed there" fleet_json .n plan --strategy sync_all counter@2.0.0
+check "that is undone" fleet_cli undo counter -y --no-quarantine
+check_same "n1=2.0.0 n4=2.0.0" "zone a has what it had, zone b nothing" fleet_versions counter
+check_same 2 "and is not asked any more" fleet_json .n plan --strategy sync_all counter@1.0.0
+check_eventually "the fleet is consistent" fleet_cli check
+
 # The placement is in the journal.
 fleet_kill lockstepd KILL
 fleet_needs "the coordinator comes back" fleet_start_coordinator
