@@ -207,6 +207,19 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
     }
 }
 
+static void describe_part(const char *id, const struct lockstep_operation *operation, bool owed,
+                          const char *node, char ret_text[LOCKSTEP_DOCUMENT_LINE])
+{
+    if (!owed) {
+        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s lost %s: it may be on either version",
+                       id, node);
+    } else if (lockstep_operation_goes_back(operation)) {
+        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s has yet to bring %s back", id, node);
+    } else {
+        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s owes %s its version", id, node);
+    }
+}
+
 /* Nodes that an operation still owes its version, or that went silent under it. */
 static void alarm_parts(const struct lockstep_view *view,
                         const struct lockstep_operation *operation, json_t *alarms)
@@ -222,9 +235,7 @@ static void alarm_parts(const struct lockstep_view *view,
         if ((!owed && part->state != LOCKSTEP_PART_LOST) || part->node >= view->fleet->node_count) {
             continue;
         }
-        (void)snprintf(text, sizeof(text),
-                       owed ? "%s owes %s its version" : "%s lost %s: it may be on either version",
-                       id, view->fleet->nodes[part->node].name.text);
+        describe_part(id, operation, owed, view->fleet->nodes[part->node].name.text, text);
         (void)json_array_append_new(
             alarms, json_pack("{s:s, s:o, s:n, s:s, s:s, s:s}", "code", owed ? "owed" : "lost",
                               "node", lockstep_json_node(view, part->node), "module", "operation",

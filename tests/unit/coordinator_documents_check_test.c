@@ -190,6 +190,12 @@ static void check_owed_to_nothing(void **state)
     assert_non_null(
         strstr(json_string_value(json_object_get(first, "text")), "has yet to take it out"));
     json_decref(made);
+    assert_int_equal(lockstep_document_status(&world.view, &query, &made, NULL), LOCKSTEP_OK);
+    first = json_array_get(json_object_get(made, "alarms"),
+                           json_array_size(json_object_get(made, "alarms")) - 1);
+    assert_non_null(
+        strstr(json_string_value(json_object_get(first, "text")), "has yet to bring n2 back"));
+    json_decref(made);
     world.fleet.operations[1] = lockstep_operation_free(undo);
     assert_int_equal(tear_down(NULL), 0);
 }
