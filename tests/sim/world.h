@@ -18,7 +18,7 @@
 
 #define SIM_NODES      7
 #define SIM_MODULES    5
-#define SIM_FRESH      4 /* modules from this one on are on no node at first */
+#define SIM_FRESH      4  /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
 #define SIM_ROWS       256
 #define SIM_CHAOS_MS   20000

@@ -284,7 +284,7 @@ static void check_size(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
     assert_non_null(world);
-    check_from(world, **(const uint32_t **)state, 0);
+    check_from(world, *(const uint32_t *)*state, 0);
     free(world);
 }
 
