@@ -192,6 +192,14 @@ static enum lockstep_err write_target(struct lockstep_store *store,
     return write_wish(store, &row, again, err);
 }
 
+/* Who refused what the others have taken is to run it all the same: it is behind until somebody has
+ * seen to the reason. Who refused to go back is left where it is. */
+static bool is_to_run(const struct lockstep_operation *operation, const struct lockstep_part *part)
+{
+    return (1U << part->state & HOLDING) != 0 ||
+           (part->state == LOCKSTEP_PART_REFUSED && !lockstep_operation_goes_back(operation));
+}
+
 static enum lockstep_err write_desired(struct lockstep_store *store,
                                        const struct lockstep_operation *operation,
                                        uint64_t pin_unix_ms, struct lockstep_error *err)
@@ -201,7 +209,7 @@ static enum lockstep_err write_desired(struct lockstep_store *store,
         uint32_t index = i % operation->item_count;
         const struct lockstep_part *part = &operation->parts[at];
         const struct lockstep_item *item = &operation->items[index];
-        if ((1U << part->state & HOLDING) == 0) {
+        if (!is_to_run(operation, part)) {
             continue;
         }
         LOCKSTEP_TRY(write_target(store, operation, at, index, pin_unix_ms, err));

@@ -51,6 +51,10 @@
     X(host_start, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \
       "time for a host to say it is ready")                                                        \
     X(host_answer, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a host to answer")       \
+    X(catch_up, COUNT, 5, 1, 10000, "nodes that are given what they are owed at once")             \
+    X(catch_up_first, MS, LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                       \
+      "first pause before an owed node is asked again")                                            \
+    X(catch_up_last, MS, LOCKSTEP_HOUR, 10, LOCKSTEP_DAY, "longest such pause")                    \
     X(operations, COUNT, 8, 1, 64, "operations at once, on disjoint modules")                      \
     X(half_open, COUNT, 1024, 8, 65536, "connections before authentication, in all")               \
     X(half_open_address, COUNT, 64, 1, 65536, "and from one address")

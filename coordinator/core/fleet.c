@@ -12,6 +12,7 @@ void lockstep_fleet_init(struct lockstep_fleet *fleet, const struct lockstep_def
     fleet->epoch = epoch;
     fleet->sequence = sequence;
     fleet->read_only = false;
+    fleet->behind = false;
     fleet->scanned = now;
     fleet->out = NULL;
     memset(fleet->operations, 0, sizeof(fleet->operations));
@@ -45,6 +46,7 @@ void lockstep_fleet_link_down(struct lockstep_fleet *fleet, struct lockstep_time
         if (part >= 0) {
             /* Nothing is lost yet: a link may break for a moment. Silence is what counts. */
             operation->parts[part].up = false;
+            fleet->behind = true;
         }
     }
 }
@@ -291,7 +293,11 @@ void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
     }
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
-        if (operation != NULL && lockstep_time_due(lockstep_operation_deadline(operation), now)) {
+        if (operation == NULL) {
+            continue;
+        }
+        fleet->behind = fleet->behind || lockstep_time_due(operation->catch_up, now);
+        if (lockstep_time_due(lockstep_operation_deadline(operation), now)) {
             lockstep_fleet_step(fleet, now, operation, &tick);
         }
     }

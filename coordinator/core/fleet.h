@@ -85,6 +85,7 @@ struct lockstep_fleet {
     uint32_t module_count;
     uint32_t module_max;
     struct lockstep_time scanned; /* when silence was last looked for */
+    bool behind;                  /* owed nodes are to be looked through (catch_up.h) */
     struct lockstep_operation *operations[LOCKSTEP_FLEET_OPERATIONS];
     struct lockstep_fleet_actions *out; /* during a call */
 };

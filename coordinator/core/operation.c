@@ -200,6 +200,7 @@ unsigned lockstep_operation_begin(struct lockstep_operation *operation, struct l
         part->due = 0;
     }
     lockstep_operation_tally(operation, &operation->tally);
+    operation->catch_up = LOCKSTEP_TIME_NEVER;
     operation->end = lockstep_time_after(now, operation->options.deadline_ms);
     (void)lockstep_sm_move(moves, &operation->state, LOCKSTEP_OPERATION_OPENING);
     check_invariant(operation);
@@ -270,6 +271,7 @@ unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct 
     lockstep_operation_tally(operation, &operation->tally);
     operation->phase = LOCKSTEP_TIME_NEVER; /* what the journal holds are another clock's times */
     operation->resend = LOCKSTEP_TIME_NEVER;
+    operation->catch_up = LOCKSTEP_TIME_NEVER;
     operation->window = LOCKSTEP_TIME_NEVER;
     operation->end = lockstep_time_after(now, operation->options.deadline_ms);
     if (row == LOCKSTEP_ROW_OPEN) {

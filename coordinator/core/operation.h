@@ -29,11 +29,14 @@
 
 /* One node of the roster. */
 struct lockstep_part {
-    uint32_t node; /* the fleet's index of the node */
-    uint8_t state; /* enum lockstep_part_state */
-    uint8_t due;   /* bits of enum lockstep_due */
-    bool up;       /* READY and connected now */
-    uint16_t no;   /* enum lockstep_no: why refused, failed, lost or not yet applied */
+    uint32_t node;              /* the fleet's index of the node */
+    uint8_t state;              /* enum lockstep_part_state */
+    uint8_t due;                /* bits of enum lockstep_due */
+    bool up;                    /* READY and connected now */
+    bool asked;                 /* OWED or TOUCHED: it holds one of the places for catching up */
+    uint8_t tries;              /* how often it was given one since it came back */
+    struct lockstep_time retry; /* OWED: not to be asked (again) before */
+    uint16_t no;                /* enum lockstep_no: why refused, failed, lost or not yet applied */
     char text[LOCKSTEP_PART_TEXT];
 };
 
@@ -97,6 +100,7 @@ struct lockstep_operation {
     struct lockstep_time window;
     struct lockstep_time resend;
     uint64_t resend_ms;
+    struct lockstep_time catch_up; /* when owed nodes are to be looked through next */
     uint32_t item_count;
     uint32_t part_count;
     struct lockstep_item items[LOCKSTEP_ITEMS_MAX];

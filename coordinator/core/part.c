@@ -56,9 +56,10 @@ static void move(struct lockstep_operation *operation, struct lockstep_part *par
     lockstep_part_set(operation, part, state, (enum lockstep_no)part->no);
 }
 
-void lockstep_part_remind(struct lockstep_part *part)
+void lockstep_part_remind(const struct lockstep_operation *operation, struct lockstep_part *part)
 {
-    if (part->state == LOCKSTEP_PART_CONTACTED || part->state == LOCKSTEP_PART_OWED) {
+    bool back = part->state == LOCKSTEP_PART_OWED && lockstep_operation_goes_back(operation);
+    if (part->state == LOCKSTEP_PART_CONTACTED || back) {
         part->due |= LOCKSTEP_DUE_PREPARE;
     } else if (part->state == LOCKSTEP_PART_TOUCHED) {
         part->due |= LOCKSTEP_DUE_DECISION;
@@ -88,7 +89,8 @@ void lockstep_parts_commit(struct lockstep_operation *operation)
         case LOCKSTEP_PART_CONTACTED:
         case LOCKSTEP_PART_LOST:
             move(operation, part, LOCKSTEP_PART_OWED);
-            part->due = part->up ? LOCKSTEP_DUE_PREPARE : 0;
+            part->due = 0;
+            lockstep_part_remind(operation, part);
             break;
         default:
             break;
@@ -137,7 +139,7 @@ void lockstep_parts_resend(struct lockstep_operation *operation, struct lockstep
     operation->resend = LOCKSTEP_TIME_NEVER;
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct lockstep_part *part = &operation->parts[i];
-        lockstep_part_remind(part);
+        lockstep_part_remind(operation, part);
         if (part->due != 0) {
             operation->resend = lockstep_time_after(now, operation->resend_ms);
         }

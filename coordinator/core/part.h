@@ -7,8 +7,9 @@
 /* Copies TEXT (may be NULL), cut to what a part keeps. */
 void lockstep_part_copy_text(char target[LOCKSTEP_PART_TEXT], const char *text);
 
-/* Makes a part due again for what its node may have missed. */
-void lockstep_part_remind(struct lockstep_part *part);
+/* Makes a part due again for what its node may have missed. Who is owed a reload waits for its turn
+ * (catch_up.h); who has yet to go back is asked at once. */
+void lockstep_part_remind(const struct lockstep_operation *operation, struct lockstep_part *part);
 
 /* Puts a part into STATE, and counts it there. Nothing else changes a state once an operation has
  * begun: a vote must not cost a look at every other. */

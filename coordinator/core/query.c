@@ -132,6 +132,7 @@ struct lockstep_time lockstep_operation_deadline(const struct lockstep_operation
     }
     first = lockstep_time_earlier(operation->phase, operation->end);
     first = lockstep_time_earlier(first, operation->resend);
+    first = lockstep_time_earlier(first, operation->catch_up);
     if (!operation->window_held && operation->state == LOCKSTEP_OPERATION_SUCCEEDED) {
         first = lockstep_time_earlier(first, operation->window);
     }

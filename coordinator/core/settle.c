@@ -1,6 +1,7 @@
 #include "coordinator/core/settle.h"
 
 #include "common/base/assert.h"
+#include "coordinator/core/catch_up.h"
 
 #include <string.h>
 
@@ -33,6 +34,11 @@ static void act_on(struct lockstep_fleet *fleet, enum lockstep_fleet_action_type
     }
     lockstep_fleet_act(fleet, &(struct lockstep_fleet_action){
                                   .type = type, .operation = operation, .child = child});
+}
+
+void lockstep_fleet_send(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    act_on(fleet, LOCKSTEP_FLEET_SEND, operation, NULL);
 }
 
 bool lockstep_operations_share(const struct lockstep_operation *a,
@@ -200,8 +206,9 @@ static void act_on_wants(struct lockstep_fleet *fleet, struct lockstep_time now,
         act_on(fleet, LOCKSTEP_FLEET_PARTS, operation, NULL);
     }
     if ((wants & LOCKSTEP_WANT_SEND) != 0) {
-        act_on(fleet, LOCKSTEP_FLEET_SEND, operation, NULL);
+        lockstep_fleet_send(fleet, operation);
     }
+    fleet->behind = fleet->behind || (wants & LOCKSTEP_WANT_CATCH_UP) != 0;
     if ((wants & LOCKSTEP_WANT_CHANGED) != 0) {
         act_on(fleet, LOCKSTEP_FLEET_CHANGED, operation, NULL);
     }
@@ -276,8 +283,8 @@ static bool forgettable(const struct lockstep_fleet *fleet,
 
 void lockstep_fleet_leave(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
-    (void)now;
     hold_windows(fleet);
+    lockstep_fleet_catch_up(fleet, now);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
         if (operation != NULL && forgettable(fleet, operation)) {

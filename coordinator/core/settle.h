@@ -13,6 +13,9 @@ void lockstep_fleet_leave(struct lockstep_fleet *fleet, struct lockstep_time now
 
 void lockstep_fleet_act(struct lockstep_fleet *fleet, const struct lockstep_fleet_action *action);
 
+/* Has what OPERATION is due sent. */
+void lockstep_fleet_send(struct lockstep_fleet *fleet, struct lockstep_operation *operation);
+
 /* Steps an operation and turns its wants into actions. */
 void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_operation *operation,

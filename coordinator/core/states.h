@@ -103,6 +103,7 @@ enum lockstep_want {
     LOCKSTEP_WANT_COMPENSATE = 1 << 2, /* open the compensation in one transaction with that row */
     LOCKSTEP_WANT_CHANGED = 1 << 3,    /* tell whoever watches */
     LOCKSTEP_WANT_PARTS = 1 << 4,      /* part rows changed: write them when convenient */
+    LOCKSTEP_WANT_CATCH_UP = 1 << 5,   /* somebody is owed something, or does not wait any more */
 };
 
 /* Rows of the journal: what is durable of an operation. Numbers are in journals. */

@@ -63,6 +63,15 @@ void lockstep_step_mark(struct lockstep_operation *operation, struct lockstep_st
     step->wants |= LOCKSTEP_WANT_CHANGED;
 }
 
+void lockstep_step_give_place(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->asked) {
+        part->asked = false;
+        step->wants |= LOCKSTEP_WANT_CATCH_UP;
+    }
+}
+
 unsigned lockstep_step_note_up(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     lockstep_step_part(operation, step)->up = true;
@@ -72,6 +81,7 @@ unsigned lockstep_step_note_up(struct lockstep_operation *operation, struct lock
 unsigned lockstep_step_note_down(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     lockstep_step_part(operation, step)->up = false;
+    lockstep_step_give_place(operation, step);
     return operation->state;
 }
 

@@ -30,6 +30,9 @@ unsigned lockstep_step_write(struct lockstep_operation *operation, struct lockst
                              enum lockstep_operation_state state);
 void lockstep_step_arm_resend(struct lockstep_operation *operation, struct lockstep_time now);
 
+/* The part of the event does not wait for anything any more that others may be waiting for. */
+void lockstep_step_give_place(struct lockstep_operation *operation, struct lockstep_step *step);
+
 /* Until the decision (step_prepare.c). */
 lockstep_step_fn lockstep_step_opened;
 lockstep_step_fn lockstep_step_count_yes;

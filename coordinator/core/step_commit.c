@@ -9,6 +9,12 @@ static unsigned enter_succeeding(struct lockstep_operation *operation, struct lo
 {
     lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_HEALTHY);
     operation->result = (uint8_t)lockstep_judge_result(operation);
+    if (!lockstep_operation_goes_back(operation)) {
+        /* What a quorum has borne it gives when they can take it. */
+        lockstep_parts_move(operation, LOCKSTEP_PART_LOST, LOCKSTEP_PART_OWED);
+        lockstep_parts_move(operation, LOCKSTEP_PART_FAILED, LOCKSTEP_PART_OWED);
+        step->wants |= LOCKSTEP_WANT_CATCH_UP;
+    }
     return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SUCCEEDING);
 }
 
@@ -57,8 +63,15 @@ unsigned lockstep_step_committed(struct lockstep_operation *operation, struct lo
     operation->phase = lockstep_time_after(step->now, options->commit_deadline_ms);
     operation->window = lockstep_time_after(step->now, options->window_ms);
     lockstep_step_arm_resend(operation, step->now);
-    step->wants |= LOCKSTEP_WANT_SEND;
+    step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
     return after_commit(operation, step);
+}
+
+/* A version that crashed its host has crashed it, also when the host is back with it. */
+static bool has_failed(const struct lockstep_operation *operation, const struct lockstep_part *part)
+{
+    return part->state == LOCKSTEP_PART_FAILED && !lockstep_operation_goes_back(operation) &&
+           lockstep_no_blames_version((enum lockstep_no)part->no);
 }
 
 /* A node that was asked (again) after the decision is prepared now: tell it. What it said or failed
@@ -68,7 +81,7 @@ unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state != LOCKSTEP_PART_LIVE && part->state != LOCKSTEP_PART_HEALTHY &&
-        part->state != LOCKSTEP_PART_SKIPPED) {
+        part->state != LOCKSTEP_PART_SKIPPED && !has_failed(operation, part)) {
         lockstep_part_set(operation, part, LOCKSTEP_PART_TOUCHED, (enum lockstep_no)part->no);
         part->due |= LOCKSTEP_DUE_DECISION;
         step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
@@ -94,6 +107,7 @@ unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
     } else if (part->state == LOCKSTEP_PART_OWED) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
     }
+    lockstep_step_give_place(operation, step);
     return operation->state;
 }
 
@@ -104,6 +118,10 @@ unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lo
         part->state == LOCKSTEP_PART_SKIPPED) {
         return operation->state; /* a repeated read-back */
     }
+    if (has_failed(operation, part)) {
+        return operation->state;
+    }
+    lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, LOCKSTEP_PART_LIVE);
     return after_commit(operation, step);
 }
@@ -150,8 +168,11 @@ unsigned lockstep_step_remind(struct lockstep_operation *operation, struct locks
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     part->up = true;
-    lockstep_part_remind(part);
-    step->wants |= LOCKSTEP_WANT_SEND;
+    part->asked = false;
+    part->tries = 0;
+    part->retry = step->now;
+    lockstep_part_remind(operation, part);
+    step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
     return operation->state;
 }
 

@@ -11,6 +11,7 @@ unsigned lockstep_step_caught_up(struct lockstep_operation *operation, struct lo
     if (part->state == LOCKSTEP_PART_HEALTHY || part->state == LOCKSTEP_PART_SKIPPED) {
         return operation->state;
     }
+    lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, LOCKSTEP_PART_HEALTHY);
     operation->result = (uint8_t)lockstep_judge_result(operation);
     if (operation->state == LOCKSTEP_OPERATION_FINAL) {
@@ -23,7 +24,7 @@ unsigned lockstep_step_caught_up(struct lockstep_operation *operation, struct lo
 unsigned lockstep_step_succeeded(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     operation->end = LOCKSTEP_TIME_NEVER;
-    step->wants |= LOCKSTEP_WANT_CHANGED;
+    step->wants |= LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_CATCH_UP;
     if (lockstep_judge_beyond_repair(operation)) {
         return lockstep_step_degrade(operation, step);
     }
@@ -65,6 +66,7 @@ unsigned lockstep_step_forget_owed(struct lockstep_operation *operation, struct 
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED) {
+        lockstep_step_give_place(operation, step);
         lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
         step->wants |= LOCKSTEP_WANT_PARTS;
     }
@@ -119,6 +121,6 @@ unsigned lockstep_step_finalized(struct lockstep_operation *operation, struct lo
             part->due |= LOCKSTEP_DUE_FINAL;
         }
     }
-    step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED;
+    step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_CATCH_UP;
     return LOCKSTEP_OPERATION_FINAL;
 }

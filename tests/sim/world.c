@@ -397,6 +397,9 @@ static void set_short_times(struct lockstep_defaults *settings)
     settings->fetch = 1000;
     settings->prepare = 800;
     settings->commit_deadline = 1500;
+    settings->catch_up = 2;
+    settings->catch_up_first = 150;
+    settings->catch_up_last = 1000;
     settings->decision_resend_first = 100;
     settings->decision_resend_last = 1000;
     settings->query_first = 200;

@@ -109,6 +109,7 @@ static void begin(const struct story_command *command)
 {
     struct lockstep_defaults settings;
     lockstep_defaults_init(&settings);
+    settings.catch_up = story_number(story_value(command, "catch-up", "5"));
     fleet.nodes = nodes;
     fleet.node_count = (uint32_t)story_number(command->words[1]);
     fleet.modules = modules;

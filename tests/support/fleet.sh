@@ -43,6 +43,8 @@ FLEET_SETTINGS=${FLEET_SETTINGS:-"settings:
   commit_deadline: 4s
   decision_resend_first: 100ms
   decision_resend_last: 500ms
+  catch_up_first: 200ms
+  catch_up_last: 1s
   query_first: 100ms
   query_last: 500ms
   soak: 200ms

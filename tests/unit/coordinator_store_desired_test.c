@@ -64,7 +64,7 @@ static void success_is_what_nodes_are_to_run(void **state)
     open_again(place);
     assert_int_equal(lockstep_store_sequence(place->store), 9);
     wishes = read_desired(place);
-    assert_int_equal(wishes.count, 4); /* two items on two nodes; not the one that refused */
+    assert_int_equal(wishes.count, 6); /* two items on three nodes, also the one that refused */
     for (unsigned i = 0; i < wishes.count; i++) {
         const struct lockstep_desired_row *row = &wishes.rows[i];
         unsigned item = strcmp(row->module.text, "markdown") == 0 ? 0 : 1;
