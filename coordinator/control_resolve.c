@@ -148,24 +148,82 @@ static enum lockstep_err check_kept(const struct lockstep_coordinator *coordinat
 
 /* ---- going back ----------------------------------------------------------------------------- */
 
+struct decided {
+    const struct lockstep_name *module;
+    bool found;
+};
+
+static void find_decided(void *context, const struct lockstep_name *name)
+{
+    struct decided *decided = context;
+    decided->found = decided->found || lockstep_name_equal(decided->module, name);
+}
+
+/* Notes in RET_EXTRA which of the selected nodes run item INDEX and are to run none of it: nothing
+ * is recorded of them, and they are not placed on it (`check` calls that extra). They go back to
+ * nothing. Of a module that no operation ever brought nobody can say so. */
+static enum lockstep_err find_extra(struct lockstep_coordinator *coordinator,
+                                    const struct lockstep_resolved *resolved, uint32_t index,
+                                    bool *ret_extra, struct lockstep_error *err)
+{
+    const struct lockstep_request *request = &resolved->request;
+    struct decided decided = {&request->items[index].module, request->items[index].recorded};
+    LOCKSTEP_TRY(lockstep_store_modules_decided(coordinator->store, find_decided, &decided, err));
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        ret_extra[i] = decided.found && !resolved->placed[lockstep_resolved_at(resolved, i, index)];
+    }
+    return LOCKSTEP_OK;
+}
+
+/* What the selected node INDEX runs of MODULE, or NULL. */
+static const struct lockstep_digest *runs_of(const struct lockstep_coordinator *coordinator,
+                                             const struct lockstep_request *request, uint32_t index,
+                                             const struct lockstep_name *module)
+{
+    const struct lockstep_live *live = lockstep_node_live(
+        &coordinator->nodes[request->selected[index]], module);
+    return live != NULL && !lockstep_digest_is_zero(&live->digest) ? &live->digest : NULL;
+}
+
+/* What is left: what most nodes are to run, or else what the first one runs that is to run none. */
+static enum lockstep_err find_leaving(struct lockstep_coordinator *coordinator,
+                                      const struct lockstep_resolved *resolved, uint32_t index,
+                                      const bool *extra, struct lockstep_digest *ret_leaving,
+                                      struct lockstep_error *err)
+{
+    const struct lockstep_request *request = &resolved->request;
+    const struct lockstep_name *module = &request->items[index].module;
+    if (most_common(resolved, resolved->desired, index, ret_leaving)) {
+        return LOCKSTEP_OK;
+    }
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        const struct lockstep_digest *runs = runs_of(coordinator, request, i, module);
+        if (extra[i] && runs != NULL) {
+            *ret_leaving = *runs;
+            return LOCKSTEP_OK;
+        }
+    }
+    return LOCKSTEP_FAIL(
+        err, INVALID, "no node is recorded to run '%s', so there is nothing to undo", module->text);
+}
+
 /* What each node goes back to of item INDEX: what it ran before, and be it nothing, if it runs what
  * is being left. */
 static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
                                       struct lockstep_resolved *resolved, uint32_t index,
-                                      struct lockstep_error *err)
+                                      const bool *extra, struct lockstep_error *err)
 {
     struct lockstep_request *request = &resolved->request;
     const struct lockstep_wanted *item = &request->items[index];
     for (uint32_t i = 0; i < request->selected_count; i++) {
         const struct lockstep_node *node = &coordinator->nodes[request->selected[i]];
-        const struct lockstep_live *live = lockstep_node_live(node, &item->module);
+        const struct lockstep_digest *runs = runs_of(coordinator, request, i, &item->module);
         size_t at = lockstep_resolved_at(resolved, i, index);
-        const struct lockstep_digest *runs = live != NULL && !lockstep_digest_is_zero(&live->digest)
-                                                 ? &live->digest
-                                                 : &resolved->desired[at];
-        bool leaves = lockstep_digest_equal(runs, &item->leaving);
+        bool leaves;
+        runs = runs != NULL ? runs : &resolved->desired[at];
+        leaves = lockstep_digest_equal(runs, &item->leaving);
         resolved->targets[at] = leaves ? resolved->previous[at] : *runs;
-        if (leaves && !resolved->has_previous[at]) {
+        if (leaves && !resolved->has_previous[at] && !extra[i]) {
             return LOCKSTEP_FAIL(err, REFUSED,
                                  "%s has no version of %s to go back to; lockstep reload "
                                  "%s@VERSION brings one of those that lockstep history %s shows",
@@ -174,6 +232,28 @@ static enum lockstep_err fill_targets(struct lockstep_coordinator *coordinator,
         }
     }
     return LOCKSTEP_OK;
+}
+
+static enum lockstep_err resolve_undo_of(struct lockstep_coordinator *coordinator,
+                                         struct lockstep_resolved *resolved, uint32_t index,
+                                         struct lockstep_error *err)
+{
+    struct lockstep_request *request = &resolved->request;
+    bool *extra = calloc(request->selected_count + 1U, sizeof(*extra));
+    enum lockstep_err result = extra == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan")
+                                             : LOCKSTEP_OK;
+    if (result == LOCKSTEP_OK) {
+        result = find_extra(coordinator, resolved, index, extra, err);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = find_leaving(coordinator, resolved, index, extra, &request->items[index].leaving,
+                              err);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = fill_targets(coordinator, resolved, index, extra, err);
+    }
+    free(extra);
+    return result;
 }
 
 static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
@@ -196,12 +276,7 @@ static enum lockstep_err resolve_undo(struct lockstep_coordinator *coordinator,
                                  "lockstep reload %s@%s does it",
                                  item->module.text, body->subjects[i].version);
         }
-        if (!most_common(resolved, resolved->desired, i, &item->leaving)) {
-            return LOCKSTEP_FAIL(err, INVALID,
-                                 "no node is recorded to run '%s', so there is nothing to undo",
-                                 item->module.text);
-        }
-        LOCKSTEP_TRY(fill_targets(coordinator, resolved, i, err));
+        LOCKSTEP_TRY(resolve_undo_of(coordinator, resolved, i, err));
     }
     return LOCKSTEP_OK;
 }

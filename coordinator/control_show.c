@@ -102,7 +102,8 @@ static enum lockstep_err make_document(struct lockstep_session *session,
     struct lockstep_document_query query = {.names = show->names,
                                             .name_count = show->name_count,
                                             .selected = selected,
-                                            .limit = show->limit};
+                                            .limit = show->limit,
+                                            .reachable = show->reachable};
     switch (show->thing) {
     case LOCKSTEP_THING_STATUS:
         return lockstep_document_status(&view, &query, document, err);

@@ -107,6 +107,17 @@ static void take_placement(void *context, const struct lockstep_name *module, ui
     (void)snprintf(row->selector, sizeof(row->selector), "%s", placement);
 }
 
+static void take_decided(void *context, const struct lockstep_name *name)
+{
+    struct lockstep_book *book = context;
+    if (!lockstep_book_room(&book->decided, book->decided_count, &book->decided_max,
+                            sizeof(*name))) {
+        book->full = true;
+        return;
+    }
+    book->decided[book->decided_count++] = *name;
+}
+
 static void take_modules(struct lockstep_book *book)
 {
     const struct lockstep_fleet *fleet = book->view->fleet;
@@ -128,6 +139,7 @@ enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lo
     LOCKSTEP_TRY(lockstep_store_artifacts(view->store, NULL, take_artifact, book, err));
     LOCKSTEP_TRY(lockstep_store_desired(view->store, take_desired, book, err));
     LOCKSTEP_TRY(lockstep_store_modules(view->store, take_placement, book, err));
+    LOCKSTEP_TRY(lockstep_store_modules_decided(view->store, take_decided, book, err));
     take_modules(book);
     if (book->full) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a document");
@@ -147,6 +159,7 @@ void lockstep_book_deinit(struct lockstep_book *book)
     free(book->desired);
     free(book->modules);
     free(book->placements);
+    free(book->decided);
     memset(book, 0, sizeof(*book));
 }
 
@@ -167,6 +180,21 @@ const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_b
     return book->desired_count == 0
                ? NULL
                : bsearch(&key, book->desired, book->desired_count, sizeof(key), compare_desired);
+}
+
+bool lockstep_book_decided(const struct lockstep_book *book, const struct lockstep_name *module)
+{
+    bool decided = false;
+    for (size_t i = 0; i < book->placement_count && !decided; i++) {
+        decided = lockstep_name_equal(&book->placements[i].module, module);
+    }
+    for (size_t i = 0; i < book->desired_count && !decided; i++) {
+        decided = lockstep_name_equal(&book->desired[i].module, module);
+    }
+    for (size_t i = 0; i < book->decided_count && !decided; i++) {
+        decided = lockstep_name_equal(&book->decided[i], module);
+    }
+    return decided;
 }
 
 bool lockstep_book_placed(const struct lockstep_book *book, uint32_t node,

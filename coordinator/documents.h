@@ -20,6 +20,7 @@ struct lockstep_document_query {
     uint32_t name_count;
     const bool *selected; /* per node, as selectors chose; NULL: every one */
     uint32_t limit;       /* rows; zero: the thing's own */
+    bool reachable;       /* who is away is left out of a judgement, and counted */
 };
 
 enum lockstep_err lockstep_document_status(const struct lockstep_view *view,

@@ -1,289 +1,148 @@
-/* Desired against mapped. */
+/* Is the fleet as it is to be? What is not, why, and what to type next. */
 #include "coordinator/documents_internal.h"
+
+#include "common/io/value.h"
+#include "common/tbl/defaults.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const char *lockstep_verdict_word(enum lockstep_verdict verdict)
-{
-    static const char *const words[] = {
-#define VERDICT_WORD(name, word) [LOCKSTEP_VERDICT_##name] = (word),
-        LOCKSTEP_VERDICT_TABLE(VERDICT_WORD)
-#undef VERDICT_WORD
-    };
-    return words[verdict];
-}
-
 /* ---- one node ------------------------------------------------------------------------------- */
 
-static const struct lockstep_digest nothing;
+#define SAY(text, ...) (void)snprintf((text), sizeof(text), __VA_ARGS__)
 
-static const struct lockstep_digest *live_on(const struct lockstep_node *node,
-                                             const struct lockstep_name *module)
-{
-    const struct lockstep_live *live = lockstep_node_live(node, module);
-    return live == NULL ? &nothing : &live->digest;
-}
+/* What is said of one difference. */
+struct saying {
+    char text[LOCKSTEP_DOCUMENT_LINE];
+    char next[LOCKSTEP_DOCUMENT_COMMAND];
+};
 
-/* Who runs a module without being placed on it is looked at too: that is worth knowing. */
-static bool in_placement(const struct lockstep_judgement *judgement, uint32_t node)
+/* The names that people know things by. */
+struct naming {
+    const char *module;
+    const char *node;
+    char wanted[LOCKSTEP_STORE_VERSION];
+    char found[LOCKSTEP_STORE_VERSION];
+    char disk[LOCKSTEP_STORE_VERSION];
+    char operation[LOCKSTEP_DOCUMENT_SHORT];
+};
+
+#define AGE 64
+
+/* When it was last heard of, for people: to the second, and to the minute where it is hours ago. */
+static void format_age(const struct lockstep_judgement *judgement,
+                       const struct lockstep_finding *finding, char ret_text[AGE])
 {
-    const struct lockstep_view *view = judgement->book->view;
-    if (!view->fleet->nodes[node].member || view->views[node].row.revoked ||
-        !lockstep_query_node(judgement->query, node)) {
-        return false;
+    uint64_t now = judgement->book->view->now_unix_ms;
+    uint64_t age = now > finding->seen_unix_ms ? now - finding->seen_unix_ms : 0;
+    uint64_t unit = age < LOCKSTEP_SECOND ? 1
+                    : age < LOCKSTEP_HOUR ? LOCKSTEP_SECOND
+                                          : LOCKSTEP_MINUTE;
+    char duration[LOCKSTEP_VALUE_TEXT];
+    if (finding->seen_unix_ms == 0) {
+        (void)snprintf(ret_text, AGE, "not heard of since the coordinator started");
+        return;
     }
-    return lockstep_book_placed(judgement->book, node, &judgement->module) ||
-           !lockstep_digest_is_zero(live_on(&view->fleet->nodes[node], &judgement->module));
+    lockstep_duration_format(age / unit * unit, duration);
+    (void)snprintf(ret_text, AGE, "heard of %s ago", duration);
 }
 
-static bool is_pinned(const struct lockstep_view *view, const struct lockstep_desired_row *row)
+static void say_unsettled(const struct lockstep_finding *finding, const struct naming *named,
+                          struct saying *saying)
 {
-    return row != NULL && row->pin_unix_ms > view->now_unix_ms;
-}
-
-/* The part of NODE, or -1. In a roster of the whole fleet it stands where its number says, and then
- * looking at every node of 10,000 is no search each. */
-static int64_t part_of(const struct lockstep_operation *operation, uint32_t node)
-{
-    bool there = node < operation->part_count && operation->parts[node].node == node;
-    return there ? (int64_t)node : lockstep_operation_part(operation, node);
-}
-
-/* True if the part of NODE says that what it runs is not settled; then *RET_VERDICT says how. */
-static bool is_unsettled(const struct lockstep_operation *operation, uint32_t node, bool ready,
-                         enum lockstep_verdict *ret_verdict)
-{
-    int64_t part = part_of(operation, node);
-    switch (part < 0 ? LOCKSTEP_PART_UNSPECIFIED : operation->parts[part].state) {
-    case LOCKSTEP_PART_OWED:
-        *ret_verdict = LOCKSTEP_VERDICT_OWED;
-        return true;
-    case LOCKSTEP_PART_LOST:
-        *ret_verdict = LOCKSTEP_VERDICT_IN_DOUBT;
-        return true;
-    case LOCKSTEP_PART_CONTACTED:
-    case LOCKSTEP_PART_PREPARED:
-        *ret_verdict = LOCKSTEP_VERDICT_IN_DOUBT;
-        return !ready && !lockstep_operation_ended(operation);
-    case LOCKSTEP_PART_TOUCHED:
-    case LOCKSTEP_PART_LIVE:
-    case LOCKSTEP_PART_HEALTHY:
-        *ret_verdict = LOCKSTEP_VERDICT_IN_DOUBT;
-        return lockstep_operation_holds_lock(operation);
-    default:
-        return false;
+    SAY(saying->next, "lockstep op show %s", named->operation);
+    if (finding->drift == LOCKSTEP_DRIFT_IN_DOUBT) {
+        SAY(saying->text, "%s is not settled on it", named->operation);
+    } else if (lockstep_digest_is_zero(&finding->wanted)) {
+        SAY(saying->text, "%s has yet to take it out", named->operation);
+    } else {
+        SAY(saying->text, "%s still owes it %s", named->operation, named->wanted);
     }
 }
 
-static const struct lockstep_operation *unsettled_by(const struct lockstep_judgement *judgement,
-                                                     uint32_t node,
-                                                     enum lockstep_verdict *ret_verdict)
+static void say_not_known(const struct lockstep_judgement *judgement,
+                          const struct lockstep_finding *finding, const struct naming *named,
+                          struct saying *saying)
 {
-    const struct lockstep_fleet *fleet = judgement->book->view->fleet;
-    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        const struct lockstep_operation *operation = fleet->operations[i];
-        if (operation != NULL && lockstep_operation_item(operation, &judgement->module) >= 0 &&
-            is_unsettled(operation, node, fleet->nodes[node].ready, ret_verdict)) {
-            return operation;
-        }
-    }
-    return NULL;
+    char age[AGE];
+    format_age(judgement, finding, age);
+    SAY(saying->text, "%s; it last ran %s, %s",
+        finding->drift == LOCKSTEP_DRIFT_STALE ? "its report is old" : "it is not connected",
+        named->found, age);
+    SAY(saying->next, "lockstep node show %s", named->node);
 }
 
-static bool is_stale(const struct lockstep_view *view, uint32_t node)
+/* A reload of this one node mends it. A version that was not pushed goes by no name. */
+static void say_reload(const struct lockstep_judgement *judgement,
+                       const struct lockstep_finding *finding, const struct naming *named,
+                       struct saying *saying)
 {
-    const struct lockstep_node_view *seen = &view->views[node];
-    uint64_t at = seen->report_unix_ms == 0 ? seen->heard_unix_ms : seen->report_unix_ms;
-    return at + view->fresh_ms < view->now_unix_ms;
+    bool pushed = lockstep_book_artifact(judgement->book, &finding->wanted) != NULL;
+    if (finding->drift == LOCKSTEP_DRIFT_MISSING) {
+        SAY(saying->text, "it runs none and is to run %s", named->wanted);
+    } else if (finding->drift == LOCKSTEP_DRIFT_OTHER_BYTES) {
+        SAY(saying->text, "it runs %s with other bytes than those of %s@%s", named->found,
+            named->module, named->wanted);
+    } else {
+        SAY(saying->text, "it runs %s and is to run %s", named->found, named->wanted);
+    }
+    SAY(saying->next, "lockstep reload %s@%s --strategy sync_all --node %s", named->module,
+        pushed ? named->wanted : "current", named->node);
 }
 
-/* Of a node that is to go back to nothing no version is recorded: the operation says that it is
- * wanted to run none, and not what others run. */
-static void want_what_is_owed(const struct lockstep_judgement *judgement, uint32_t node,
-                              enum lockstep_verdict unsettled, struct lockstep_finding *finding)
+static void say_extra(const struct naming *named, struct saying *saying)
 {
-    const struct lockstep_operation *operation = finding->operation;
-    if (operation != NULL && unsettled == LOCKSTEP_VERDICT_OWED) {
-        finding->wanted = *lockstep_operation_target(
-            operation, (uint32_t)part_of(operation, node),
-            (uint32_t)lockstep_operation_item(operation, &judgement->module));
-    }
+    SAY(saying->text, "it runs %s and is to run none", named->found);
+    SAY(saying->next, "lockstep undo %s --node %s --no-quarantine", named->module, named->node);
 }
 
-static enum lockstep_verdict compare(const struct lockstep_judgement *judgement, uint32_t node,
-                                     struct lockstep_finding *finding)
+static void name_all(const struct lockstep_judgement *judgement,
+                     const struct lockstep_finding *finding, struct naming *named)
 {
-    const struct lockstep_view *view = judgement->book->view;
-    enum lockstep_verdict unsettled = LOCKSTEP_VERDICT_OK;
-    bool same;
-    finding->operation = unsettled_by(judgement, node, &unsettled);
-    want_what_is_owed(judgement, node, unsettled, finding);
-    same = lockstep_digest_equal(&finding->wanted, &finding->found);
-    if (finding->operation != NULL &&
-        (unsettled == LOCKSTEP_VERDICT_IN_DOUBT || !same || !view->fleet->nodes[node].ready)) {
-        return unsettled;
+    const struct lockstep_book *book = judgement->book;
+    named->module = judgement->module.text;
+    lockstep_book_version_text(book, &finding->wanted, named->wanted);
+    lockstep_book_version_text(book, &finding->found, named->found);
+    lockstep_book_version_text(book, &finding->on_disk, named->disk);
+    if (finding->operation != NULL) {
+        lockstep_short_id(&finding->operation->id, named->operation);
     }
-    finding->operation = NULL;
-    if (!view->fleet->nodes[node].ready) {
-        return LOCKSTEP_VERDICT_ABSENT;
-    }
-    if (is_stale(view, node)) {
-        return LOCKSTEP_VERDICT_STALE;
-    }
-    if (lockstep_digest_is_zero(&finding->wanted) &&
-        lockstep_book_desired(judgement->book, node, &judgement->module) == NULL) {
-        return LOCKSTEP_VERDICT_SPLIT;
-    }
-    return same ? LOCKSTEP_VERDICT_OK : LOCKSTEP_VERDICT_DRIFT;
 }
-
-bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t node,
-                         struct lockstep_finding *ret_finding)
-{
-    const struct lockstep_view *view = judgement->book->view;
-    const struct lockstep_desired_row *row = lockstep_book_desired(judgement->book, node,
-                                                                   &judgement->module);
-    const struct lockstep_live *live = lockstep_node_live(&view->fleet->nodes[node],
-                                                          &judgement->module);
-    if (!in_placement(judgement, node)) {
-        return false;
-    }
-    *ret_finding = (struct lockstep_finding){
-        .wanted = row == NULL ? judgement->majority : row->digest,
-        .found = live == NULL ? nothing : live->digest,
-        .generation = live == NULL ? 0 : live->generation,
-        .pin_unix_ms = is_pinned(view, row) ? row->pin_unix_ms : 0,
-    };
-    ret_finding->verdict = compare(judgement, node, ret_finding);
-    return true;
-}
-
-/* ---- one module ----------------------------------------------------------------------------- */
-
-/* The digest that more than half of the placement run, or zeros. */
-static void find_majority(struct lockstep_judgement *judgement)
-{
-    const struct lockstep_fleet *fleet = judgement->book->view->fleet;
-    struct lockstep_digest candidate = nothing;
-    uint32_t lead = 0;
-    uint32_t votes = 0;
-    uint32_t placed = 0;
-    for (uint32_t i = 0; i < fleet->node_count; i++) {
-        const struct lockstep_digest *live = live_on(&fleet->nodes[i], &judgement->module);
-        if (!in_placement(judgement, i)) {
-            continue;
-        }
-        candidate = lead == 0 ? *live : candidate;
-        lead = lockstep_digest_equal(live, &candidate) ? lead + 1 : lead - 1;
-    }
-    for (uint32_t i = 0; i < fleet->node_count; i++) {
-        if (in_placement(judgement, i)) {
-            placed++;
-            votes += lockstep_digest_equal(live_on(&fleet->nodes[i], &judgement->module),
-                                           &candidate)
-                         ? 1
-                         : 0;
-        }
-    }
-    judgement->majority = votes > placed / 2 ? candidate : nothing;
-}
-
-bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement)
-{
-    return judgement->same == judgement->total && !judgement->split;
-}
-
-void lockstep_judgement_text(const struct lockstep_judgement *sums,
-                             char ret_text[LOCKSTEP_DOCUMENT_LINE])
-{
-    const char *word = "consistent so far";
-    if (sums->split || sums->drifted > 0) {
-        word = "not consistent";
-    } else if (sums->same == sums->total) {
-        word = "consistent";
-    }
-    (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s: %u of %u%s", word, sums->same,
-                   sums->total, sums->split ? ", and no one version is desired" : "");
-}
-
-void lockstep_judge(struct lockstep_judgement *judgement, const struct lockstep_book *book,
-                    const struct lockstep_document_query *query, const struct lockstep_name *module)
-{
-    struct lockstep_finding finding;
-    bool first = true;
-    memset(judgement, 0, sizeof(*judgement));
-    judgement->book = book;
-    judgement->query = query;
-    judgement->module = *module;
-    find_majority(judgement);
-    for (uint32_t i = 0; i < book->view->fleet->node_count; i++) {
-        if (!lockstep_judge_node(judgement, i, &finding)) {
-            continue;
-        }
-        judgement->total++;
-        judgement->same += finding.verdict == LOCKSTEP_VERDICT_OK ? 1 : 0;
-        judgement->drifted += finding.verdict == LOCKSTEP_VERDICT_DRIFT ? 1 : 0;
-        judgement->split = judgement->split || finding.verdict == LOCKSTEP_VERDICT_SPLIT;
-        if (finding.pin_unix_ms == 0) {
-            judgement->split = judgement->split ||
-                               (!first &&
-                                !lockstep_digest_equal(&finding.wanted, &judgement->wanted));
-            judgement->wanted = finding.wanted;
-            first = false;
-        }
-    }
-    judgement->wanted = judgement->split ? nothing : judgement->wanted;
-    lockstep_judgement_text(judgement, judgement->text);
-}
-
-/* ---- the document --------------------------------------------------------------------------- */
 
 /* What is wrong with a node, and what to type next. */
 static void explain(const struct lockstep_judgement *judgement,
-                    const struct lockstep_finding *finding, const char *node, char *ret_text,
-                    char *ret_next)
+                    const struct lockstep_finding *finding, const char *node, struct saying *saying)
 {
-    char wanted[LOCKSTEP_STORE_VERSION];
-    char found[LOCKSTEP_STORE_VERSION];
-    char id[LOCKSTEP_DOCUMENT_SHORT] = "";
-    const char *module = judgement->module.text;
-    lockstep_book_version_text(judgement->book, &finding->wanted, wanted);
-    lockstep_book_version_text(judgement->book, &finding->found, found);
-    (void)snprintf(ret_next, LOCKSTEP_DOCUMENT_COMMAND, "lockstep node show %s", node);
-    if (finding->operation != NULL) {
-        lockstep_short_id(&finding->operation->id, id);
-        (void)snprintf(ret_next, LOCKSTEP_DOCUMENT_COMMAND, "lockstep op show %s", id);
-    }
-    switch (finding->verdict) {
-    case LOCKSTEP_VERDICT_DRIFT:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "it runs %s and is to run %s", found,
-                       wanted);
-        (void)snprintf(ret_next, LOCKSTEP_DOCUMENT_COMMAND,
-                       "lockstep reload %s@current --strategy sync_all --node %s", module, node);
+    struct naming named = {.node = node};
+    name_all(judgement, finding, &named);
+    switch (finding->drift) {
+    case LOCKSTEP_DRIFT_OWED:
+    case LOCKSTEP_DRIFT_IN_DOUBT:
+        say_unsettled(finding, &named, saying);
         break;
-    case LOCKSTEP_VERDICT_OWED:
-        if (lockstep_digest_is_zero(&finding->wanted)) {
-            (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s has yet to take it out", id);
-        } else {
-            (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s still owes it %s", id, wanted);
-        }
+    case LOCKSTEP_DRIFT_UNKNOWN:
+    case LOCKSTEP_DRIFT_STALE:
+        say_not_known(judgement, finding, &named, saying);
         break;
-    case LOCKSTEP_VERDICT_IN_DOUBT:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s is not settled on it", id);
+    case LOCKSTEP_DRIFT_EXTRA:
+        say_extra(&named, saying);
         break;
-    case LOCKSTEP_VERDICT_ABSENT:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "it is not connected; it last ran %s",
-                       found);
+    case LOCKSTEP_DRIFT_DISK_DIFFERS:
+        SAY(saying->text, "it runs %s, and the file in its module_path is %s", named.found,
+            named.disk);
+        SAY(saying->next, "lockstep module status %s --node %s", named.module, node);
         break;
-    case LOCKSTEP_VERDICT_STALE:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "its report is old; it then ran %s",
-                       found);
+    case LOCKSTEP_DRIFT_OK:
+    case LOCKSTEP_DRIFT_PINNED:
+    case LOCKSTEP_DRIFT_SPLIT:
+        SAY(saying->text, "it runs %s; nothing is recorded and there is no majority", named.found);
+        SAY(saying->next, "lockstep module show %s", named.module);
         break;
-    case LOCKSTEP_VERDICT_SPLIT:
-    case LOCKSTEP_VERDICT_OK:
-        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
-                       "it runs %s; nothing is recorded and there is no majority", found);
+    case LOCKSTEP_DRIFT_OTHER_VERSION:
+    case LOCKSTEP_DRIFT_OTHER_BYTES:
+    case LOCKSTEP_DRIFT_MISSING:
+    case LOCKSTEP_DRIFT_COUNT:
+        say_reload(judgement, finding, &named, saying);
         break;
     }
 }
@@ -291,28 +150,41 @@ static void explain(const struct lockstep_judgement *judgement,
 static json_t *difference_of(const struct lockstep_judgement *judgement, const char *node,
                              const struct lockstep_finding *finding)
 {
-    char text[LOCKSTEP_DOCUMENT_LINE];
-    char next[LOCKSTEP_DOCUMENT_COMMAND];
-    explain(judgement, finding, node, text, next);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s}", "kind",
-                     lockstep_verdict_word(finding->verdict), "module", judgement->module.text,
-                     "node", node, "wanted_version",
-                     lockstep_book_version(judgement->book, &finding->wanted), "wanted",
-                     lockstep_json_digest(&finding->wanted), "found_version",
-                     lockstep_book_version(judgement->book, &finding->found), "found",
-                     lockstep_json_digest(&finding->found), "text", text, "next", next);
+    struct saying saying;
+    explain(judgement, finding, node, &saying);
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "kind",
+        lockstep_drift_word(finding->drift), "module", judgement->module.text, "node", node,
+        "wanted_version", lockstep_book_version(judgement->book, &finding->wanted), "wanted",
+        lockstep_json_digest(&finding->wanted), "found_version",
+        lockstep_book_version(judgement->book, &finding->found), "found",
+        lockstep_json_digest(&finding->found), "seen_unix_ms",
+        lockstep_json_time(finding->seen_unix_ms), "text", saying.text, "next", saying.next);
 }
 
 static json_t *split_of(const struct lockstep_judgement *judgement)
 {
     char next[LOCKSTEP_DOCUMENT_COMMAND];
-    (void)snprintf(next, sizeof(next), "lockstep module show %s", judgement->module.text);
-    return json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:s, s:s}", "kind", "split", "module",
-                     judgement->module.text, "node", "wanted_version", "wanted", "found_version",
-                     "found", "text", "its nodes are not all to run one version", "next", next);
+    SAY(next, "lockstep module show %s", judgement->module.text);
+    return json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:s, s:s}", "kind",
+                     lockstep_drift_word(LOCKSTEP_DRIFT_SPLIT), "module", judgement->module.text,
+                     "node", "wanted_version", "wanted", "found_version", "found", "seen_unix_ms",
+                     "text", "its nodes are not all to run one version", "next", next);
 }
 
-static void list_differences(const struct lockstep_judgement *judgement, json_t *differences)
+static json_t *pin_of(const struct lockstep_judgement *judgement, const char *node,
+                      const struct lockstep_finding *finding)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "module", judgement->module.text, "node", node,
+                     "version", lockstep_book_version(judgement->book, &finding->wanted), "digest",
+                     lockstep_json_digest(&finding->wanted), "pin_unix_ms",
+                     lockstep_json_time(finding->pin_unix_ms));
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+static void list_nodes(const struct lockstep_judgement *judgement, json_t *differences,
+                       json_t *pinned)
 {
     const struct lockstep_fleet *fleet = judgement->book->view->fleet;
     struct lockstep_finding finding;
@@ -320,22 +192,52 @@ static void list_differences(const struct lockstep_judgement *judgement, json_t 
         (void)json_array_append_new(differences, split_of(judgement));
     }
     for (uint32_t i = 0; i < fleet->node_count; i++) {
-        if (lockstep_judge_node(judgement, i, &finding) && finding.verdict != LOCKSTEP_VERDICT_OK &&
-            finding.verdict != LOCKSTEP_VERDICT_SPLIT) {
-            (void)json_array_append_new(
-                differences, difference_of(judgement, fleet->nodes[i].name.text, &finding));
+        const char *node = fleet->nodes[i].name.text;
+        if (!lockstep_judge_node(judgement, i, &finding)) {
+            continue;
+        }
+        if (finding.pin_unix_ms != 0) {
+            (void)json_array_append_new(pinned, pin_of(judgement, node, &finding));
+        }
+        if (lockstep_drift_weight(finding.drift) != LOCKSTEP_DRIFT_SAME &&
+            finding.drift != LOCKSTEP_DRIFT_SPLIT) {
+            (void)json_array_append_new(differences, difference_of(judgement, node, &finding));
         }
     }
 }
 
+/* How many nodes are of which class; those of none are not named. */
+static json_t *classes_of(const struct lockstep_judgement *judgement)
+{
+    json_t *classes = json_object();
+    for (size_t i = 0; i < LOCKSTEP_DRIFT_COUNT; i++) {
+        if (judgement->in[i] > 0) {
+            (void)json_object_set_new(classes, lockstep_drift_word((enum lockstep_drift)i),
+                                      json_integer(judgement->in[i]));
+        }
+    }
+    return classes;
+}
+
 static json_t *module_of(const struct lockstep_judgement *judgement)
 {
-    return json_pack("{s:s, s:b, s:o, s:o, s:i, s:i, s:s}", "module", judgement->module.text,
-                     "consistent", lockstep_judgement_consistent(judgement) ? 1 : 0, "version",
-                     judgement->split ? json_null()
-                                      : lockstep_book_version(judgement->book, &judgement->wanted),
-                     "digest", lockstep_json_digest(&judgement->wanted), "total",
-                     (int)judgement->total, "same", (int)judgement->same, "text", judgement->text);
+    return json_pack(
+        "{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:o, s:s}", "module", judgement->module.text,
+        "consistent", lockstep_judgement_consistent(judgement) ? 1 : 0, "version",
+        judgement->split ? json_null() : lockstep_book_version(judgement->book, &judgement->wanted),
+        "digest", lockstep_json_digest(&judgement->wanted), "total", (int)judgement->total, "same",
+        (int)lockstep_judgement_same(judgement), "left_out", (int)judgement->left_out, "classes",
+        classes_of(judgement), "text", judgement->text);
+}
+
+static void add_up(struct lockstep_judgement *sums, const struct lockstep_judgement *judgement)
+{
+    sums->total += judgement->total;
+    sums->left_out += judgement->left_out;
+    sums->split = sums->split || judgement->split;
+    for (size_t i = 0; i < LOCKSTEP_DRIFT_COUNT; i++) {
+        sums->in[i] += judgement->in[i];
+    }
 }
 
 enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
@@ -346,30 +248,30 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
     struct lockstep_judgement sums = {0};
     json_t *modules;
     json_t *differences;
+    json_t *pinned;
     bool consistent;
     LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
     LOCKSTEP_TRY(lockstep_book_check_names(&book, query, err));
     modules = json_array();
     differences = json_array();
+    pinned = json_array();
     for (size_t i = 0; i < book.module_count; i++) {
         struct lockstep_judgement judgement;
-        if (!lockstep_query_module(query, &book.modules[i])) {
-            continue;
+        if (lockstep_query_module(query, &book.modules[i])) {
+            lockstep_judge(&judgement, &book, query, &book.modules[i]);
+            add_up(&sums, &judgement);
+            (void)json_array_append_new(modules, module_of(&judgement));
+            list_nodes(&judgement, differences, pinned);
         }
-        lockstep_judge(&judgement, &book, query, &book.modules[i]);
-        sums.total += judgement.total;
-        sums.same += judgement.same;
-        sums.drifted += judgement.drifted;
-        sums.split = sums.split || judgement.split;
-        (void)json_array_append_new(modules, module_of(&judgement));
-        list_differences(&judgement, differences);
     }
     lockstep_judgement_text(&sums, sums.text);
     consistent = lockstep_judgement_consistent(&sums);
-    return lockstep_document_done(json_pack("{s:s, s:b, s:i, s:s, s:i, s:i, s:o, s:o}", "schema",
-                                            "lockstep/check/v1", "consistent", consistent ? 1 : 0,
-                                            "exit", consistent ? 0 : 3, "text", sums.text, "total",
-                                            (int)sums.total, "same", (int)sums.same, "modules",
-                                            modules, "differences", differences),
-                                  ret_document, err);
+    return lockstep_document_done(
+        json_pack("{s:s, s:b, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "schema",
+                  "lockstep/check/v1", "consistent", consistent ? 1 : 0, "exit", consistent ? 0 : 3,
+                  "text", sums.text, "total", (int)sums.total, "same",
+                  (int)lockstep_judgement_same(&sums), "left_out", (int)sums.left_out, "classes",
+                  classes_of(&sums), "modules", modules, "differences", differences, "pinned",
+                  pinned),
+        ret_document, err);
 }

@@ -7,6 +7,7 @@
 #define LOCKSTEP_COORDINATOR_DOCUMENTS_INTERNAL_H
 
 #include "common/base/cleanup.h"
+#include "coordinator/core/drift.h"
 #include "coordinator/documents.h"
 
 #define LOCKSTEP_DOCUMENT_SHORT   12  /* "op-" and eight characters, with the NUL */
@@ -33,6 +34,9 @@ struct lockstep_book {
     struct lockstep_book_placement *placements;
     size_t placement_count;
     size_t placement_max;
+    struct lockstep_name *decided; /* modules of which an operation was committed */
+    size_t decided_count;
+    size_t decided_max;
     bool full; /* there was no memory */
 };
 
@@ -50,6 +54,9 @@ const struct lockstep_artifact_row *lockstep_book_artifact(const struct lockstep
 const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_book *book,
                                                          uint32_t node,
                                                          const struct lockstep_name *module);
+/* True if something is recorded of the module, or was once: then who is not placed on it is to run
+ * none of it. Otherwise it came here without an operation, and what most run is what is wanted. */
+bool lockstep_book_decided(const struct lockstep_book *book, const struct lockstep_name *module);
 /* True if NODE is to run the module: it is recorded of the node, or the module is placed on it. */
 bool lockstep_book_placed(const struct lockstep_book *book, uint32_t node,
                           const struct lockstep_name *module);
@@ -125,54 +132,42 @@ int64_t lockstep_operation_item(const struct lockstep_operation *operation,
 
 /* ---- is it as it is to be? ------------------------------------------------------------------ */
 
-/*  X(NAME, word) */
-#define LOCKSTEP_VERDICT_TABLE(X) \
-    X(OK, "ok")                   \
-    X(DRIFT, "drift")             \
-    X(ABSENT, "absent")           \
-    X(OWED, "owed")               \
-    X(IN_DOUBT, "in-doubt")       \
-    X(STALE, "stale")             \
-    X(SPLIT, "split")
-
-enum lockstep_verdict {
-#define LOCKSTEP_VERDICT_ENUM(name, word) LOCKSTEP_VERDICT_##name,
-    LOCKSTEP_VERDICT_TABLE(LOCKSTEP_VERDICT_ENUM)
-#undef LOCKSTEP_VERDICT_ENUM
-};
-
-const char *lockstep_verdict_word(enum lockstep_verdict verdict);
-
 /* A module over the nodes that a query selects. */
 struct lockstep_judgement {
     const struct lockstep_book *book;
     const struct lockstep_document_query *query;
     struct lockstep_name module;
-    struct lockstep_digest majority; /* live on more than half; zeros: none is */
-    struct lockstep_digest wanted;   /* of every unpinned node; zeros if split */
+    struct lockstep_digest common; /* what is recorded of every node that is not pinned, or else
+                                    * live on more than half; zeros: neither is one digest */
+    bool decided;                  /* something is recorded, or was */
+    struct lockstep_digest wanted; /* of every node that is to run it, pins aside; zeros if split */
     uint32_t total;
-    uint32_t same;
-    uint32_t drifted;
+    uint32_t left_out; /* who is away, if the query asks for that */
+    uint32_t in[LOCKSTEP_DRIFT_COUNT];
     bool split;
     char text[LOCKSTEP_DOCUMENT_LINE];
 };
 
 /* One node of it. */
 struct lockstep_finding {
-    enum lockstep_verdict verdict;
+    enum lockstep_drift drift;
     struct lockstep_digest wanted;
     struct lockstep_digest found;
+    struct lockstep_digest on_disk; /* of DISK_DIFFERS */
     uint64_t generation;
-    uint64_t pin_unix_ms;
+    uint64_t pin_unix_ms;                       /* a pin in force, until then; 0: none */
+    uint64_t seen_unix_ms;                      /* its last report or heartbeat; 0: never */
     const struct lockstep_operation *operation; /* of OWED and IN_DOUBT */
 };
 
 void lockstep_judge(struct lockstep_judgement *judgement, const struct lockstep_book *book,
                     const struct lockstep_document_query *query,
                     const struct lockstep_name *module);
-/* False if NODE is not in the module's placement, or not selected. */
+/* False if NODE is not to run the module and does not, or is not selected, or is left out. */
 bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t node,
                          struct lockstep_finding *ret_finding);
+/* How many nodes are as they are to be. */
+uint32_t lockstep_judgement_same(const struct lockstep_judgement *judgement);
 bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement);
 /* "consistent so far: 46 of 48". */
 void lockstep_judgement_text(const struct lockstep_judgement *sums,

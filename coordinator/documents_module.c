@@ -103,8 +103,8 @@ static json_t *module_row(const struct lockstep_judgement *judgement)
         judgement->split ? json_null() : lockstep_book_version(book, &judgement->wanted), "digest",
         lockstep_json_digest(&judgement->wanted), "consistent",
         lockstep_judgement_consistent(judgement) ? 1 : 0, "total", (int)judgement->total, "same",
-        (int)judgement->same, "text", judgement->text, "versions", versions_of(judgement),
-        "operation", holder_of(book->view, &judgement->module));
+        (int)lockstep_judgement_same(judgement), "text", judgement->text, "versions",
+        versions_of(judgement), "operation", holder_of(book->view, &judgement->module));
 }
 
 static json_t *modules_of(const struct lockstep_book *book,
@@ -152,7 +152,7 @@ static json_t *node_rows(const struct lockstep_judgement *judgement)
                             lockstep_book_version(book, &finding.wanted), "wanted",
                             lockstep_json_digest(&finding.wanted), "pin_unix_ms",
                             lockstep_json_time(finding.pin_unix_ms), "state",
-                            lockstep_verdict_word(finding.verdict)));
+                            lockstep_drift_word(finding.drift)));
     }
     return rows;
 }

@@ -20,6 +20,7 @@ static const struct lockstep_wire_field show_rows[] = {
     LOCKSTEP_WIRE_LIST(Lockstep__V1__Show, nodes, NAMES, struct lockstep_wire, u.show.nodes,
                        u.show.node_count, 0, LOCKSTEP_LIST_MAX),
     REST(Show, show, limit, U32, 0, 0),
+    REST(Show, show, reachable, BOOL, 0, 0),
 };
 SHAPE(show_shape, show, show_rows, struct lockstep_wire, NULL);
 

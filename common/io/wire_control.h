@@ -55,6 +55,7 @@ struct lockstep_wire_show {
     const struct lockstep_name *nodes;
     const char *selector; /* or "" */
     uint32_t limit;       /* rows; zero: the thing's own */
+    bool reachable;       /* CHECK: who is away is left out, and counted */
 };
 
 /* MODULE@VERSION, split at the @. VERSION is a version, a digest prefix, "disk", "previous" or

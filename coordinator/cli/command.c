@@ -30,7 +30,7 @@ static const struct lockstep_command commands[] = {
     {"undo", "MODULE...", "back to the version before, fast", lockstep_command_undo, 1,
      LOCKSTEP_ITEMS_MAX, lockstep_options_undo, LOCKSTEP_OPTIONS_UNDO},
     {"check", "[MODULE...]", "is the fleet consistent? 0 yes, 3 no", lockstep_command_check, 0,
-     MANY, NONE},
+     MANY, lockstep_options_check, LOCKSTEP_OPTIONS_CHECK},
     {"history", "MODULE", "revisions of a module", lockstep_command_history, 1, 1,
      lockstep_options_list, LOCKSTEP_OPTIONS_LIST},
     {"audit", "", "rows of the audit trail", lockstep_command_audit, 0, 0, lockstep_options_list,
@@ -178,6 +178,7 @@ enum lockstep_exit lockstep_run_show(struct lockstep_run *run, enum lockstep_thi
         .node_count = run->flags.nodes.count,
         .selector = run->flags.selector,
         .limit = (uint32_t)run->flags.limit.number,
+        .reachable = run->flags.reachable,
     };
     return lockstep_run_ask(run, &wire, ret_document);
 }

@@ -65,6 +65,7 @@ struct lockstep_flags {
     bool release;
     const char *socket;
     struct lockstep_option_number limit;
+    bool reachable;
 };
 
 struct lockstep_run {

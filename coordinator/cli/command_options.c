@@ -89,6 +89,10 @@ const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST] = {
     BOUND("limit", COUNT, "N", "rows, the newest ones", limit, 1, UINT32_MAX),
 };
 
+const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHECK] = {
+    ROW("reachable", '\0', FLAG, NULL, "leave out who is away, and say so", reachable),
+};
+
 const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("sign", '\0', TEXT, "KEY", "file of the release key", sign),
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,

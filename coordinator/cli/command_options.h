@@ -8,6 +8,7 @@
 #define LOCKSTEP_OPTIONS_RELOAD 20
 #define LOCKSTEP_OPTIONS_UNDO   11
 #define LOCKSTEP_OPTIONS_LIST   1
+#define LOCKSTEP_OPTIONS_CHECK  1
 #define LOCKSTEP_OPTIONS_PUSH   3
 #define LOCKSTEP_OPTIONS_TOKEN  2
 #define LOCKSTEP_OPTIONS_KEY    2
@@ -17,6 +18,7 @@ extern const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLO
 extern const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD];
 extern const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO];
 extern const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST];
+extern const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHECK];
 extern const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH];
 extern const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN];
 extern const struct lockstep_option lockstep_options_key[LOCKSTEP_OPTIONS_KEY];

@@ -79,13 +79,16 @@ static const struct {
     const char *word;
     const char *colour;
 } colours[] = {
-    {"succeeded", "\033[32m"},      {"consistent", "\033[32m"}, {"ready", "\033[32m"},
-    {"healthy", "\033[32m"},        {"up", "\033[32m"},         {"succeeded-partial", "\033[33m"},
-    {"drift", "\033[33m"},          {"split", "\033[33m"},      {"suspect", "\033[33m"},
-    {"absent", "\033[33m"},         {"owed", "\033[33m"},       {"modified", "\033[33m"},
-    {"rolling-back", "\033[33m"},   {"aborted", "\033[31m"},    {"rolled-back", "\033[31m"},
-    {"failed-mixed", "\033[1;31m"}, {"failed", "\033[31m"},     {"refused", "\033[31m"},
-    {"lost", "\033[31m"},           {"down", "\033[31m"},
+    {"succeeded", "\033[32m"},     {"consistent", "\033[32m"},   {"ready", "\033[32m"},
+    {"healthy", "\033[32m"},       {"up", "\033[32m"},           {"succeeded-partial", "\033[33m"},
+    {"other-version", "\033[33m"}, {"other-bytes", "\033[33m"},  {"missing", "\033[33m"},
+    {"extra", "\033[33m"},         {"disk-differs", "\033[33m"}, {"unknown", "\033[33m"},
+    {"stale", "\033[33m"},         {"in-doubt", "\033[33m"},     {"pinned", "\033[33m"},
+    {"split", "\033[33m"},         {"suspect", "\033[33m"},      {"absent", "\033[33m"},
+    {"owed", "\033[33m"},          {"modified", "\033[33m"},     {"rolling-back", "\033[33m"},
+    {"aborted", "\033[31m"},       {"rolled-back", "\033[31m"},  {"failed-mixed", "\033[1;31m"},
+    {"failed", "\033[31m"},        {"refused", "\033[31m"},      {"lost", "\033[31m"},
+    {"down", "\033[31m"},
 };
 
 static const char *colour_of(const char *word)

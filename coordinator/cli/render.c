@@ -154,6 +154,9 @@ static const struct lockstep_column differences_columns[] = {
     TEXT("NODE", "node"),           TEXT("WANTED", "wanted_version"),
     TEXT("FOUND", "found_version"), TEXT("TEXT", "text"),
     TEXT("NEXT", "next"),           END};
+static const struct lockstep_column pins_columns[] = {
+    TEXT("PINNED", "node"),     TEXT("MODULE", "module"),     TEXT("VERSION", "version"),
+    DIGEST("DIGEST", "digest"), TIME("UNTIL", "pin_unix_ms"), END};
 static const struct lockstep_column history_columns[] = {
     CELL("OPERATION", "id", ID, false),
     TEXT("KIND", "kind"),
@@ -224,6 +227,7 @@ static const struct section {
     {"artifact", FIELDS, NULL, artifact_fields},
     {"check", ROWS, "modules", check_columns},
     {"check", EXTRA, "differences", differences_columns},
+    {"check", EXTRA, "pinned", pins_columns},
     {"history", ROWS, "operations", history_columns},
     {"tokens", ROWS, "tokens", tokens_columns},
     {"tools", ROWS, "tools", tools_columns},

@@ -41,7 +41,7 @@ fleet_needs "n4 comes to zone a" fleet_node n4 "$FLEET_SETTINGS" zone=a
 fleet_needs "n5 comes to zone b" fleet_node n5 "$FLEET_SETTINGS" zone=b
 check_status 3 "check misses echo on both" fleet_cli check echo
 check_same "n4 n5" "by name" \
-    fleet_json '[.differences[] | select(.kind == "drift") | .node] | join(" ")' check echo
+    fleet_json '[.differences[] | select(.kind == "missing") | .node] | join(" ")' check echo
 check_same 5 "all are five now" fleet_json .n plan --strategy sync_all echo@1.0.0
 check "and all get it, without being installed again" fleet_reload echo@1.0.0 --soak 0
 check_eventually "the fleet is consistent in echo" fleet_cli check echo

@@ -18,8 +18,8 @@ struct check_row {
 static const struct check_row check_rows[] = {
     {"consistent", 2, "9f3c1a2e", false, false, false, NULL, "consistent: 3 of 3"},
     {"owed", 2, NULL, false, false, false, "owed", "consistent so far: 2 of 3"},
-    {"drift", 0, "e07ad911", false, false, false, "drift", "not consistent: 1 of 3"},
-    {"absent", 0, NULL, true, false, false, "absent", "consistent so far: 1 of 3"},
+    {"drift", 0, "e07ad911", false, false, false, "other-version", "not consistent: 1 of 3"},
+    {"absent", 0, NULL, true, false, false, "unknown", "consistent so far: 1 of 3"},
     {"stale", 0, NULL, false, true, false, "stale", "consistent so far: 1 of 3"},
     {"in doubt", 0, NULL, true, false, true, "in-doubt", "consistent so far: 0 of 3"},
 };
@@ -67,7 +67,7 @@ static void check_check(void **state)
 /* A module of which nothing is recorded: the majority is what is desired, if there is one. */
 static void check_unrecorded(void **state)
 {
-    static const char *const kinds[] = {"drift", "split"};
+    static const char *const kinds[] = {"other-version", "split"};
     const char *name = "pay";
     struct lockstep_document_query query = {.names = &name, .name_count = 1};
     (void)state;
@@ -128,7 +128,7 @@ static void check_placement(void **state)
     if (row->found == NULL) {
         assert_null(first);
     } else {
-        assert_string_equal(json_string_value(json_object_get(first, "kind")), "drift");
+        assert_string_equal(json_string_value(json_object_get(first, "kind")), "missing");
         assert_string_equal(json_string_value(json_object_get(first, "node")), "n3");
         assert_string_equal(json_string_value(json_object_get(first, "found_version")), row->found);
     }
@@ -211,6 +211,155 @@ static void check_moment_of_staleness(void **state)
     assert_string_equal(json_string_value(json_object_get(made, "text")),
                         "consistent so far: 2 of 3");
     json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* Checks MODULE and returns the document, whose text is TEXT and whose first difference is KIND. */
+static json_t *checked(const struct lockstep_document_query *query, const char *text,
+                       const char *kind)
+{
+    json_t *made = NULL;
+    json_t *first;
+    assert_int_equal(lockstep_document_check(&world.view, query, &made, NULL), LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(made, "text")), text);
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(kind == NULL ? "" : kind,
+                        first == NULL ? "" : json_string_value(json_object_get(first, "kind")));
+    return made;
+}
+
+/* After a first deployment all went back to nothing but one, which refused: it runs what it is not
+ * to run, and its own majority does not make that right. */
+static void check_extra(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    json_t *made;
+    json_t *first;
+    (void)state;
+    (void)set_up(NULL);
+    install_pay("");
+    undo_pay();
+    world.live[1].digest = digest_of("9f3c1a2e");
+    made = checked(&query, "not consistent: 0 of 1", "extra");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "wanted_version")), "none");
+    assert_string_equal(json_string_value(json_object_get(first, "found_version")), "2.4.2");
+    json_decref(made);
+    world.nodes[1].ready = false; /* and what it runs now is not known */
+    json_decref(checked(&query, "consistent so far: 0 of 1", "unknown"));
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* It came to n3 by no placement: the others are to run it, and it is not. */
+static void check_extra_beside(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    (void)state;
+    (void)set_up(NULL);
+    install_pay("env=prod");
+    world.nodes[2].ready = true;
+    world.views[2].heard_unix_ms = NOW;
+    world.live[2].module = name_of("pay");
+    json_decref(checked(&query, "not consistent: 2 of 3", "extra"));
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* Where nothing is recorded, who is away counts and has no vote: two of three are a majority, and
+ * one of three is none, whatever the second ran last. */
+static void check_votes(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.names = &name, .name_count = 1};
+    (void)state;
+    (void)set_up(NULL);
+    for (uint32_t i = 0; i < NODES; i++) {
+        world.live[i].module = name_of("pay");
+        world.live[i].digest = digest_of("9f3c1a2e");
+    }
+    json_decref(checked(&query, "consistent so far: 2 of 3", "unknown"));
+    world.nodes[1].ready = false;
+    json_decref(checked(&query, "not consistent: 0 of 3, and no one version is desired", "split"));
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* Who is away is left out when that is asked for, and counted; it is still one of those that a
+ * majority is of. */
+static void check_reachable(void **state)
+{
+    const char *name = "pay";
+    struct lockstep_document_query query = {.reachable = true};
+    json_t *made;
+    (void)state;
+    (void)set_up(NULL);
+    made = checked(&query, "consistent: 2 of 2, 1 that cannot be reached left out", NULL);
+    assert_int_equal(json_integer_value(json_object_get(made, "exit")), 0);
+    assert_int_equal(json_integer_value(json_object_get(made, "left_out")), 1);
+    json_decref(made);
+    world.live[0].digest = digest_of("e07ad911");
+    json_decref(checked(&query, "not consistent: 1 of 2, 1 that cannot be reached left out",
+                        "other-version"));
+    for (uint32_t i = 0; i < NODES; i++) {
+        world.live[i].module = name_of("pay");
+    }
+    query.names = &name;
+    query.name_count = 1;
+    json_decref(checked(&query,
+                        "not consistent: 0 of 2, 1 that cannot be reached left out, and no one "
+                        "version is desired",
+                        "split"));
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* What n1 last reported of auth. */
+static struct lockstep_wire_module *report_of_n1(void)
+{
+    return &world.views[0].modules[0];
+}
+
+/* A file in its module_path that is not what runs; one that is gone is not compared. */
+static void check_disk(void **state)
+{
+    struct lockstep_document_query query = {.reachable = true};
+    json_t *made;
+    json_t *first;
+    (void)state;
+    (void)set_up(NULL);
+    report_of_n1()->disk = LOCKSTEP_DISK_MODIFIED;
+    report_of_n1()->disk_digest = digest_of("e07ad911");
+    made = checked(&query, "not consistent: 1 of 2, 1 that cannot be reached left out",
+                   "disk-differs");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "text")),
+                        "it runs 2.4.2, and the file in its module_path is 2.4.1");
+    json_decref(made);
+    report_of_n1()->disk = LOCKSTEP_DISK_REMOVED;
+    json_decref(checked(&query, "consistent: 2 of 2, 1 that cannot be reached left out", NULL));
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* n1 runs what nobody pushed, and calls it 2.4.2 as well. */
+static void check_other_bytes(void **state)
+{
+    struct lockstep_document_query query = {.reachable = true};
+    json_t *made;
+    json_t *first;
+    (void)state;
+    (void)set_up(NULL);
+    world.live[0].digest = digest_of("00000001");
+    report_of_n1()->digest = digest_of("00000001");
+    made = checked(&query, "not consistent: 1 of 2, 1 that cannot be reached left out",
+                   "other-bytes");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "text")),
+                        "it runs 00000001 with other bytes than those of auth@2.4.2");
+    assert_string_equal(json_string_value(json_object_get(first, "next")),
+                        "lockstep reload auth@2.4.2 --strategy sync_all --node n1");
+    json_decref(made);
+    (void)snprintf(report_of_n1()->version, sizeof(report_of_n1()->version), "2.4.3");
+    json_decref(checked(&query, "not consistent: 1 of 2, 1 that cannot be reached left out",
+                        "other-version"));
     assert_int_equal(tear_down(NULL), 0);
 }
 
@@ -301,6 +450,12 @@ int main(void)
 {
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_unrecorded),
                                                cmocka_unit_test(check_gone),
+                                               cmocka_unit_test(check_extra),
+                                               cmocka_unit_test(check_extra_beside),
+                                               cmocka_unit_test(check_votes),
+                                               cmocka_unit_test(check_reachable),
+                                               cmocka_unit_test(check_disk),
+                                               cmocka_unit_test(check_other_bytes),
                                                cmocka_unit_test(check_owed_to_nothing),
                                                cmocka_unit_test(check_moment_of_staleness),
                                                cmocka_unit_test(check_pins),

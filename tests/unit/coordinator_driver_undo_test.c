@@ -16,6 +16,13 @@ static const struct undo_row undo_rows[] = {
     {"what has gone back: no further", "pay", "UPDATE desired SET has_previous = 0", NULL, 0},
     {"what one of them does not know: nowhere", "pay",
      "UPDATE desired SET has_previous = 0 WHERE node = 1", NULL, 0},
+    {"what they are not to run any more: nothing", "pay",
+     "DELETE FROM desired WHERE module = 'pay'; UPDATE module SET placement = NULL", "00000000", 2},
+    {"what one of them is not to run: nothing", "pay",
+     "DELETE FROM desired WHERE module = 'pay' AND node = 0; UPDATE module SET placement = NULL",
+     "00000000", 2},
+    {"what one is placed on and was never brought: nowhere", "pay",
+     "DELETE FROM desired WHERE module = 'pay' AND node = 0", NULL, 0},
 };
 
 static struct lockstep_coordinator *begin(struct lockstep_config_coordinator *config)
