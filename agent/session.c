@@ -195,6 +195,24 @@ static void on_checkpoint(struct lockstep_node_agent *agent,
     }
 }
 
+/* A node whose token is good no more will not be let in however often it comes. */
+static void on_refused(struct lockstep_node_agent *agent,
+                       const struct lockstep_wire_refused *refused)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool version = refused->version_min > LOCKSTEP_PROTOCOL_MAX ||
+                   refused->version_max < LOCKSTEP_PROTOCOL_MIN;
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
+                 refused->reason, refused->version_min, refused->version_max);
+    if (agent->enrolling && !version) {
+        (void)LOCKSTEP_FAIL(&err, INVALID,
+                            "the coordinator does not enrol this node: %.100s; make another one "
+                            "with lockstep token create --join %s",
+                            refused->reason, agent->config.config->name.text);
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
 static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
 {
     switch ((unsigned)wire->message.type) {
@@ -202,9 +220,7 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
         on_welcome(agent, &wire->message.u.welcome);
         break;
     case LOCKSTEP_MESSAGE_REFUSED:
-        lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
-                     wire->u.refused.reason, wire->u.refused.version_min,
-                     wire->u.refused.version_max);
+        on_refused(agent, &wire->u.refused);
         break;
     case LOCKSTEP_MESSAGE_READY:
         on_ready(agent);

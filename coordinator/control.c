@@ -3,7 +3,6 @@
 
 #include "common/base/assert.h"
 #include "common/io/log.h"
-#include "common/io/token.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -220,7 +219,7 @@ static void on_cancel(struct lockstep_session *session, const struct lockstep_wi
     lockstep_control_unpark(session, cancel->target);
 }
 
-/* ---- quarantine, tokens, audit --------------------------------------------------------------- */
+/* ---- quarantine, audit ---------------------------------------------------------------------- */
 
 /* What became of it, under the name that people know the version by. */
 static json_t *quarantine_document(const struct lockstep_wire_quarantine_set *set, bool was,
@@ -266,79 +265,6 @@ static void on_quarantine(struct lockstep_session *session,
     lockstep_control_answer(session, set->request, quarantine_document(set, was, &row), true);
 }
 
-static enum lockstep_err join_labels(const struct lockstep_wire_token_create *create,
-                                     char labels[LOCKSTEP_STORE_LABELS], struct lockstep_error *err)
-{
-    size_t used = 0;
-    labels[0] = '\0';
-    for (uint32_t i = 0; i < create->label_count; i++) {
-        const char *equals = strchr(create->labels[i], '=');
-        if (equals == NULL || equals == create->labels[i] ||
-            strpbrk(create->labels[i], ",!()/ ") != NULL) {
-            return LOCKSTEP_FAIL(err, INVALID, "'%.100s' is no label; write KEY=VALUE",
-                                 create->labels[i]);
-        }
-        used += (size_t)snprintf(labels + used, LOCKSTEP_STORE_LABELS - used, "%s%s",
-                                 i == 0 ? "" : ",", create->labels[i]);
-        if (used >= LOCKSTEP_STORE_LABELS) {
-            return LOCKSTEP_FAIL(err, LIMIT, "too many labels");
-        }
-    }
-    return LOCKSTEP_OK;
-}
-
-static enum lockstep_err create_token(struct lockstep_session *session,
-                                      const struct lockstep_wire_token_create *create,
-                                      struct lockstep_token *token, struct lockstep_error *err)
-{
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    const struct lockstep_default *row = NULL;
-    struct lockstep_audit audit = {.who = session->who,
-                                   .what = "token.create",
-                                   .subject = create->node.text,
-                                   .detail = create->message};
-    char labels[LOCKSTEP_STORE_LABELS];
-    uint64_t life = create->life_ms != 0 ? create->life_ms : coordinator->config->settings.token;
-    size_t length = 0;
-    const char *bundle = lockstep_store_bundle(coordinator->store, &length);
-    for (size_t i = 0; i < lockstep_default_count; i++) {
-        if (strcmp(lockstep_default_rows[i].key, "token") == 0) {
-            row = &lockstep_default_rows[i];
-        }
-    }
-    if (row != NULL && (life < row->smallest || life > row->largest)) {
-        return LOCKSTEP_FAIL(err, INVALID, "a token lives between 1 s and 24 h");
-    }
-    LOCKSTEP_TRY(join_labels(create, labels, err));
-    LOCKSTEP_TRY(lockstep_token_draw(token, err));
-    memcpy(token->coordinator, coordinator->key->open.channel, sizeof(token->coordinator));
-    token->cluster = lockstep_store_cluster(coordinator->store);
-    lockstep_bundle_digest(bundle, length, &token->bundle);
-    token->node = create->node;
-    token->expires_unix_ms = lockstep_unix_ms() + life;
-    return lockstep_store_token_add(coordinator->store, token, labels, &audit, err);
-}
-
-static void on_token_create(struct lockstep_session *session,
-                            const struct lockstep_wire_token_create *create)
-{
-    struct lockstep_token token;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    char text[LOCKSTEP_TOKEN_TEXT];
-    memset(&token, 0, sizeof(token));
-    if (create_token(session, create, &token, &err) != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, create->request, &err);
-    } else {
-        lockstep_token_format(&token, text);
-        lockstep_control_answer(session, create->request,
-                                json_pack("{s:s, s:s, s:s, s:I}", "schema", "lockstep/token/v1",
-                                          "node", token.node.text, "token", text, "expires_unix_ms",
-                                          (json_int_t)token.expires_unix_ms),
-                                true);
-    }
-    lockstep_token_deinit(&token);
-}
-
 static void on_audit(struct lockstep_session *session, const struct lockstep_wire_audit *audit)
 {
     struct lockstep_view view = lockstep_driver_view(session->coordinator);
@@ -381,7 +307,10 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
         on_quarantine(session, &wire->u.quarantine_set);
         break;
     case LOCKSTEP_MESSAGE_TOKEN_CREATE:
-        on_token_create(session, &wire->u.token_create);
+        lockstep_control_token_create(session, &wire->u.token_create);
+        break;
+    case LOCKSTEP_MESSAGE_TOKEN_REVOKE:
+        lockstep_control_token_revoke(session, &wire->u.token_revoke);
         break;
     case LOCKSTEP_MESSAGE_AUDIT:
         on_audit(session, &wire->u.audit);

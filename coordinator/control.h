@@ -129,6 +129,14 @@ struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator
 /* Request TARGET of SESSION is no longer wanted. */
 void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
 
+/* ---- control_token.c ------------------------------------------------------------------------- */
+
+void lockstep_control_token_create(struct lockstep_session *session,
+                                   const struct lockstep_wire_token_create *create);
+/* Ends the open tokens of a node, or the one with an id. */
+void lockstep_control_token_revoke(struct lockstep_session *session,
+                                   const struct lockstep_wire_token_revoke *revoke);
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 void lockstep_control_put(struct lockstep_session *session,

@@ -80,29 +80,20 @@ struct tokens {
     json_t *list;
 };
 
-static const char *token_state(const struct lockstep_token_row *row, uint64_t now_unix_ms)
-{
-    if (row->used_unix_ms != 0) {
-        return "used";
-    }
-    if (row->failures >= LOCKSTEP_TOKEN_TRIES) {
-        return "burned";
-    }
-    return row->expires_unix_ms <= now_unix_ms ? "expired" : "open";
-}
-
 static void add_token(void *context, const struct lockstep_token_row *row)
 {
     struct tokens *tokens = context;
     char id[2 * LOCKSTEP_TOKEN_ID_BYTES + 1];
     lockstep_hex_format(row->id, sizeof(row->id), id);
-    (void)json_array_append_new(
-        tokens->list, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o}", "id", id, "node",
-                                row->node.text, "state", token_state(row, tokens->now_unix_ms),
-                                "labels", lockstep_json_labels(row->labels), "expires_unix_ms",
-                                lockstep_json_time(row->expires_unix_ms), "used_unix_ms",
-                                lockstep_json_time(row->used_unix_ms), "failures",
-                                (int)row->failures, "by", lockstep_json_text(row->by)));
+    (void)json_array_append_new(tokens->list,
+                                json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:o}", "id", id,
+                                          "node", row->node.text, "state",
+                                          lockstep_token_state(row, tokens->now_unix_ms), "labels",
+                                          lockstep_json_labels(row->labels), "expires_unix_ms",
+                                          lockstep_json_time(row->expires_unix_ms), "used_unix_ms",
+                                          lockstep_json_time(row->used_unix_ms), "revoked_unix_ms",
+                                          lockstep_json_time(row->revoked_unix_ms), "failures",
+                                          (int)row->failures, "by", lockstep_json_text(row->by)));
 }
 
 enum lockstep_err lockstep_document_tokens(const struct lockstep_view *view, json_t **ret_document,

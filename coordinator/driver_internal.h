@@ -69,6 +69,7 @@ struct lockstep_session {
     struct lockstep_link *link;
     unsigned roles;
     bool agent;
+    const char *over; /* it came with a join token that is good no more: why, and it ends */
     uint32_t node;
     bool state_begun; /* a STATE sequence is under way */
     char who[LOCKSTEP_STORE_WHO];

@@ -21,19 +21,23 @@ static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_I
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (lockstep_store_token_find(coordinator->store, token, lockstep_unix_ms(), &found, &err) !=
             LOCKSTEP_OK ||
-        !found.good) {
+        (!found.good && found.over == NULL)) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator",
-                     "somebody came with a join token that is unknown, used or expired");
+                     "somebody came with a join token that is unknown or burned");
         return false;
     }
     memcpy(ret_psk, found.psk, LOCKSTEP_NOISE_KEY);
     sodium_memzero(found.psk, sizeof(found.psk));
+    if (!found.good) {
+        return true; /* who proves its secret is told why it is over */
+    }
     /* Counted before the secret is proved; five that are not proved burn the token. */
     return lockstep_store_token_tried(coordinator->store, token, &err) == LOCKSTEP_OK;
 }
 
+/* OVER is set when the token was good once: whoever has its secret is told what became of it. */
 static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
-                  uint32_t *ret_node)
+                  uint32_t *ret_node, const char **ret_over)
 {
     struct lockstep_node_row row;
     struct lockstep_token_found token;
@@ -43,9 +47,17 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
     struct lockstep_enrolment enrolment = {.token = lockstep_link_token(link),
                                            .key = lockstep_link_peer(link),
                                            .now_unix_ms = lockstep_unix_ms()};
-    if (lockstep_store_token_find(coordinator->store, enrolment.token, enrolment.now_unix_ms,
-                                  &token, &err) != LOCKSTEP_OK ||
-        lockstep_store_enrol(coordinator->store, &enrolment, &audit, &row, &err) != LOCKSTEP_OK) {
+    enum lockstep_err result = lockstep_store_token_find(coordinator->store, enrolment.token,
+                                                         enrolment.now_unix_ms, &token, &err);
+    if (result == LOCKSTEP_OK && token.over != NULL) {
+        *ret_over = token.over;
+        result = LOCKSTEP_FAIL(&err, CONFLICT, "the join token of %s %s", token.row.node.text,
+                               token.over);
+    }
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_store_enrol(coordinator->store, &enrolment, &audit, &row, &err);
+    }
+    if (result != LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "no enrolment: %s", err.message);
         return false;
     }
@@ -87,15 +99,32 @@ static struct lockstep_session *new_session(struct lockstep_coordinator *coordin
     return session;
 }
 
+/* A session that is told OVER, and ends. */
+static bool accept_to_refuse(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
+                             const char *over)
+{
+    struct lockstep_session *session = new_session(coordinator, link);
+    if (session != NULL) {
+        session->roles = (unsigned)LOCKSTEP_ROLE_AGENT;
+        session->over = over;
+        (void)snprintf(session->who, sizeof(session->who), "a join token that %s", over);
+    }
+    return session != NULL;
+}
+
 static bool on_accept(void *context, struct lockstep_link *link)
 {
     struct lockstep_coordinator *coordinator = context;
     const struct lockstep_bundle_operator *operator= NULL;
     struct lockstep_session *session;
     uint32_t node = 0;
+    const char *over = NULL;
     bool agent = lockstep_link_kind(link) == LOCKSTEP_CHANNEL_XKPSK3
-                     ? enrol(coordinator, link, &node)
+                     ? enrol(coordinator, link, &node, &over)
                      : find_node(coordinator, lockstep_link_peer(link), &node);
+    if (over != NULL) {
+        return accept_to_refuse(coordinator, link, over);
+    }
     if (!agent) {
         operator= lockstep_bundle_operator_by_channel(coordinator->bundle,
                                                       lockstep_link_peer(link));
@@ -114,14 +143,14 @@ static bool on_accept(void *context, struct lockstep_link *link)
 
 /* ---- coming and going ----------------------------------------------------------------------- */
 
-static void refuse_version(struct lockstep_session *session)
+static void refuse(struct lockstep_session *session, const char *reason)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_REFUSED};
     wire.u.refused.version_min = LOCKSTEP_PROTOCOL_MIN;
     wire.u.refused.version_max = LOCKSTEP_PROTOCOL_MAX;
-    wire.u.refused.reason = "no common version of the protocol";
+    wire.u.refused.reason = reason;
     lockstep_driver_send(session, &wire);
-    lockstep_link_close(session->link, "no common version of the protocol");
+    lockstep_link_close(session->link, reason);
 }
 
 static void welcome(struct lockstep_session *session)
@@ -191,7 +220,13 @@ static void on_up(void *context, struct lockstep_link *link)
     (void)context;
     if (hello->version_min > LOCKSTEP_PROTOCOL_MAX || hello->version_max < LOCKSTEP_PROTOCOL_MIN) {
         session->agent = false;
-        refuse_version(session);
+        refuse(session, "no common version of the protocol");
+        return;
+    }
+    if (session->over != NULL) {
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "the join token %s", session->over);
+        refuse(session, reason);
         return;
     }
     welcome(session);

@@ -163,6 +163,8 @@ enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
                               err);
 }
 
+#define TOKEN_COLUMNS "id, node, labels, expires, used, failures, who, revoked"
+
 static void read_token(const struct lockstep_query_rows *rows, struct lockstep_token_row *row)
 {
     memset(row, 0, sizeof(*row));
@@ -173,6 +175,36 @@ static void read_token(const struct lockstep_query_rows *rows, struct lockstep_t
     row->used_unix_ms = (uint64_t)lockstep_row_integer(rows, 4);
     row->failures = (uint32_t)lockstep_row_integer(rows, 5);
     lockstep_row_copy(rows, 6, row->by, sizeof(row->by));
+    row->revoked_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
+}
+
+const char *lockstep_token_state(const struct lockstep_token_row *row, uint64_t now_unix_ms)
+{
+    if (row->used_unix_ms != 0) {
+        return "used";
+    }
+    if (row->revoked_unix_ms != 0) {
+        return "revoked";
+    }
+    if (row->failures >= LOCKSTEP_TOKEN_TRIES) {
+        return "burned";
+    }
+    return row->expires_unix_ms <= now_unix_ms ? "expired" : "open";
+}
+
+/* Of a burned one nothing is told: somebody has guessed at its secret. */
+static const char *why_over(const struct lockstep_token_row *row, uint64_t now_unix_ms)
+{
+    if (row->failures >= LOCKSTEP_TOKEN_TRIES) {
+        return NULL;
+    }
+    if (row->used_unix_ms != 0) {
+        return "was used already";
+    }
+    if (row->revoked_unix_ms != 0) {
+        return "was revoked";
+    }
+    return row->expires_unix_ms <= now_unix_ms ? "has expired" : NULL;
 }
 
 enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
@@ -185,20 +217,43 @@ enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
     const struct lockstep_token_row *token = &ret_found->row;
     bool row = false;
     memset(ret_found, 0, sizeof(*ret_found));
-    LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal,
-        "SELECT id, node, labels, expires, used, failures, who, psk FROM token WHERE id = ?1",
-        &LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
+                                      "SELECT " TOKEN_COLUMNS ", psk FROM token WHERE id = ?1",
+                                      &LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
     if (!row) {
         return LOCKSTEP_OK;
     }
     read_token(&rows, &ret_found->row);
-    ret_found->good = lockstep_row_bytes(&rows, 7, ret_found->psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
-                      token->used_unix_ms == 0 && token->failures < LOCKSTEP_TOKEN_TRIES &&
-                      now_unix_ms < token->expires_unix_ms;
+    ret_found->good = lockstep_row_bytes(&rows, 8, ret_found->psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
+                      strcmp(lockstep_token_state(token, now_unix_ms), "open") == 0;
+    ret_found->over = why_over(token, now_unix_ms);
     lockstep_query_end(&rows);
     return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_token_revoke(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              uint64_t now_unix_ms,
+                                              const struct lockstep_audit *audit, bool *ret_ended,
+                                              struct lockstep_error *err)
+{
+    const struct lockstep_bind binds[] = {LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES),
+                                          LOCKSTEP_INTEGER(now_unix_ms),
+                                          LOCKSTEP_INTEGER(LOCKSTEP_TOKEN_TRIES)};
+    enum lockstep_err result;
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    result = lockstep_journal_run(store->journal,
+                                  "UPDATE token SET revoked = ?2 WHERE id = ?1 AND used = 0 AND "
+                                  "revoked = 0 AND expires > ?2 AND failures < ?3",
+                                  binds, LOCKSTEP_COUNT(binds), &changed, err);
+    *ret_ended = changed == 1;
+    if (result == LOCKSTEP_OK && changed == 0) {
+        lockstep_journal_rollback(store->journal);
+        return LOCKSTEP_OK;
+    }
+    return lockstep_store_end(store, result, audit, err);
 }
 
 enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
@@ -238,10 +293,12 @@ static enum lockstep_err use_token(struct lockstep_store *store,
     LOCKSTEP_TRY(
         lockstep_journal_run(store->journal,
                              "UPDATE token SET used = ?2, failures = max(failures - 1, 0) "
-                             "WHERE id = ?1 AND used = 0 AND expires > ?2 AND failures <= ?3",
+                             "WHERE id = ?1 AND used = 0 AND revoked = 0 AND expires > ?2 AND "
+                             "failures <= ?3",
                              use, LOCKSTEP_COUNT(use), &changed, err));
     if (changed != 1) {
-        return LOCKSTEP_FAIL(err, CONFLICT, "the join token was used before, or has expired");
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "the join token was used or revoked before, or has expired");
     }
     LOCKSTEP_TRY(check_room(store, err));
     LOCKSTEP_RUN(store->journal, err,
@@ -294,9 +351,8 @@ enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_t
     struct lockstep_token_row row;
     bool more = true;
     LOCKSTEP_TRY(lockstep_query_begin(store->journal,
-                                      "SELECT id, node, labels, expires, used, failures, who FROM "
-                                      "token ORDER BY expires",
-                                      NULL, 0, &rows, err));
+                                      "SELECT " TOKEN_COLUMNS " FROM token ORDER BY expires", NULL,
+                                      0, &rows, err));
     while (more) {
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
         if (more) {

@@ -40,8 +40,9 @@ struct lockstep_token_row {
     struct lockstep_name node;
     char labels[LOCKSTEP_STORE_LABELS];
     uint64_t expires_unix_ms;
-    uint64_t used_unix_ms; /* 0: not yet */
-    uint32_t failures;     /* LOCKSTEP_TOKEN_TRIES burn it */
+    uint64_t used_unix_ms;    /* 0: not yet */
+    uint64_t revoked_unix_ms; /* 0: it was not */
+    uint32_t failures;        /* LOCKSTEP_TOKEN_TRIES burn it */
     char by[LOCKSTEP_STORE_WHO];
 };
 
@@ -52,7 +53,8 @@ enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* A token that somebody comes with. */
 struct lockstep_token_found {
-    bool good; /* it is known, not used, not burned and not expired */
+    bool good;        /* it is known, not used, not burned, not revoked and not expired */
+    const char *over; /* not good, and its holder may know why: "was revoked"; or NULL */
     uint8_t psk[LOCKSTEP_TOKEN_PSK_BYTES];
     struct lockstep_token_row row;
 };
@@ -78,6 +80,14 @@ enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
 enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Ends a token that is good; *RET_ENDED is false if it is not, and then nothing is written. */
+enum lockstep_err lockstep_store_token_revoke(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              uint64_t now_unix_ms,
+                                              const struct lockstep_audit *audit, bool *ret_ended,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What a token is: "open", "used", "revoked", "burned" (too many failures) or "expired". */
+const char *lockstep_token_state(const struct lockstep_token_row *row, uint64_t now_unix_ms);
 typedef void lockstep_token_fn(void *context, const struct lockstep_token_row *row);
 enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,
                                         void *context,

@@ -57,6 +57,7 @@ const char *const lockstep_store_migrations[] = {
     "DELETE FROM desired WHERE digest = zeroblob(32);"
     "ALTER TABLE module ADD COLUMN placement_before TEXT;"
     "ALTER TABLE module ADD COLUMN placement_by BLOB;",
+    "ALTER TABLE token ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -169,6 +169,7 @@ struct lockstep_wire {
         struct lockstep_wire_artifact_put artifact_put;
         struct lockstep_wire_quarantine_set quarantine_set;
         struct lockstep_wire_token_create token_create;
+        struct lockstep_wire_token_revoke token_revoke;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;
         struct lockstep_wire_failure failure;

@@ -185,6 +185,13 @@ static const struct lockstep_wire_field token_create_rows[] = {
 };
 SHAPE(token_create_shape, token_create, token_create_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field token_revoke_rows[] = {
+    REST(TokenRevoke, token_revoke, request, U64, 0, 0),
+    REST(TokenRevoke, token_revoke, token, TEXT, 1, LOCKSTEP_WORD_MAX),
+    REST(TokenRevoke, token_revoke, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(token_revoke_shape, token_revoke, token_revoke_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field audit_rows[] = {
     REST(Audit, audit, request, U64, 0, 0),
     REST(Audit, audit, from, U64, 0, 0),
@@ -220,6 +227,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_ARTIFACT_PUT, &artifact_put_shape},
     {LOCKSTEP_MESSAGE_QUARANTINE_SET, &quarantine_set_shape},
     {LOCKSTEP_MESSAGE_TOKEN_CREATE, &token_create_shape},
+    {LOCKSTEP_MESSAGE_TOKEN_REVOKE, &token_revoke_shape},
     {LOCKSTEP_MESSAGE_AUDIT, &audit_shape},
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},

@@ -169,6 +169,12 @@ struct lockstep_wire_token_create {
     const char *message;
 };
 
+struct lockstep_wire_token_revoke {
+    uint64_t request;
+    const char *token; /* the name of its node, its id, or a prefix of that */
+    const char *message;
+};
+
 struct lockstep_wire_audit {
     uint64_t request;
     uint64_t from;  /* sequence of the first row */

@@ -55,6 +55,8 @@ static const struct lockstep_command commands[] = {
     {"token create", "--join NODE", "a join token for a node", lockstep_command_token_create, 0, 0,
      lockstep_options_token, LOCKSTEP_OPTIONS_TOKEN},
     {"token ls", "", "join tokens", lockstep_command_token_ls, 0, 0, NONE},
+    {"token revoke", "NODE|ID", "let nobody join with it", lockstep_command_token_revoke, 1, 1,
+     NONE},
     {"key generate", "FILE", "an operator's key, or with --release a release key",
      lockstep_command_key_generate, 1, 1, lockstep_options_key, LOCKSTEP_OPTIONS_KEY},
     {"key show", "FILE", "the public half of a key", lockstep_command_key_show, 1, 1, NONE},

@@ -124,6 +124,7 @@ lockstep_command_fn lockstep_command_module_show;
 lockstep_command_fn lockstep_command_module_status;
 lockstep_command_fn lockstep_command_token_ls;
 lockstep_command_fn lockstep_command_token_create;
+lockstep_command_fn lockstep_command_token_revoke;
 lockstep_command_fn lockstep_command_audit;
 lockstep_command_fn lockstep_command_audit_verify;
 lockstep_command_fn lockstep_command_plan;

@@ -4,6 +4,7 @@
 #include "common/base/cleanup.h"
 #include "common/io/minisign.h"
 #include "coordinator/cli/document.h"
+#include "coordinator/cli/render.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -150,4 +151,23 @@ enum lockstep_exit lockstep_command_token_create(struct lockstep_run *run)
         .message = run->flags.message};
     code = lockstep_run_ask(run, &wire, &document);
     return code == LOCKSTEP_EXIT_DONE ? print_token(run, document) : code;
+}
+
+enum lockstep_exit lockstep_command_token_revoke(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOKEN_REVOKE};
+    LOCKSTEP_DECREF json_t *document = NULL;
+    enum lockstep_exit code = lockstep_run_connect(run);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    wire.u.token_revoke = (struct lockstep_wire_token_revoke){
+        .request = lockstep_session_number(run->session),
+        .token = run->words[0],
+        .message = run->flags.message};
+    code = lockstep_run_ask(run, &wire, &document);
+    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
+        lockstep_render(&run->output, document);
+    }
+    return code;
 }

@@ -30,6 +30,7 @@ static const struct row rows[] = {
     {"offline", RELOAD " --offline wiat", 2, NULL, "fail, wait, wait:5m, skip"},
     {"request id", "undo auth --request-id 5", 2, NULL, "26 characters"},
     {"label", "token create --join n4 -l zone", 2, NULL, "env=prod"},
+    {"revoke what", "token revoke", 2, NULL, "token revoke wants NODE|ID"},
     {"help of a group", "op --help", 0, "usage: lockstep op COMMAND", NULL},
     {"help, as a word", "help op show", 0, "usage: lockstep op show OP", NULL},
     {"help, as a word alone", "help", 0, "usage: lockstep [options] COMMAND", NULL},

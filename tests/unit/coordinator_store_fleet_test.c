@@ -99,6 +99,79 @@ static void try_token(struct place *place, const struct lockstep_token *token, i
     }
 }
 
+static void check_state(struct place *place, const struct lockstep_token *token, uint64_t now,
+                        const char *wanted, const char *over)
+{
+    struct lockstep_token_found found;
+    assert_int_equal(lockstep_store_token_find(place->store, token->id, now, &found, NULL),
+                     LOCKSTEP_OK);
+    assert_string_equal(lockstep_token_state(&found.row, now), wanted);
+    if (over == NULL) {
+        assert_null(found.over);
+    } else {
+        assert_string_equal(found.over, over);
+    }
+}
+
+static bool ends(struct place *place, const struct lockstep_token *token, uint64_t now)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    struct lockstep_digest head;
+    bool ended = false;
+    lockstep_store_audit_head(place->store, &before, &head);
+    assert_int_equal(
+        lockstep_store_token_revoke(place->store, token->id, now, &somebody, &ended, NULL),
+        LOCKSTEP_OK);
+    lockstep_store_audit_head(place->store, &after, &head);
+    assert_int_equal(after - before, ended ? 1 : 0); /* what changes is audited, and only that */
+    return ended;
+}
+
+static void a_revoked_token_is_over(void **state)
+{
+    struct place *place = *state;
+    static const uint8_t key[LOCKSTEP_KEY_BYTES] = {7};
+    struct lockstep_token token;
+    struct lockstep_token used;
+    struct lockstep_node_row node;
+    draw_token("n1", &token);
+    draw_token("n2", &used);
+    assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_token_add(place->store, &used, "", &somebody, NULL),
+                     LOCKSTEP_OK);
+    assert_false(ends(place, &token, NOW + 10)); /* it has expired by then */
+    check_state(place, &token, NOW + 10, "expired", "has expired");
+    assert_true(ends(place, &token, NOW));
+    assert_false(ends(place, &token, NOW));
+    check_state(place, &token, NOW, "revoked", "was revoked");
+    assert_false(finds(place, &token, NOW));
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){token.id, key, NOW},
+                                          &somebody, &node, NULL),
+                     LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_store_enrol(place->store,
+                                          &(struct lockstep_enrolment){used.id, key, NOW},
+                                          &somebody, &node, NULL),
+                     LOCKSTEP_OK);
+    assert_false(ends(place, &used, NOW));
+    check_state(place, &used, NOW, "used", "was used already");
+}
+
+/* Who guesses at a secret is told nothing. */
+static void a_burned_token_says_nothing(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_token token;
+    draw_token("n1", &token);
+    assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
+                     LOCKSTEP_OK);
+    try_token(place, &token, LOCKSTEP_TOKEN_TRIES);
+    check_state(place, &token, NOW, "burned", NULL);
+    assert_false(ends(place, &token, NOW));
+}
+
 static void five_failures_burn_a_token(void **state)
 {
     struct place *place = *state;
@@ -289,6 +362,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         IN_A_PLACE(a_token_is_used_once),
         IN_A_PLACE(five_failures_burn_a_token),
+        IN_A_PLACE(a_revoked_token_is_over),
+        IN_A_PLACE(a_burned_token_says_nothing),
         IN_A_PLACE(the_fifth_try_may_be_the_right_one),
         IN_A_PLACE(labels_are_whole_or_refused),
         IN_A_PLACE(a_full_fleet_takes_nobody),
