@@ -29,6 +29,10 @@ void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
 void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
                                    const struct lockstep_error *err);
 
+/* The node with this name; INVALID if there is none. */
+enum lockstep_err lockstep_control_node(const struct lockstep_coordinator *coordinator,
+                                        const char *name, uint32_t *ret_node,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Which nodes are meant: RET_SELECTED has one entry a node. Without names and selector all are.
  * INVALID for a name that is none, or a selector that is none or matches nothing. */
 enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinator,
@@ -139,6 +143,8 @@ void lockstep_control_token_revoke(struct lockstep_session *session,
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+void lockstep_control_cordon(struct lockstep_session *session,
+                             const struct lockstep_wire_node_cordon *message);
 void lockstep_control_put(struct lockstep_session *session,
                           const struct lockstep_wire_artifact_put *message);
 void lockstep_control_put_end(struct lockstep_session *session);

@@ -225,8 +225,8 @@ static void open_operation(struct lockstep_session *session,
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_running *running = lockstep_driver_running(coordinator, NULL);
-    struct lockstep_operation *operation = lockstep_operation_new(resolved->request.item_count,
-                                                                  resolved->plan.n, true);
+    struct lockstep_operation *operation = lockstep_operation_new(
+        resolved->request.item_count, resolved->plan.n + resolved->plan.cordoned, true);
     struct lockstep_operation_record *record = calloc(1, sizeof(*record));
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     json_t *document;

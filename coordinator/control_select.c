@@ -26,6 +26,7 @@ static const char *node_at(const void *words, size_t i)
     return i < coordinator->fleet.node_count ? coordinator->nodes[i].name.text : NULL;
 }
 
+/* INVALID, with the nearest name that there is. */
 static enum lockstep_err unknown_node(const struct lockstep_coordinator *coordinator,
                                       const char *name, struct lockstep_error *err)
 {
@@ -37,6 +38,18 @@ static enum lockstep_err unknown_node(const struct lockstep_coordinator *coordin
                                nearest);
 }
 
+enum lockstep_err lockstep_control_node(const struct lockstep_coordinator *coordinator,
+                                        const char *name, uint32_t *ret_node,
+                                        struct lockstep_error *err)
+{
+    int64_t node = lockstep_driver_node(coordinator, name);
+    if (node < 0) {
+        return unknown_node(coordinator, name, err);
+    }
+    *ret_node = (uint32_t)node;
+    return LOCKSTEP_OK;
+}
+
 enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinator,
                                           const char *selector, const struct lockstep_name *nodes,
                                           uint32_t node_count, bool *ret_selected,
@@ -46,10 +59,8 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
         ret_selected[i] = node_count == 0 && !coordinator->views[i].row.revoked;
     }
     for (uint32_t i = 0; i < node_count; i++) {
-        int64_t node = lockstep_driver_node(coordinator, nodes[i].text);
-        if (node < 0) {
-            return unknown_node(coordinator, nodes[i].text, err);
-        }
+        uint32_t node = 0;
+        LOCKSTEP_TRY(lockstep_control_node(coordinator, nodes[i].text, &node, err));
         ret_selected[node] = true;
     }
     return selector[0] == '\0' ? LOCKSTEP_OK

@@ -63,8 +63,8 @@ static void give_up(struct lockstep_waiting *wait, const char *why)
 /* The operation that it would be, as things are now. */
 static bool draft(struct lockstep_waiting *wait, const struct lockstep_resolved *resolved)
 {
-    struct lockstep_operation *fresh = lockstep_operation_new(resolved->request.item_count,
-                                                              resolved->plan.n, false);
+    struct lockstep_operation *fresh = lockstep_operation_new(
+        resolved->request.item_count, resolved->plan.n + resolved->plan.cordoned, false);
     if (fresh == NULL) {
         return false;
     }

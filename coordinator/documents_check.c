@@ -135,6 +135,7 @@ static void explain(const struct lockstep_judgement *judgement,
     case LOCKSTEP_DRIFT_OK:
     case LOCKSTEP_DRIFT_PINNED:
     case LOCKSTEP_DRIFT_SPLIT:
+    case LOCKSTEP_DRIFT_CORDONED:
         SAY(saying->text, "it runs %s; nothing is recorded and there is no majority", named.found);
         SAY(saying->next, "lockstep module show %s", named.module);
         break;
@@ -183,8 +184,16 @@ static json_t *pin_of(const struct lockstep_judgement *judgement, const char *no
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
+static json_t *cordoned_of(const struct lockstep_judgement *judgement, const char *node,
+                           const struct lockstep_finding *finding)
+{
+    return json_pack("{s:s, s:s, s:o, s:o}", "module", judgement->module.text, "node", node,
+                     "wanted_version", lockstep_book_version(judgement->book, &finding->wanted),
+                     "found_version", lockstep_book_version(judgement->book, &finding->found));
+}
+
 static void list_nodes(const struct lockstep_judgement *judgement, json_t *differences,
-                       json_t *pinned)
+                       json_t *pinned, json_t *cordoned)
 {
     const struct lockstep_fleet *fleet = judgement->book->view->fleet;
     struct lockstep_finding finding;
@@ -199,8 +208,10 @@ static void list_nodes(const struct lockstep_judgement *judgement, json_t *diffe
         if (finding.pin_unix_ms != 0) {
             (void)json_array_append_new(pinned, pin_of(judgement, node, &finding));
         }
-        if (lockstep_drift_weight(finding.drift) != LOCKSTEP_DRIFT_SAME &&
-            finding.drift != LOCKSTEP_DRIFT_SPLIT) {
+        if (finding.drift == LOCKSTEP_DRIFT_CORDONED) {
+            (void)json_array_append_new(cordoned, cordoned_of(judgement, node, &finding));
+        } else if (lockstep_drift_weight(finding.drift) != LOCKSTEP_DRIFT_SAME &&
+                   finding.drift != LOCKSTEP_DRIFT_SPLIT) {
             (void)json_array_append_new(differences, difference_of(judgement, node, &finding));
         }
     }
@@ -249,29 +260,31 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
     json_t *modules;
     json_t *differences;
     json_t *pinned;
+    json_t *cordoned;
     bool consistent;
     LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
     LOCKSTEP_TRY(lockstep_book_check_names(&book, query, err));
     modules = json_array();
     differences = json_array();
     pinned = json_array();
+    cordoned = json_array();
     for (size_t i = 0; i < book.module_count; i++) {
         struct lockstep_judgement judgement;
         if (lockstep_query_module(query, &book.modules[i])) {
             lockstep_judge(&judgement, &book, query, &book.modules[i]);
             add_up(&sums, &judgement);
             (void)json_array_append_new(modules, module_of(&judgement));
-            list_nodes(&judgement, differences, pinned);
+            list_nodes(&judgement, differences, pinned, cordoned);
         }
     }
     lockstep_judgement_text(&sums, sums.text);
     consistent = lockstep_judgement_consistent(&sums);
     return lockstep_document_done(
-        json_pack("{s:s, s:b, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "schema",
+        json_pack("{s:s, s:b, s:i, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "schema",
                   "lockstep/check/v1", "consistent", consistent ? 1 : 0, "exit", consistent ? 0 : 3,
                   "text", sums.text, "total", (int)sums.total, "same",
                   (int)lockstep_judgement_same(&sums), "left_out", (int)sums.left_out, "classes",
                   classes_of(&sums), "modules", modules, "differences", differences, "pinned",
-                  pinned),
+                  pinned, "cordoned", cordoned),
         ret_document, err);
 }

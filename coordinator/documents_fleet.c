@@ -24,11 +24,11 @@ static json_t *node_row(const struct lockstep_view *view, uint32_t node)
     const struct lockstep_node *row = &view->fleet->nodes[node];
     bool reported = seen->report_unix_ms != 0;
     return json_pack(
-        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "node", row->name.text,
-        "state", node_state(view, node), "member", row->member ? 1 : 0, "address",
-        lockstep_json_word(seen->address), "software", lockstep_json_word(seen->software), "labels",
-        lockstep_json_labels(seen->row.labels), "heard_unix_ms",
-        lockstep_json_time(seen->heard_unix_ms), "report_unix_ms",
+        "{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "node", row->name.text,
+        "state", node_state(view, node), "member", row->member ? 1 : 0, "cordoned",
+        row->cordoned ? 1 : 0, "address", lockstep_json_word(seen->address), "software",
+        lockstep_json_word(seen->software), "labels", lockstep_json_labels(seen->row.labels),
+        "heard_unix_ms", lockstep_json_time(seen->heard_unix_ms), "report_unix_ms",
         lockstep_json_time(seen->report_unix_ms), "modules", (int)row->live_count,
         "disk_free_bytes", reported ? lockstep_json_number(seen->disk_free_bytes) : json_null(),
         "memory_used_percent",

@@ -179,6 +179,7 @@ bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t no
     sight.wanted = ret_finding->wanted;
     sight.found = ret_finding->found;
     sight.pinned = ret_finding->pin_unix_ms != 0;
+    sight.cordoned = view->fleet->nodes[node].cordoned;
     sight.same_version = is_same_version(judgement, ret_finding, report);
     ret_finding->drift = lockstep_drift_judge(&sight);
     if (ret_finding->drift != LOCKSTEP_DRIFT_OWED &&
@@ -262,6 +263,7 @@ void lockstep_judgement_text(const struct lockstep_judgement *sums,
 {
     const char *word = "consistent so far";
     char left_out[64] = "";
+    char cordoned[64] = "";
     if (sums->split || with_weight(sums, LOCKSTEP_DRIFT_DIFFERS) > 0) {
         word = "not consistent";
     } else if (lockstep_judgement_consistent(sums)) {
@@ -271,18 +273,25 @@ void lockstep_judgement_text(const struct lockstep_judgement *sums,
         (void)snprintf(left_out, sizeof(left_out), ", %u that cannot be reached left out",
                        sums->left_out);
     }
-    (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s: %u of %u%s%s", word,
-                   lockstep_judgement_same(sums), sums->total, left_out,
+    if (sums->in[LOCKSTEP_DRIFT_CORDONED] > 0) {
+        (void)snprintf(cordoned, sizeof(cordoned), ", %u cordoned beside them",
+                       sums->in[LOCKSTEP_DRIFT_CORDONED]);
+    }
+    (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s: %u of %u%s%s%s", word,
+                   lockstep_judgement_same(sums), sums->total, left_out, cordoned,
                    sums->split ? ", and no one version is desired" : "");
 }
 
-/* Takes one node into the judgement. Who is pinned, or is not to run the module at all, does not
- * split it. */
+/* Takes one node into the judgement. Who is cordoned is only counted as that; who is pinned, or is
+ * not to run the module at all, does not split it. */
 static void add_finding(struct lockstep_judgement *judgement,
                         const struct lockstep_finding *finding, bool *first)
 {
-    judgement->total++;
     judgement->in[finding->drift]++;
+    if (finding->drift == LOCKSTEP_DRIFT_CORDONED) {
+        return;
+    }
+    judgement->total++;
     judgement->split = judgement->split || finding->drift == LOCKSTEP_DRIFT_SPLIT;
     if (finding->pin_unix_ms != 0 || lockstep_digest_is_zero(&finding->wanted)) {
         return;

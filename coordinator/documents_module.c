@@ -183,11 +183,14 @@ static json_t *count_nodes(const struct lockstep_fleet *fleet)
 {
     int all = 0;
     int ready = 0;
+    int cordoned = 0;
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         all += fleet->nodes[i].member ? 1 : 0;
         ready += fleet->nodes[i].member && fleet->nodes[i].ready ? 1 : 0;
+        cordoned += fleet->nodes[i].member && fleet->nodes[i].cordoned ? 1 : 0;
     }
-    return json_pack("{s:i, s:i, s:i}", "all", all, "ready", ready, "absent", all - ready);
+    return json_pack("{s:i, s:i, s:i, s:i}", "all", all, "ready", ready, "absent", all - ready,
+                     "cordoned", cordoned);
 }
 
 static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
@@ -196,7 +199,7 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
         const struct lockstep_node *node = &view->fleet->nodes[i];
         char text[LOCKSTEP_DOCUMENT_LINE];
         char next[LOCKSTEP_DOCUMENT_COMMAND];
-        if (!node->member || node->ready || view->views[i].row.revoked) {
+        if (!node->member || node->ready || node->cordoned || view->views[i].row.revoked) {
             continue;
         }
         (void)snprintf(text, sizeof(text), "node %s is not connected", node->name.text);

@@ -255,7 +255,7 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
     document = json_pack(
         "{s:s, s:b, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
         "lockstep/operation/v1", "paused", 0, "items", items_of(&book, operation), "n",
-        (int)operation->part_count, "need", (int)operation->options.need, "max_fail",
+        (int)lockstep_operation_size(operation), "need", (int)operation->options.need, "max_fail",
         (int)operation->options.max_fail, "counts", counts_of(view, operation), "cause",
         cause_of(view, operation), "parts", parts_of(view, operation), "times",
         lockstep_json_times(record), "message", lockstep_json_text(record->message), "who",

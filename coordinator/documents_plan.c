@@ -2,6 +2,7 @@
 #include "coordinator/documents_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What the INDEX-th node of the roster is to run of ITEM: the digest wanted, or, going back, its
  * own.
@@ -87,6 +88,28 @@ static void list_parts(const struct lockstep_book *book, const struct lockstep_d
     }
 }
 
+static json_t *cordoned_of(const struct lockstep_book *book,
+                           const struct lockstep_document_plan *plan)
+{
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < plan->plan->cordoned; i++) {
+        uint32_t number = plan->request->selected[plan->plan->roster[plan->plan->n + i]];
+        (void)json_array_append_new(names, lockstep_json_node(book->view, number));
+    }
+    return names;
+}
+
+/* Who does not count, and what becomes of it. */
+static void add_cordoned(const struct lockstep_plan *numbers, char text[LOCKSTEP_DOCUMENT_LINE])
+{
+    size_t length = strlen(text);
+    if (numbers->cordoned > 0) {
+        (void)snprintf(text + length, LOCKSTEP_DOCUMENT_LINE - length,
+                       "; %u cordoned %s not counted, and owed it", numbers->cordoned,
+                       numbers->cordoned == 1 ? "is" : "are");
+    }
+}
+
 static void arithmetic_of(const struct lockstep_document_plan *plan,
                           char ret_text[LOCKSTEP_DOCUMENT_LINE])
 {
@@ -116,6 +139,7 @@ static json_t *numbers_of(const struct lockstep_document_plan *plan)
     const struct lockstep_plan *numbers = plan->plan;
     char arithmetic[LOCKSTEP_DOCUMENT_LINE];
     arithmetic_of(plan, arithmetic);
+    add_cordoned(numbers, arithmetic);
     return json_pack("{s:s, s:b, s:i, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:I}", "admission",
                      lockstep_admission_name(numbers->admission), "admitted",
                      numbers->admission == LOCKSTEP_ADMISSION_ADMITTED ? 1 : 0, "exit",
@@ -142,11 +166,11 @@ enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
     absent = json_array();
     list_parts(&book, plan, parts, absent);
     document = json_pack(
-        "{s:s, s:o, s:o, s:o, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:o, s:o, s:o}", "schema",
+        "{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:o, s:o, s:o}", "schema",
         "lockstep/plan/v1", "operation", lockstep_json_id(&request->operation), "absent", absent,
-        "cluster", lockstep_json_id(&cluster), "kind", lockstep_kind_text(request->kind),
-        "strategy", lockstep_strategy_text(request->strategy), "on_failure",
-        lockstep_on_failure_text(request->options.on_failure), "offline",
+        "cordoned", cordoned_of(&book, plan), "cluster", lockstep_json_id(&cluster), "kind",
+        lockstep_kind_text(request->kind), "strategy", lockstep_strategy_text(request->strategy),
+        "on_failure", lockstep_on_failure_text(request->options.on_failure), "offline",
         lockstep_offline_text(request->offline), "roster",
         lockstep_json_digest(&plan->roster_digest), "roster_size", (int)plan->plan->n,
         "not_after_unix_ms", lockstep_json_time(plan->not_after_unix_ms), "items",

@@ -88,6 +88,7 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
     node->name = row->name;
     node->journal = row->journal;
     node->member = row->member && !row->revoked;
+    node->cordoned = row->cordoned;
     node->heard = lockstep_loop_now(coordinator->loop);
     coordinator->views[row->number].row = *row;
     if (row->number >= coordinator->fleet.node_count) {

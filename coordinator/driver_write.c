@@ -87,8 +87,8 @@ static void log_row(const struct lockstep_running *running, enum lockstep_row ro
                  "op-%.8s row=%s %s %s of %s%s on %u nodes by %s%s%s", id, lockstep_row_text(row),
                  lockstep_strategy_text(operation->strategy), lockstep_kind_text(operation->kind),
                  operation->items[0].module.text, operation->item_count > 1 ? " and others" : "",
-                 operation->part_count, running->record->signer, result == NULL ? "" : ": ",
-                 result == NULL ? "" : result);
+                 lockstep_operation_size(operation), running->record->signer,
+                 result == NULL ? "" : ": ", result == NULL ? "" : result);
 }
 
 void lockstep_driver_persist(struct lockstep_coordinator *coordinator,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled"
+#define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled, cordoned"
 
 static void read_node(const struct lockstep_query_rows *rows, struct lockstep_node_row *row)
 {
@@ -19,6 +19,7 @@ static void read_node(const struct lockstep_query_rows *rows, struct lockstep_no
     row->member = lockstep_row_integer(rows, 5) != 0;
     row->revoked = lockstep_row_integer(rows, 6) != 0;
     row->enrolled_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
+    row->cordoned = lockstep_row_integer(rows, 8) != 0;
 }
 
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
@@ -56,6 +57,19 @@ enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32
         return LOCKSTEP_OK;
     }
     return lockstep_store_end(store, result, NULL, err);
+}
+
+enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
+                                             bool cordoned, const struct lockstep_audit *audit,
+                                             struct lockstep_error *err)
+{
+    const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(number), LOCKSTEP_INTEGER(cordoned)};
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(
+        store,
+        lockstep_journal_run(store->journal, "UPDATE node SET cordoned = ?2 WHERE number = ?1",
+                             binds, LOCKSTEP_COUNT(binds), NULL, err),
+        audit, err);
 }
 
 static enum lockstep_err write_lives(struct lockstep_store *store, uint32_t number,

@@ -11,6 +11,7 @@ struct lockstep_node_row {
     struct lockstep_id journal;
     bool member;
     bool revoked;
+    bool cordoned;                      /* operations are kept off it */
     char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
     uint64_t enrolled_unix_ms;
 };
@@ -24,6 +25,10 @@ enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_no
 enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
                                             const struct lockstep_id *journal,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* An operator cordons the node, or ends that. */
+enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
+                                             bool cordoned, const struct lockstep_audit *audit,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* What the node last reported as live, so that a restart knows it before the node is back. */
 enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
                                       const struct lockstep_live *live, uint32_t count,

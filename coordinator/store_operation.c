@@ -140,7 +140,8 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
 
 #define PART_BIT(name) (1U << LOCKSTEP_PART_##name)
 /* Parts whose nodes run what the operation brought, or will. */
-#define HOLDING (PART_BIT(HEALTHY) | PART_BIT(LIVE) | PART_BIT(OWED) | PART_BIT(TOUCHED))
+#define HOLDING \
+    (PART_BIT(HEALTHY) | PART_BIT(LIVE) | PART_BIT(OWED) | PART_BIT(TOUCHED) | PART_BIT(CORDONED))
 
 /* The version before is that before the last change: what is loaded AGAIN keeps it, and who brought
  * it. Behind going back nothing is known any more. */

@@ -23,7 +23,8 @@
     X(deadline_ms)                \
     X(resend_first_ms)            \
     X(resend_last_ms)             \
-    X(pin_ms)
+    X(pin_ms)                     \
+    X(roster_size)
 
 #define LOCKSTEP_OPTIONS_ONE(field) +1
 #define LOCKSTEP_OPTIONS_COUNT      (0 LOCKSTEP_OPTIONS_TABLE(LOCKSTEP_OPTIONS_ONE))

@@ -58,6 +58,7 @@ const char *const lockstep_store_migrations[] = {
     "ALTER TABLE module ADD COLUMN placement_before TEXT;"
     "ALTER TABLE module ADD COLUMN placement_by BLOB;",
     "ALTER TABLE token ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE node ADD COLUMN cordoned INTEGER NOT NULL DEFAULT 0;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

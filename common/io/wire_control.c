@@ -199,6 +199,14 @@ static const struct lockstep_wire_field audit_rows[] = {
 };
 SHAPE(audit_shape, audit, audit_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field node_cordon_rows[] = {
+    REST(NodeCordon, node_cordon, request, U64, 0, 0),
+    REST(NodeCordon, node_cordon, node, NAME, 0, 0),
+    REST(NodeCordon, node_cordon, lift, BOOL, 0, 0),
+    REST(NodeCordon, node_cordon, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(node_cordon_shape, node_cordon, node_cordon_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field document_rows[] = {
     REST(Document, document, request, U64, 0, 0),
     REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
@@ -230,6 +238,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_TOKEN_REVOKE, &token_revoke_shape},
     {LOCKSTEP_MESSAGE_AUDIT, &audit_shape},
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
+    {LOCKSTEP_MESSAGE_NODE_CORDON, &node_cordon_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

@@ -175,6 +175,13 @@ struct lockstep_wire_token_revoke {
     const char *message;
 };
 
+struct lockstep_wire_node_cordon {
+    uint64_t request;
+    struct lockstep_name node;
+    bool lift;
+    const char *message;
+};
+
 struct lockstep_wire_audit {
     uint64_t request;
     uint64_t from;  /* sequence of the first row */

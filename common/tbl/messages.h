@@ -46,6 +46,7 @@
     X(78, TOKEN_CREATE, SECURITY_ADMIN, "makes a join token for a node")                        \
     X(79, AUDIT, AUDITOR, "asks for rows of the audit chain")                                   \
     X(80, CANCEL, VIEWER, "no more answers to an earlier request")                              \
+    X(81, NODE_CORDON, OPERATOR, "keeps operations off a node, or ends that")                   \
     X(85, TOKEN_REVOKE, SECURITY_ADMIN, "ends join tokens that were not used yet")              \
     X(90, DOCUMENT, COORDINATOR, "answer to a person's request: JSON, in pieces")               \
     X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")

@@ -119,6 +119,8 @@ lockstep_command_fn lockstep_command_check;
 lockstep_command_fn lockstep_command_history;
 lockstep_command_fn lockstep_command_node_ls;
 lockstep_command_fn lockstep_command_node_show;
+lockstep_command_fn lockstep_command_node_cordon;
+lockstep_command_fn lockstep_command_node_uncordon;
 lockstep_command_fn lockstep_command_module_ls;
 lockstep_command_fn lockstep_command_module_show;
 lockstep_command_fn lockstep_command_module_status;

@@ -23,7 +23,8 @@ static const struct lockstep_column status_fields[] = {
     NUMBER("index", "index"),   CELL("read only", "read_only", BOOL, false),
     TIME("time", "unix_ms"),    END};
 static const struct lockstep_column nodes_fields[] = {
-    NUMBER("nodes", "all"), NUMBER("  ready", "ready"), NUMBER("  absent", "absent"), END};
+    NUMBER("nodes", "all"), NUMBER("  ready", "ready"), NUMBER("  absent", "absent"),
+    NUMBER("  cordoned", "cordoned"), END};
 static const struct lockstep_column modules_columns[] = {
     TEXT("MODULE", "module"),
     CELL("CONSISTENT", "consistent", BOOL, false),
@@ -47,6 +48,7 @@ static const struct lockstep_column nodes_columns[] = {
     TEXT("NODE", "node"),
     TEXT("STATE", "state"),
     CELL("MEMBER", "member", BOOL, false),
+    CELL("CORDONED", "cordoned", BOOL, false),
     NUMBER("MODULES", "modules"),
     CELL("LABELS", "labels", LABELS, false),
     TIME("HEARD", "heard_unix_ms"),
@@ -60,6 +62,7 @@ static const struct lockstep_column node_fields[] = {
     TEXT("node", "node"),
     TEXT("state", "state"),
     CELL("member", "member", BOOL, false),
+    CELL("cordoned", "cordoned", BOOL, false),
     TEXT("address", "address"),
     CELL("labels", "labels", LABELS, false),
     TEXT("software", "software"),

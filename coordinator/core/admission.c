@@ -35,6 +35,15 @@ int lockstep_admission_exit(enum lockstep_admission admission)
     return rows[admission].exit;
 }
 
+/* What the selected node INDEX is to run of ITEM. Zero: nothing. */
+static const struct lockstep_digest *desired(const struct lockstep_request *request, uint32_t index,
+                                             uint32_t item)
+{
+    static const struct lockstep_digest nothing;
+    return request->desired == NULL ? &nothing
+                                    : &request->desired[(size_t)index * request->item_count + item];
+}
+
 /* What the selected node INDEX runs of ITEM; or, where that is not known, is to run. Zero: nothing.
  */
 static struct lockstep_digest standing(const struct lockstep_fleet *fleet,
@@ -46,20 +55,21 @@ static struct lockstep_digest standing(const struct lockstep_fleet *fleet,
     if (live != NULL && !lockstep_digest_is_zero(&live->digest)) {
         return live->digest;
     }
-    return request->desired == NULL ? (struct lockstep_digest){0}
-                                    : request->desired[(size_t)index * request->item_count + item];
+    return *desired(request, index, item);
 }
 
 /* True if the selected node INDEX belongs to ITEM. Its placement says so, and not what it reports:
- * a node whose host is away is still one of all. For UNDO it is on the version that is left. */
+ * a node whose host is away is still one of all. For UNDO it is on the version that is left, or
+ * owed it still. */
 static bool carries(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
                     uint32_t index, uint32_t item)
 {
     const struct lockstep_wanted *wanted = &request->items[item];
     struct lockstep_digest digest = standing(fleet, request, index, item);
     if (request->kind == LOCKSTEP_KIND_UNDO) {
-        return !lockstep_digest_is_zero(&digest) &&
-               lockstep_digest_equal(&digest, &wanted->leaving);
+        return !lockstep_digest_is_zero(&wanted->leaving) &&
+               (lockstep_digest_equal(&digest, &wanted->leaving) ||
+                lockstep_digest_equal(desired(request, index, item), &wanted->leaving));
     }
     return wanted->recorded ? request->placed[(size_t)index * request->item_count + item]
                             : !lockstep_digest_is_zero(&digest);
@@ -76,27 +86,39 @@ static uint32_t carried(const struct lockstep_fleet *fleet, const struct lockste
     return count;
 }
 
-/* Fills the roster. Returns false if a node carries only a part of the set. */
-static bool choose_roster(const struct lockstep_fleet *fleet,
-                          const struct lockstep_request *request, struct lockstep_plan *plan)
+/* Appends the members that it is for to the roster, of those who are CORDONED or of the others.
+ * Returns how many; *WHOLE is false from then on if one carries only a part of the set. */
+static uint32_t choose(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
+                       bool cordoned, struct lockstep_plan *plan, bool *whole)
 {
-    bool whole = true;
+    uint32_t *end = &plan->roster[plan->n];
+    uint32_t chosen = 0;
     for (uint32_t i = 0; i < request->selected_count; i++) {
         const struct lockstep_node *node;
         uint32_t count;
         ASSERT(request->selected[i] < fleet->node_count);
         node = &fleet->nodes[request->selected[i]];
-        if (!node->member) {
+        if (!node->member || node->cordoned != cordoned) {
             continue;
         }
         count = request->install ? request->item_count : carried(fleet, request, i);
         if (count == 0) {
             continue;
         }
-        whole = whole && (count == request->item_count || request->kind == LOCKSTEP_KIND_UNDO);
-        plan->roster[plan->n++] = i;
-        plan->reachable += node->ready ? 1 : 0;
+        *whole = *whole && (count == request->item_count || request->kind == LOCKSTEP_KIND_UNDO);
+        end[chosen++] = i;
+        plan->reachable += node->ready && !cordoned ? 1 : 0;
     }
+    return chosen;
+}
+
+/* Fills the roster. Returns false if a node carries only a part of the set. */
+static bool choose_roster(const struct lockstep_fleet *fleet,
+                          const struct lockstep_request *request, struct lockstep_plan *plan)
+{
+    bool whole = true;
+    plan->n = choose(fleet, request, false, plan, &whole);
+    plan->cordoned = choose(fleet, request, true, plan, &whole);
     plan->absent = plan->n - plan->reachable;
     return whole;
 }
@@ -223,9 +245,9 @@ static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
     whole = choose_roster(fleet, request, plan);
     set_need(request, plan);
     if (plan->n == 0) {
-        return LOCKSTEP_ADMISSION_NO_NODES;
+        return plan->cordoned == 0 ? LOCKSTEP_ADMISSION_NO_NODES : LOCKSTEP_ADMISSION_CORDONED;
     }
-    if (request->strategy == LOCKSTEP_STRATEGY_LOCAL && plan->n != 1) {
+    if (request->strategy == LOCKSTEP_STRATEGY_LOCAL && plan->n + plan->cordoned != 1) {
         return LOCKSTEP_ADMISSION_NOT_ONE;
     }
     plan->holder = find_holder(fleet, request, &running);
@@ -298,19 +320,32 @@ static void fill_items(const struct lockstep_request *request, const struct lock
     }
 }
 
+/* The next of both halves of the plan's roster, so that parts are in the order of their nodes. */
+static uint32_t next_part(const struct lockstep_plan *plan, uint32_t *next, uint32_t *aside)
+{
+    bool first = *aside == plan->n + plan->cordoned ||
+                 (*next < plan->n && plan->roster[*next] < plan->roster[*aside]);
+    return plan->roster[first ? (*next)++ : (*aside)++];
+}
+
 /* What each node ran before (RELOAD), or is to run again (UNDO). */
 static void fill_parts(const struct lockstep_fleet *fleet, const struct lockstep_request *request,
                        const struct lockstep_plan *plan, struct lockstep_operation *operation)
 {
-    operation->part_count = plan->n;
-    for (uint32_t i = 0; i < plan->n; i++) {
-        uint32_t index = plan->roster[i];
+    uint32_t next = 0;
+    uint32_t aside = plan->n;
+    operation->part_count = plan->n + plan->cordoned;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        uint32_t index = next_part(plan, &next, &aside);
         const struct lockstep_node *node = &fleet->nodes[request->selected[index]];
         struct lockstep_digest *starts = &operation->starts[(size_t)i * request->item_count];
         memset(&operation->parts[i], 0, sizeof(operation->parts[i]));
         operation->parts[i].node = request->selected[index];
         operation->parts[i].up = node->ready;
         operation->parts[i].state = node->ready ? LOCKSTEP_PART_UNSPECIFIED : LOCKSTEP_PART_ABSENT;
+        if (node->cordoned) {
+            operation->parts[i].state = LOCKSTEP_PART_CORDONED;
+        }
         for (uint32_t j = 0; j < request->item_count; j++) {
             starts[j] = request->kind == LOCKSTEP_KIND_UNDO
                             ? request->targets[(size_t)index * request->item_count + j]
@@ -330,6 +365,7 @@ void lockstep_fleet_draft(const struct lockstep_fleet *fleet,
     operation->options = request->options;
     operation->options.need = plan->need;
     operation->options.max_fail = plan->max_fail;
+    operation->options.roster_size = plan->cordoned == 0 ? 0 : plan->n;
     fill_items(request, plan, operation);
     fill_parts(fleet, request, plan, operation);
 }

@@ -16,6 +16,7 @@
     X(DUPLICATE, 2, "a module is named twice")                                          \
     X(TOO_MANY_ITEMS, 2, "too many modules in one operation")                           \
     X(ABSENT, 4, "not enough nodes are reachable")                                      \
+    X(CORDONED, 4, "every node that it is for is cordoned")                             \
     X(PARTIAL_SET, 4, "some nodes carry only a part of the set")                        \
     X(QUARANTINED, 4, "the version is quarantined")                                     \
     X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
@@ -73,11 +74,14 @@ struct lockstep_plan {
     uint32_t n; /* size of the roster */
     uint32_t reachable;
     uint32_t absent;
+    uint32_t cordoned; /* nodes beyond the roster that will be owed it when their cordon ends */
     uint32_t need;
     uint32_t max_fail;
     const struct lockstep_operation *holder; /* of HELD */
     uint64_t generations[LOCKSTEP_ITEMS_MAX];
-    uint32_t *roster; /* capacity: selected_count; indexes into `selected`, in order */
+    /* Capacity: selected_count; indexes into `selected`: n of the roster, in order, and behind them
+     * those cordoned, in order. */
+    uint32_t *roster;
 };
 
 /* Fills in *plan, whose `roster` points to room for selected_count entries. */
@@ -85,13 +89,14 @@ void lockstep_fleet_plan(const struct lockstep_fleet *fleet, const struct lockst
                          struct lockstep_plan *plan);
 
 /* Fills in OPERATION as PLAN has it, without opening it: so that a request that waits can be shown.
- * Parts and starts have room for plan->n. */
+ * Parts and starts have room for plan->n + plan->cordoned. */
 void lockstep_fleet_draft(const struct lockstep_fleet *fleet,
                           const struct lockstep_request *request, const struct lockstep_plan *plan,
                           struct lockstep_operation *operation);
 
 /* Opens what was planned (admission is ADMITTED, nothing has changed since): fills in OPERATION,
- * whose parts and starts have room for plan->n, takes generations and the modules' locks. */
+ * whose parts and starts have room for plan->n + plan->cordoned, takes generations and the modules'
+ * locks. */
 void lockstep_fleet_open(struct lockstep_fleet *fleet, struct lockstep_time now,
                          const struct lockstep_request *request, const struct lockstep_plan *plan,
                          struct lockstep_operation *operation,

@@ -53,7 +53,7 @@ static enum lockstep_drift compare(const struct lockstep_sight *sight)
     return sight->disk_differs ? LOCKSTEP_DRIFT_DISK_DIFFERS : LOCKSTEP_DRIFT_OK;
 }
 
-enum lockstep_drift lockstep_drift_judge(const struct lockstep_sight *sight)
+static enum lockstep_drift judge(const struct lockstep_sight *sight)
 {
     bool same = lockstep_digest_equal(&sight->wanted, &sight->found);
     if (sight->unsettled == LOCKSTEP_DRIFT_IN_BETWEEN) {
@@ -66,6 +66,15 @@ enum lockstep_drift lockstep_drift_judge(const struct lockstep_sight *sight)
         return LOCKSTEP_DRIFT_UNKNOWN;
     }
     return sight->fresh ? compare(sight) : LOCKSTEP_DRIFT_STALE;
+}
+
+/* A cordon excuses what a node misses, and not what an operation has left it in. */
+enum lockstep_drift lockstep_drift_judge(const struct lockstep_sight *sight)
+{
+    enum lockstep_drift drift = judge(sight);
+    bool excused = sight->cordoned && drift != LOCKSTEP_DRIFT_IN_DOUBT &&
+                   lockstep_drift_weight(drift) != LOCKSTEP_DRIFT_SAME;
+    return excused ? LOCKSTEP_DRIFT_CORDONED : drift;
 }
 
 /* ---- the majority --------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ enum lockstep_drift_weight {
     LOCKSTEP_DRIFT_SAME,    /* as it is to be */
     LOCKSTEP_DRIFT_OPEN,    /* not known, or not settled: consistent so far */
     LOCKSTEP_DRIFT_DIFFERS, /* known not to be: not consistent */
+    LOCKSTEP_DRIFT_ASIDE,   /* not counted at all */
 };
 
 /* Words are for scripts and never change.  X(NAME, weight, word, meaning) */
@@ -34,7 +35,8 @@ enum lockstep_drift_weight {
     X(OWED, OPEN, "owed", "an operation owes it its version")                             \
     X(IN_DOUBT, OPEN, "in-doubt", "an operation is not settled on it")                    \
     X(UNKNOWN, OPEN, "unknown", "it is not connected, or not ready")                      \
-    X(STALE, OPEN, "stale", "its last report is too old")
+    X(STALE, OPEN, "stale", "its last report is too old")                                 \
+    X(CORDONED, ASIDE, "cordoned", "it is cordoned, and not known to run what it is to run")
 
 enum lockstep_drift {
 #define LOCKSTEP_DRIFT_ENUM(name, weight, word, meaning) LOCKSTEP_DRIFT_##name,
@@ -56,6 +58,7 @@ struct lockstep_sight {
     struct lockstep_digest found;  /* last known to be mapped; zeros: none */
     bool undecided;                /* nothing is recorded, and no majority decides */
     bool pinned;                   /* WANTED is what a pin says that is in force */
+    bool cordoned; /* what it misses it is owed when that ends: no difference by itself */
     bool ready;
     bool fresh;        /* its report is */
     bool same_version; /* the two digests go by one version */

@@ -69,9 +69,8 @@ static void answer(struct lockstep_fleet *fleet, struct lockstep_time now, uint3
     lockstep_fleet_act(fleet, &action);
 }
 
-/* Every operation that NODE has a part in gets EVENT for it. */
-static void tell_operations(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
-                            enum lockstep_operation_event_type type)
+void lockstep_fleet_tell(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                         enum lockstep_operation_event_type type)
 {
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
@@ -127,7 +126,7 @@ static void receive_state(struct lockstep_fleet *fleet, struct lockstep_time now
             fleet, &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_ROLLBACK, .node = node});
     }
     if (!lockstep_id_is_zero(&row->journal) && !lockstep_id_equal(&row->journal, &state->journal)) {
-        tell_operations(fleet, now, node, LOCKSTEP_EVENT_NODE_FORGOT);
+        lockstep_fleet_tell(fleet, now, node, LOCKSTEP_EVENT_NODE_FORGOT);
     }
     row->journal = state->journal;
     for (uint32_t i = 0; i < state->open_count; i++) {
@@ -145,7 +144,7 @@ static void receive_state(struct lockstep_fleet *fleet, struct lockstep_time now
     row->down = false;
     lockstep_fleet_act(fleet,
                        &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_READY, .node = node});
-    tell_operations(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);
+    lockstep_fleet_tell(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);
 }
 
 /* ---- messages about one operation ----------------------------------------------------------- */
@@ -273,7 +272,7 @@ static void look_for_silence(struct lockstep_fleet *fleet, struct lockstep_time 
         }
         node->down = true;
         node->ready = false;
-        tell_operations(fleet, now, i, LOCKSTEP_EVENT_NODE_DOWN);
+        lockstep_fleet_tell(fleet, now, i, LOCKSTEP_EVENT_NODE_DOWN);
         if (node->connected) {
             closed++;
             lockstep_fleet_act(

@@ -6,7 +6,8 @@
  * Invariants
  *  - At most one operation holds a module; its lock is free when it has a result.
  *  - Generations of a module only rise. Opening takes two: one to go, one reserved to go back.
- *  - A roster is frozen when its operation opens. Absence never makes N smaller.
+ *  - A roster is frozen when its operation opens. Absence never makes N smaller; a cordon does, for
+ *    operations opened from then on. What a cordoned node misses it is owed when that ends.
  *  - A node is READY only after every operation it holds open has been answered.
  *
  * Memory is the driver's: nodes, modules and operations are handed in and stay where they are. What
@@ -27,7 +28,8 @@ struct lockstep_node {
     bool member;                /* counts: it has been READY once and was not removed */
     bool connected;
     bool ready;
-    bool down; /* silent for so long that operations were told */
+    bool down;     /* silent for so long that operations were told */
+    bool cordoned; /* an operator keeps operations off it */
     struct lockstep_time heard;
     const struct lockstep_live *live; /* borrowed; the last report, also when it is away */
     uint32_t live_count;
@@ -127,6 +129,16 @@ void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const str
 void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now,
                           struct lockstep_operation *operation,
                           struct lockstep_fleet_actions *ret_actions);
+
+/* The operation without a decision that has NODE in its roster, or NULL: it may not be cordoned
+ * now.
+ */
+const struct lockstep_operation *lockstep_fleet_undecided(const struct lockstep_fleet *fleet,
+                                                          uint32_t node);
+/* An operator cordons NODE, or ends that. Operations that have it in their roster go on as they
+ * began; what it is owed, or misses from now on, it gets when the cordon ends. */
+void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           bool cordoned, struct lockstep_fleet_actions *ret_actions);
 
 /* Looks at deadlines and at silence. */
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,

@@ -49,15 +49,23 @@ struct cell {
 #define NOTE_LINKS                                                                                \
     ON(NODE_UP, note_up, "note that it is up"), ON(NODE_DOWN, note_down, "note that it is down"), \
         IGNORE(NODE_FORGOT, "it is asked again when it matters")
+#define CORDONS_WAIT                                      \
+    IGNORE(CORDONED, "who is in its roster stays in it"), \
+        IGNORE(UNCORDONED, "it is owed once this has succeeded")
+#define OWES_NOTHING IGNORE(CORDONED, "it owes nothing"), IGNORE(UNCORDONED, "it owes nothing")
+#define CORDONS                                       \
+    ON(CORDONED, set_aside, "what it is owed waits"), \
+        ON(UNCORDONED, owe, "it is owed what it has missed")
 #define WRITING  IGNORE(TICK, "a row is being written")
 #define NO_CHILD BUG(WENT_BACK, "there is no compensation")
 
 static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_COUNT] = {
-    [LOCKSTEP_OPERATION_OPENING] = {ON(PERSISTED, opened, "ask every node to prepare"), NO_VOTES,
+    [LOCKSTEP_OPERATION_OPENING] = {CORDONS_WAIT,
+                                    ON(PERSISTED, opened, "ask every node to prepare"), NO_VOTES,
                                     NOTHING_APPLIED, NOTE_LINKS, WRITING,
                                     ON(ABORT, ask_abort, "abort once the row is written"), NO_CHILD,
                                     BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_PREPARING] = {BUG(PERSISTED, "no row is being written"),
+    [LOCKSTEP_OPERATION_PREPARING] = {CORDONS_WAIT, BUG(PERSISTED, "no row is being written"),
                                       ON(VOTED_YES, count_yes, "count, judge"),
                                       ON(VOTED_NO, count_no, "count, judge"), NOTHING_APPLIED,
                                       ON(NODE_UP, contact, "ask it to prepare"),
@@ -66,21 +74,23 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
                                       ON(TICK, prepare_tick, "ask again; at the deadline judge"),
                                       ON(ABORT, abort_prepare, "abort"), NO_CHILD,
                                       BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_ABORTING] = {ON(PERSISTED, aborted, "tell who may be prepared"), NO_VOTES,
+    [LOCKSTEP_OPERATION_ABORTING] = {OWES_NOTHING,
+                                     ON(PERSISTED, aborted, "tell who may be prepared"), NO_VOTES,
                                      NOTHING_APPLIED, NOTE_LINKS, WRITING,
                                      IGNORE(ABORT, "that is what happens"), NO_CHILD,
                                      BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_ABORTED] = {BUG(PERSISTED, "no row is being written"), NO_VOTES,
-                                    NOTHING_APPLIED, NOTE_LINKS, IGNORE(TICK, "it has ended"),
-                                    IGNORE(ABORT, "it has ended"), NO_CHILD,
-                                    IGNORE(OVERTAKEN, "it has ended")},
+    [LOCKSTEP_OPERATION_ABORTED] = {OWES_NOTHING, BUG(PERSISTED, "no row is being written"),
+                                    NO_VOTES, NOTHING_APPLIED, NOTE_LINKS,
+                                    IGNORE(TICK, "it has ended"), IGNORE(ABORT, "it has ended"),
+                                    NO_CHILD, IGNORE(OVERTAKEN, "it has ended")},
     [LOCKSTEP_OPERATION_DECIDING] =
-        {ON(PERSISTED, committed, "the commit point: tell who voted YES"),
+        {CORDONS_WAIT, ON(PERSISTED, committed, "the commit point: tell who voted YES"),
          IGNORE(VOTED_YES, "the votes are in"), IGNORE(VOTED_NO, "the votes are in"),
          NOTHING_APPLIED, NOTE_LINKS, WRITING, ON(ABORT, ask_abort, "go back once it is written"),
          NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_COMMITTING] =
-        {BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
+        {CORDONS_WAIT, BUG(PERSISTED, "no row is being written"),
+         ON(VOTED_YES, tell_late_yes, "tell it"),
          ON(VOTED_NO, note_late_no, "failed, or still owed"),
          ON(READ_BACK, read_back, "live; when all are, soak"),
          ON(NOT_APPLIED, note_not_applied, "note why; it tries again"),
@@ -89,7 +99,7 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          ON(NODE_FORGOT, prepare_again, "prepare it again"),
          ON(TICK, commit_tick, "tell again; at the deadline lost"),
          ON(ABORT, abort_commit, "go back"), NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_SOAKING] = {BUG(PERSISTED, "no row is being written"),
+    [LOCKSTEP_OPERATION_SOAKING] = {CORDONS_WAIT, BUG(PERSISTED, "no row is being written"),
                                     ON(VOTED_YES, tell_late_yes, "tell it"),
                                     ON(VOTED_NO, note_late_no, "still owed"),
                                     ON(READ_BACK, read_back, "live"),
@@ -102,51 +112,52 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
                                     ON(ABORT, abort_commit, "go back"), NO_CHILD,
                                     BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_SUCCEEDING] =
-        {ON(PERSISTED, succeeded, "the client may go; the window runs"), NO_VOTES,
+        {CORDONS_WAIT, ON(PERSISTED, succeeded, "the client may go; the window runs"), NO_VOTES,
          IGNORE(READ_BACK, "repeated"), IGNORE(NOT_APPLIED, "late"),
          ON(NODE_FAILED, fail_node, "failed; judged once the row is written"), NOTE_LINKS, WRITING,
          IGNORE(ABORT, "too late"), NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_SUCCEEDED] =
-        {BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
-         ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
-         IGNORE(NOT_APPLIED, "it tries again"),
+        {CORDONS, BUG(PERSISTED, "no row is being written"),
+         ON(VOTED_YES, tell_late_yes, "tell it"), ON(VOTED_NO, note_late_no, "still owed"),
+         ON(READ_BACK, caught_up, "an owed node is done"), IGNORE(NOT_APPLIED, "it tries again"),
          ON(NODE_FAILED, fail_in_window, "fell back: go back on all; else drift"),
          ON(NODE_UP, remind, "give it what it is owed"),
          ON(NODE_DOWN, note_down, "note that it is down"), IGNORE(NODE_FORGOT, "drift"),
          ON(TICK, window_tick, "at the end of the window: final"),
          IGNORE(ABORT, "too late: undo does it"), NO_CHILD,
          ON(OVERTAKEN, end_window, "the window is over")},
-    [LOCKSTEP_OPERATION_DEGRADING] = {ON(PERSISTED, degraded, "the compensation runs"), NO_VOTES,
+    [LOCKSTEP_OPERATION_DEGRADING] = {OWES_NOTHING,
+                                      ON(PERSISTED, degraded, "the compensation runs"), NO_VOTES,
                                       NO_READ_BACKS, NOTE_LINKS, WRITING,
                                       IGNORE(ABORT, "that is what happens"),
                                       BUG(WENT_BACK, "it has not begun"),
                                       BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_DEGRADED] = {BUG(PERSISTED, "no row is being written"), NO_VOTES,
-                                     NO_READ_BACKS, NOTE_LINKS,
+    [LOCKSTEP_OPERATION_DEGRADED] = {OWES_NOTHING, BUG(PERSISTED, "no row is being written"),
+                                     NO_VOTES, NO_READ_BACKS, NOTE_LINKS,
                                      IGNORE(TICK, "the compensation has the deadlines"),
                                      IGNORE(ABORT, "that is what happens"),
                                      ON(WENT_BACK, settle, "its result is ours"),
                                      BUG(OVERTAKEN, "it holds the lock")},
-    [LOCKSTEP_OPERATION_SETTLING] = {ON(PERSISTED, settled, "the client may go"), NO_VOTES,
-                                     NO_READ_BACKS, NOTE_LINKS, WRITING,
+    [LOCKSTEP_OPERATION_SETTLING] = {OWES_NOTHING, ON(PERSISTED, settled, "the client may go"),
+                                     NO_VOTES, NO_READ_BACKS, NOTE_LINKS, WRITING,
                                      IGNORE(ABORT, "that is what happens"),
                                      IGNORE(WENT_BACK, "asked again when written"),
                                      IGNORE(OVERTAKEN, "it has ended")},
-    [LOCKSTEP_OPERATION_SETTLED] = {BUG(PERSISTED, "no row is being written"), NO_VOTES,
-                                    NO_READ_BACKS, NOTE_LINKS, IGNORE(TICK, "it has ended"),
-                                    IGNORE(ABORT, "it has ended"),
+    [LOCKSTEP_OPERATION_SETTLED] = {OWES_NOTHING, BUG(PERSISTED, "no row is being written"),
+                                    NO_VOTES, NO_READ_BACKS, NOTE_LINKS,
+                                    IGNORE(TICK, "it has ended"), IGNORE(ABORT, "it has ended"),
                                     ON(WENT_BACK, settle, "a late node is back: say so"),
                                     IGNORE(OVERTAKEN, "it has ended")},
-    [LOCKSTEP_OPERATION_FINALIZING] = {ON(PERSISTED, finalized, "tell the nodes"), NO_VOTES,
-                                       NO_READ_BACKS, NOTE_LINKS, WRITING,
+    [LOCKSTEP_OPERATION_FINALIZING] = {CORDONS_WAIT, ON(PERSISTED, finalized, "tell the nodes"),
+                                       NO_VOTES, NO_READ_BACKS, NOTE_LINKS, WRITING,
                                        IGNORE(ABORT, "it has ended"), NO_CHILD,
                                        ON(OVERTAKEN, forget_owed,
                                           "who is owed gets the newer version")},
     [LOCKSTEP_OPERATION_FINAL] =
-        {BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
-         ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
-         IGNORE(NOT_APPLIED, "it tries again"), IGNORE(NODE_FAILED, "drift"),
-         ON(NODE_UP, remind, "give it what it is owed"),
+        {CORDONS, BUG(PERSISTED, "no row is being written"),
+         ON(VOTED_YES, tell_late_yes, "tell it"), ON(VOTED_NO, note_late_no, "still owed"),
+         ON(READ_BACK, caught_up, "an owed node is done"), IGNORE(NOT_APPLIED, "it tries again"),
+         IGNORE(NODE_FAILED, "drift"), ON(NODE_UP, remind, "give it what it is owed"),
          ON(NODE_DOWN, note_down, "note that it is down"), IGNORE(NODE_FORGOT, "drift"),
          ON(TICK, owed_tick, "ask owed nodes again"), IGNORE(ABORT, "it has ended"), NO_CHILD,
          ON(OVERTAKEN, forget_owed, "who is owed gets the newer version")},
@@ -196,8 +207,10 @@ unsigned lockstep_operation_begin(struct lockstep_operation *operation, struct l
     ASSERT(operation->state == LOCKSTEP_OPERATION_UNSPECIFIED);
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct lockstep_part *part = &operation->parts[i];
-        part->state = part->up ? LOCKSTEP_PART_CONTACTED : LOCKSTEP_PART_ABSENT;
         part->due = 0;
+        if (part->state != LOCKSTEP_PART_CORDONED) {
+            part->state = part->up ? LOCKSTEP_PART_CONTACTED : LOCKSTEP_PART_ABSENT;
+        }
     }
     lockstep_operation_tally(operation, &operation->tally);
     operation->catch_up = LOCKSTEP_TIME_NEVER;

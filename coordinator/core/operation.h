@@ -47,8 +47,9 @@ struct lockstep_operation_options {
     bool again;
     bool no_smoke;
     bool no_quarantine;
-    uint32_t need;     /* votes to commit: N, or the quorum */
-    uint32_t max_fail; /* failures tolerated: the next one trips */
+    uint32_t roster_size; /* N; parts beyond it were cordoned when it opened. 0: every part */
+    uint32_t need;        /* votes to commit: N, or the quorum */
+    uint32_t max_fail;    /* failures tolerated: the next one trips */
     uint64_t prepare_ms;
     uint64_t fetch_ms;
     uint64_t drain_timeout_ms;
@@ -168,6 +169,10 @@ void lockstep_operation_tally(const struct lockstep_operation *operation,
 
 /* The index of the part of NODE, or -1. */
 int64_t lockstep_operation_part(const struct lockstep_operation *operation, uint32_t node);
+
+/* N: how many nodes its roster has. Who was cordoned when it opened has a part, and is not in it.
+ */
+uint32_t lockstep_operation_size(const struct lockstep_operation *operation);
 
 /* True for UNDO and COMPENSATION. */
 bool lockstep_operation_goes_back(const struct lockstep_operation *operation);

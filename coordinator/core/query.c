@@ -59,7 +59,7 @@ static void fill_prepare(const struct lockstep_operation *operation, uint32_t pa
     prepare->prepare_ms = options->prepare_ms;
     prepare->again = options->again;
     prepare->no_smoke = options->no_smoke;
-    prepare->roster_size = operation->part_count;
+    prepare->roster_size = lockstep_operation_size(operation);
     prepare->roster = operation->roster_digest;
     prepare->item_count = operation->item_count;
     for (uint32_t i = 0; i < operation->item_count; i++) {
@@ -184,6 +184,12 @@ int64_t lockstep_operation_part(const struct lockstep_operation *operation, uint
     return -1;
 }
 
+uint32_t lockstep_operation_size(const struct lockstep_operation *operation)
+{
+    return operation->options.roster_size == 0 ? operation->part_count
+                                               : operation->options.roster_size;
+}
+
 bool lockstep_operation_goes_back(const struct lockstep_operation *operation)
 {
     return operation->kind != LOCKSTEP_KIND_RELOAD;
@@ -230,7 +236,8 @@ bool lockstep_operation_idle(const struct lockstep_operation *operation)
     for (uint32_t i = 0; closed && i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
         bool owed = operation->state == LOCKSTEP_OPERATION_FINAL &&
-                    (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED);
+                    (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED ||
+                     part->state == LOCKSTEP_PART_CORDONED);
         if (owed || (part->due != 0 && part->up)) {
             closed = false;
         }

@@ -132,6 +132,7 @@ static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
     child->strategy = parent->strategy;
     child->options = parent->options;
     child->options.need = 0;
+    child->options.roster_size = 0;
     child->options.again = false;
     child->options.no_quarantine = parent->options.no_quarantine ||
                                    !lockstep_no_blames_version(parent->cause.no);
@@ -166,6 +167,21 @@ static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
             if (lockstep_operation_part(by, other->parts[part].node) >= 0) {
                 lockstep_fleet_step(fleet, now, other, &event);
             }
+        }
+    }
+}
+
+/* What an operation that has succeeded owes to cordoned nodes waits; and to who is cordoned no
+ * more, it does not. */
+static void settle_cordons(struct lockstep_fleet *fleet, struct lockstep_time now,
+                           struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        bool cordoned = fleet->nodes[operation->parts[i].node].cordoned;
+        struct lockstep_operation_event event = {
+            .type = cordoned ? LOCKSTEP_EVENT_CORDONED : LOCKSTEP_EVENT_UNCORDONED, .part = i};
+        if (operation->parts[i].state == (cordoned ? LOCKSTEP_PART_OWED : LOCKSTEP_PART_CORDONED)) {
+            lockstep_fleet_step(fleet, now, operation, &event);
         }
     }
 }
@@ -218,10 +234,14 @@ void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_operation *operation,
                          const struct lockstep_operation_event *event)
 {
-    bool was_deciding = operation->state == LOCKSTEP_OPERATION_DECIDING;
+    unsigned before = operation->state;
     unsigned wants = lockstep_operation_step(operation, now, event);
     act_on_wants(fleet, now, operation, wants);
-    if (was_deciding && operation->state != LOCKSTEP_OPERATION_DECIDING) {
+    if (operation->state != before && (operation->state == LOCKSTEP_OPERATION_SUCCEEDED ||
+                                       operation->state == LOCKSTEP_OPERATION_FINAL)) {
+        settle_cordons(fleet, now, operation);
+    }
+    if (before == LOCKSTEP_OPERATION_DECIDING && operation->state != LOCKSTEP_OPERATION_DECIDING) {
         overtake(fleet, now, operation);
     }
     if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
@@ -312,6 +332,7 @@ void lockstep_fleet_restore(struct lockstep_fleet *fleet, struct lockstep_time n
     lockstep_fleet_enter(fleet, ret_actions);
     put_in_slot(fleet, operation);
     act_on_wants(fleet, now, operation, lockstep_operation_resume(operation, now, row));
+    settle_cordons(fleet, now, operation);
     if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
         tell_parent(fleet, now, operation);
     }
@@ -359,5 +380,34 @@ void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now
     static const struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_ABORT};
     lockstep_fleet_enter(fleet, ret_actions);
     lockstep_fleet_step(fleet, now, operation, &event);
+    lockstep_fleet_leave(fleet, now);
+}
+
+/* ---- cordons -------------------------------------------------------------------------------- */
+
+const struct lockstep_operation *lockstep_fleet_undecided(const struct lockstep_fleet *fleet,
+                                                          uint32_t node)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL || operation->state > LOCKSTEP_OPERATION_DECIDING ||
+                               operation->state == LOCKSTEP_OPERATION_ABORTED
+                           ? -1
+                           : lockstep_operation_part(operation, node);
+        if (part >= 0 && operation->parts[part].state != LOCKSTEP_PART_CORDONED) {
+            return operation;
+        }
+    }
+    return NULL;
+}
+
+void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           bool cordoned, struct lockstep_fleet_actions *ret_actions)
+{
+    ASSERT(node < fleet->node_count);
+    lockstep_fleet_enter(fleet, ret_actions);
+    fleet->nodes[node].cordoned = cordoned;
+    lockstep_fleet_tell(fleet, now, node,
+                        cordoned ? LOCKSTEP_EVENT_CORDONED : LOCKSTEP_EVENT_UNCORDONED);
     lockstep_fleet_leave(fleet, now);
 }

@@ -21,6 +21,10 @@ void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_operation *operation,
                          const struct lockstep_operation_event *event);
 
+/* Every operation that NODE has a part in gets an event of TYPE for it. */
+void lockstep_fleet_tell(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                         enum lockstep_operation_event_type type);
+
 /* True if the two have a module in common. */
 bool lockstep_operations_share(const struct lockstep_operation *a,
                                const struct lockstep_operation *b);

@@ -44,18 +44,19 @@ enum lockstep_result {
 };
 
 /* Where one node of the roster is. Numbers are in journals.  X(number, NAME, word, meaning) */
-#define LOCKSTEP_PART_STATE_TABLE(X)                                  \
-    X(1, ABSENT, "absent", "away before it was contacted")            \
-    X(2, CONTACTED, "preparing", "PREPARE was sent")                  \
-    X(3, PREPARED, "prepared", "it voted YES")                        \
-    X(4, REFUSED, "refused", "it voted NO")                           \
-    X(5, TOUCHED, "committing", "COMMIT was sent")                    \
-    X(6, LIVE, "soaking", "it reported the ordered digest as mapped") \
-    X(7, HEALTHY, "healthy", "it stayed healthy")                     \
-    X(8, FAILED, "failed", "it failed after commit")                  \
-    X(9, LOST, "lost", "it went silent after it was contacted")       \
-    X(10, OWED, "owed", "it gets the version when it can")            \
-    X(11, SKIPPED, "skipped", "left out on purpose, or overtaken by a newer operation")
+#define LOCKSTEP_PART_STATE_TABLE(X)                                                    \
+    X(1, ABSENT, "absent", "away before it was contacted")                              \
+    X(2, CONTACTED, "preparing", "PREPARE was sent")                                    \
+    X(3, PREPARED, "prepared", "it voted YES")                                          \
+    X(4, REFUSED, "refused", "it voted NO")                                             \
+    X(5, TOUCHED, "committing", "COMMIT was sent")                                      \
+    X(6, LIVE, "soaking", "it reported the ordered digest as mapped")                   \
+    X(7, HEALTHY, "healthy", "it stayed healthy")                                       \
+    X(8, FAILED, "failed", "it failed after commit")                                    \
+    X(9, LOST, "lost", "it went silent after it was contacted")                         \
+    X(10, OWED, "owed", "it gets the version when it can")                              \
+    X(11, SKIPPED, "skipped", "left out on purpose, or overtaken by a newer operation") \
+    X(12, CORDONED, "cordoned", "left out while it is cordoned, and owed it afterwards")
 
 enum lockstep_part_state {
     LOCKSTEP_PART_UNSPECIFIED = 0,
@@ -87,7 +88,9 @@ enum lockstep_due {
     X(9, ABORT, "an operator says stop")                                                  \
     X(10, WENT_BACK, "the compensation has a result")                                     \
     X(11, OVERTAKEN, "the next operation on a module has committed")                      \
-    X(12, NODE_FORGOT, "a node has lost its journal: its vote is void")
+    X(12, NODE_FORGOT, "a node has lost its journal: its vote is void")                   \
+    X(13, CORDONED, "an operator has cordoned a node")                                    \
+    X(14, UNCORDONED, "a node is not cordoned any more")
 
 enum lockstep_operation_event_type {
 #define LOCKSTEP_OPERATION_EVENT_ENUM(number, name, text) LOCKSTEP_EVENT_##name = (number),

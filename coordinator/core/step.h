@@ -66,6 +66,8 @@ lockstep_step_fn lockstep_step_window_tick;
 lockstep_step_fn lockstep_step_end_window;
 lockstep_step_fn lockstep_step_forget_owed;
 lockstep_step_fn lockstep_step_owed_tick;
+lockstep_step_fn lockstep_step_set_aside;
+lockstep_step_fn lockstep_step_owe;
 lockstep_step_fn lockstep_step_degraded;
 lockstep_step_fn lockstep_step_settle;
 lockstep_step_fn lockstep_step_settled;

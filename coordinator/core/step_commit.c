@@ -81,7 +81,8 @@ unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state != LOCKSTEP_PART_LIVE && part->state != LOCKSTEP_PART_HEALTHY &&
-        part->state != LOCKSTEP_PART_SKIPPED && !has_failed(operation, part)) {
+        part->state != LOCKSTEP_PART_SKIPPED && part->state != LOCKSTEP_PART_CORDONED &&
+        !has_failed(operation, part)) {
         lockstep_part_set(operation, part, LOCKSTEP_PART_TOUCHED, (enum lockstep_no)part->no);
         part->due |= LOCKSTEP_DUE_DECISION;
         step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
@@ -115,8 +116,8 @@ unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lo
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_LIVE || part->state == LOCKSTEP_PART_HEALTHY ||
-        part->state == LOCKSTEP_PART_SKIPPED) {
-        return operation->state; /* a repeated read-back */
+        part->state == LOCKSTEP_PART_SKIPPED || part->state == LOCKSTEP_PART_CORDONED) {
+        return operation->state; /* repeated, or of one that counts for nothing yet */
     }
     if (has_failed(operation, part)) {
         return operation->state;

@@ -65,7 +65,8 @@ unsigned lockstep_step_window_tick(struct lockstep_operation *operation, struct 
 unsigned lockstep_step_forget_owed(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED) {
+    if (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED ||
+        part->state == LOCKSTEP_PART_CORDONED) {
         lockstep_step_give_place(operation, step);
         lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
         step->wants |= LOCKSTEP_WANT_PARTS;
@@ -83,6 +84,32 @@ unsigned lockstep_step_end_window(struct lockstep_operation *operation, struct l
 unsigned lockstep_step_owed_tick(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     lockstep_parts_resend(operation, step->now, &step->wants);
+    return operation->state;
+}
+
+/* A cordoned node is left in peace: what it is owed waits until the cordon ends. */
+unsigned lockstep_step_set_aside(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_OWED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_CORDONED);
+        step->wants |= LOCKSTEP_WANT_PARTS;
+    }
+    return operation->state;
+}
+
+/* The cordon has ended: the node gets what it missed. */
+unsigned lockstep_step_owe(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_CORDONED) {
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
+        part->tries = 0;
+        part->retry = LOCKSTEP_TIME_NEVER;
+        lockstep_part_remind(operation, part);
+        lockstep_step_arm_resend(operation, step->now);
+        step->wants |= LOCKSTEP_WANT_PARTS | LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
+    }
     return operation->state;
 }
 

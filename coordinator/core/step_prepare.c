@@ -50,8 +50,8 @@ unsigned lockstep_step_opened(struct lockstep_operation *operation, struct locks
 unsigned lockstep_step_count_yes(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_PREPARED) {
-        return operation->state; /* a repeated vote */
+    if (part->state == LOCKSTEP_PART_PREPARED || part->state == LOCKSTEP_PART_CORDONED) {
+        return operation->state; /* a repeated vote, or of one that was not asked */
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_PREPARED);
     return operation->state == LOCKSTEP_OPERATION_PREPARING ? decide(operation, step, false)

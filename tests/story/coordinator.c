@@ -193,6 +193,9 @@ static void open_operation(const struct story_command *command,
     lockstep_fleet_plan(&fleet, &request, &plan);
     story_say("%s: %u of %u reachable, need %u", lockstep_admission_name(plan.admission),
               plan.reachable, plan.n, plan.need);
+    if (plan.cordoned > 0) {
+        story_say("%u cordoned", plan.cordoned);
+    }
     if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
         lockstep_fleet_open(&fleet, now, &request, &plan, new_operation(true), actions);
     }
@@ -291,6 +294,12 @@ void story_coordinator(const struct story_command *command)
         lockstep_fleet_persisted(&fleet, now, operation_of(command->words[1]), &actions);
     } else if (strcmp(verb, "abort") == 0) {
         lockstep_fleet_abort(&fleet, now, operation_of(command->words[1]), &actions);
+    } else if (strcmp(verb, "cordon") == 0 || strcmp(verb, "uncordon") == 0) {
+        lockstep_fleet_cordon(&fleet, now, node_of(command->words[1]), verb[0] == 'c', &actions);
+    } else if (strcmp(verb, "undecided") == 0) {
+        const struct lockstep_operation *operation = lockstep_fleet_undecided(
+            &fleet, node_of(command->words[1]));
+        story_say("%s", operation == NULL ? "none" : story_operation_text(&operation->id));
     } else if (strcmp(verb, "wait") == 0) {
         wait_ms(story_number(command->words[1]), &actions);
     } else if (strcmp(verb, "found") == 0) {

@@ -6,7 +6,8 @@
 
 /* Nodes as letters: R ready and carries the module, r ready without it, A absent with it, x no
  * member. P and p are placed and have not said that they run it: ready (its host is away), absent
- * (the coordinator was started again). L is ready and runs it without being placed. */
+ * (the coordinator was started again). L is ready and runs it without being placed. C and c are
+ * cordoned: ready, absent. */
 struct row {
     const char *name;
     enum lockstep_strategy strategy;
@@ -27,6 +28,7 @@ struct row {
     uint32_t n;
     uint32_t need;
     uint32_t bears; /* failures */
+    uint32_t cordoned;
 };
 
 #define ALL    LOCKSTEP_STRATEGY_SYNC_ALL
@@ -223,6 +225,41 @@ static const struct row rows[] = {
      .admission = A(TOO_MANY),
      .n = 2,
      .need = 2},
+    {.name = "who is cordoned does not count",
+     ALL,
+     FAIL,
+     "RCRc",
+     .admission = A(ADMITTED),
+     .n = 2,
+     .need = 2,
+     .cordoned = 2},
+    {.name = "a majority of those who are not cordoned",
+     QUORUM,
+     FAIL,
+     "RRACC",
+     .admission = A(ADMITTED),
+     .n = 3,
+     .need = 2,
+     .bears = 1,
+     .cordoned = 2},
+    {.name = "who is cordoned helps no majority",
+     QUORUM,
+     FAIL,
+     "RAACC",
+     .admission = A(ABSENT),
+     .n = 3,
+     .need = 2,
+     .cordoned = 2},
+    {.name = "nobody but cordoned", ALL, FAIL, "xCc", .admission = A(CORDONED), .cordoned = 2},
+    {.name = "local on a cordoned node", LOCAL, FAIL, "C", .admission = A(CORDONED), .cordoned = 1},
+    {.name = "local owes nobody anything",
+     LOCAL,
+     FAIL,
+     "RC",
+     .admission = A(NOT_ONE),
+     .n = 1,
+     .need = 1,
+     .cordoned = 1},
     {.name = "named twice", ALL, FAIL, "RR", .twice = true, .admission = A(DUPLICATE)},
 };
 
@@ -271,9 +308,10 @@ static void check(void **state)
     fleet->node_count = (uint32_t)strlen(row->nodes);
     lockstep_fleet_init(fleet, &settings, 1, 0, (struct lockstep_time){1});
     for (uint32_t i = 0; i < fleet->node_count; i++) {
-        bool carries = strchr("RAL", row->nodes[i]) != NULL;
+        bool carries = strchr("RALCc", row->nodes[i]) != NULL;
         nodes[i].member = row->nodes[i] != 'x';
-        nodes[i].ready = strchr("RrPL", row->nodes[i]) != NULL;
+        nodes[i].ready = strchr("RrPLC", row->nodes[i]) != NULL;
+        nodes[i].cordoned = strchr("Cc", row->nodes[i]) != NULL;
         nodes[i].live = carries ? &carried : NULL;
         nodes[i].live_count = carries ? 1 : 0;
         selected[i] = i;
@@ -287,7 +325,7 @@ static void check(void **state)
     }
     ask(row, &request);
     for (uint32_t i = 0; i < fleet->node_count * request.item_count; i++) {
-        placed[i] = strchr("RAPp", row->nodes[i / request.item_count]) != NULL;
+        placed[i] = strchr("RAPpCc", row->nodes[i / request.item_count]) != NULL;
         desired[i].bytes[0] = placed[i] ? 1 : 0;
     }
     request.placed = placed;
@@ -299,6 +337,7 @@ static void check(void **state)
                         lockstep_admission_name(row->admission));
     assert_int_equal(plan.n, row->n);
     assert_int_equal(plan.need, row->need);
+    assert_int_equal(plan.cordoned, row->cordoned);
     if (row->bears > 0 || row->limited) {
         assert_int_equal(plan.max_fail, row->bears);
     }

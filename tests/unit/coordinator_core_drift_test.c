@@ -11,9 +11,10 @@ static const struct lockstep_digest none;
 static const struct lockstep_digest one = {{1}};
 static const struct lockstep_digest two = {{2}};
 
-#define HERE .ready = true, .fresh = true
-#define OWED .unsettled = LOCKSTEP_DRIFT_IS_OWED
-#define OPEN .unsettled = LOCKSTEP_DRIFT_IN_BETWEEN
+#define HERE  .ready = true, .fresh = true
+#define ASIDE .cordoned = true
+#define OWED  .unsettled = LOCKSTEP_DRIFT_IS_OWED
+#define OPEN  .unsettled = LOCKSTEP_DRIFT_IN_BETWEEN
 
 struct row {
     const char *name;
@@ -75,6 +76,12 @@ static const struct row rows[] = {
      LOCKSTEP_DRIFT_IN_DOUBT},
     {"in doubt and away", {OPEN, .wanted = one, .found = one}, LOCKSTEP_DRIFT_IN_DOUBT},
     {"in doubt, and nothing wanted", {HERE, OPEN, .found = one}, LOCKSTEP_DRIFT_IN_DOUBT},
+    {"cordoned, as it is to be", {HERE, ASIDE, .wanted = one, .found = one}, LOCKSTEP_DRIFT_OK},
+    {"cordoned with another version",
+     {HERE, ASIDE, .wanted = one, .found = two},
+     LOCKSTEP_DRIFT_CORDONED},
+    {"cordoned and away", {ASIDE, .wanted = one, .found = one}, LOCKSTEP_DRIFT_CORDONED},
+    {"cordoned, and in doubt", {HERE, ASIDE, OPEN, .wanted = one}, LOCKSTEP_DRIFT_IN_DOUBT},
 };
 
 static void check_row(void **state)
@@ -106,6 +113,11 @@ static void check_all(void **state)
         bool known = sight.ready && sight.fresh && sight.unsettled != LOCKSTEP_DRIFT_IN_BETWEEN &&
                      (sight.unsettled == LOCKSTEP_DRIFT_SETTLED || same);
         assert_int_equal(weight == LOCKSTEP_DRIFT_OPEN, !known);
+        sight.cordoned = true;
+        assert_int_equal(lockstep_drift_judge(&sight),
+                         weight == LOCKSTEP_DRIFT_SAME || drift == LOCKSTEP_DRIFT_IN_DOUBT
+                             ? drift
+                             : LOCKSTEP_DRIFT_CORDONED);
         if (known) {
             assert_int_equal(weight == LOCKSTEP_DRIFT_SAME,
                              same && !sight.undecided && (sight.pinned || !sight.disk_differs));
@@ -132,13 +144,15 @@ static const struct class_row classes[] = {
     {"in-doubt", LOCKSTEP_DRIFT_OPEN},
     {"unknown", LOCKSTEP_DRIFT_OPEN},
     {"stale", LOCKSTEP_DRIFT_OPEN},
+    {"cordoned", LOCKSTEP_DRIFT_ASIDE},
 };
 STATIC_ASSERT(LOCKSTEP_COUNT(classes) == LOCKSTEP_DRIFT_COUNT, "a class without a row");
 
 /* What PROTOCOL.md says of a class is what the table says. */
 static void check_told(enum lockstep_drift drift)
 {
-    static const char *const exits[] = {"0", "3, \"consistent so far\"", "3, \"not consistent\""};
+    static const char *const exits[] = {"0", "3, \"consistent so far\"", "3, \"not consistent\"",
+                                        "none: it is in no `total`"};
     char line[256];
     char wanted[256];
     bool found = false;

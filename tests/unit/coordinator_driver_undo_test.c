@@ -11,7 +11,7 @@ struct undo_row {
 };
 
 static const struct undo_row undo_rows[] = {
-    {"an upgrade: the version before", "auth", NULL, "e07ad911", 2},
+    {"an upgrade: the version before, also for who is owed it", "auth", NULL, "e07ad911", 3},
     {"a first deployment: nothing", "pay", NULL, "00000000", 2},
     {"what has gone back: no further", "pay", "UPDATE desired SET has_previous = 0", NULL, 0},
     {"what one of them does not know: nowhere", "pay",
