@@ -75,7 +75,20 @@ enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordina
                                            const struct lockstep_wire_request *body,
                                            struct lockstep_resolved *resolved,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The version that SUBJECT wants of the request's item INDEX, as the nodes selected have it.
+ * INVALID for one that there is not. */
+enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordinator,
+                                           const struct lockstep_wire_subject *subject,
+                                           const struct lockstep_resolved *resolved, uint32_t index,
+                                           struct lockstep_digest *ret_digest,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_resolved_deinit(struct lockstep_resolved *resolved);
+
+/* SHOW diff: MODULE [A [B]], as the nodes SELECTED have current, previous and disk. */
+enum lockstep_err lockstep_control_diff(struct lockstep_coordinator *coordinator,
+                                        const struct lockstep_wire_show *show, const bool *selected,
+                                        json_t **ret_document,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan);
 void lockstep_control_submit(struct lockstep_session *session,

@@ -103,12 +103,11 @@ static enum lockstep_err no_such_version(struct lockstep_coordinator *coordinato
                                subject->module.text, subject->version);
 }
 
-/* The version that SUBJECT wants of the request's item INDEX. */
-static enum lockstep_err find_version(struct lockstep_coordinator *coordinator,
-                                      const struct lockstep_wire_subject *subject,
-                                      const struct lockstep_resolved *resolved, uint32_t index,
-                                      struct lockstep_digest *ret_digest,
-                                      struct lockstep_error *err)
+enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordinator,
+                                           const struct lockstep_wire_subject *subject,
+                                           const struct lockstep_resolved *resolved, uint32_t index,
+                                           struct lockstep_digest *ret_digest,
+                                           struct lockstep_error *err)
 {
     struct lockstep_artifact_row row;
     bool previous = strcmp(subject->version, "previous") == 0;
@@ -389,8 +388,8 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
         LOCKSTEP_TRY(resolve_undo(coordinator, body, resolved, err));
     } else {
         for (uint32_t i = 0; i < body->subject_count; i++) {
-            LOCKSTEP_TRY(find_version(coordinator, &body->subjects[i], resolved, i,
-                                      &request->items[i].digest, err));
+            LOCKSTEP_TRY(lockstep_control_version(coordinator, &body->subjects[i], resolved, i,
+                                                  &request->items[i].digest, err));
             LOCKSTEP_TRY(check_kept(coordinator, &request->items[i], err));
             request->items[i].quarantined = lockstep_driver_quarantined(coordinator,
                                                                         &request->items[i].digest);

@@ -127,6 +127,8 @@ static enum lockstep_err make_document(struct lockstep_session *session,
         return show_artifact(session, &view, first_name(show), document, err);
     case LOCKSTEP_THING_CHECK:
         return lockstep_document_check(&view, &query, document, err);
+    case LOCKSTEP_THING_DIFF:
+        return lockstep_control_diff(session->coordinator, show, selected, document, err);
     case LOCKSTEP_THING_HISTORY:
         return lockstep_document_history(&view, first_name(show), show->limit, document, err);
     case LOCKSTEP_THING_TOKENS:

@@ -9,6 +9,7 @@
 #ifndef LOCKSTEP_COORDINATOR_DOCUMENTS_H
 #define LOCKSTEP_COORDINATOR_DOCUMENTS_H
 
+#include "common/io/manifest.h"
 #include "coordinator/core/admission.h"
 #include "coordinator/view.h"
 
@@ -82,6 +83,19 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
                                           const struct lockstep_document_query *query,
                                           json_t **ret_document,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* One of two versions that are compared. All is borrowed for the call. */
+struct lockstep_document_side {
+    const char *word; /* as it was asked for */
+    struct lockstep_digest digest;
+    const struct lockstep_artifact_row *row;  /* NULL: it was never pushed */
+    const struct lockstep_manifest *manifest; /* NULL: it is not here (any more) */
+};
+/* Its "equal" says whether they are the same bytes. */
+enum lockstep_err lockstep_document_diff(const struct lockstep_view *view,
+                                         const struct lockstep_name *module,
+                                         const struct lockstep_document_side sides[2],
+                                         json_t **ret_document,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 enum lockstep_err lockstep_document_history(const struct lockstep_view *view, const char *module,
                                             uint32_t limit, json_t **ret_document,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

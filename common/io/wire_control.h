@@ -37,7 +37,8 @@ struct lockstep_blob {
     X(12, HISTORY)              \
     X(13, TOKENS)               \
     X(14, ARTIFACT_MANIFEST)    \
-    X(15, BUNDLE)
+    X(15, BUNDLE)               \
+    X(16, DIFF)
 
 enum lockstep_thing {
     LOCKSTEP_THING_UNSPECIFIED = 0,

@@ -31,6 +31,8 @@ static const struct lockstep_command commands[] = {
      LOCKSTEP_ITEMS_MAX, lockstep_options_undo, LOCKSTEP_OPTIONS_UNDO},
     {"check", "[MODULE...]", "is the fleet consistent? 0 yes, 3 no", lockstep_command_check, 0,
      MANY, lockstep_options_check, LOCKSTEP_OPTIONS_CHECK},
+    {"diff", "MODULE [A] [B]", "what differs between two versions", lockstep_command_diff, 1, 3,
+     NONE},
     {"history", "MODULE", "revisions of a module", lockstep_command_history, 1, 1,
      lockstep_options_list, LOCKSTEP_OPTIONS_LIST},
     {"audit", "", "rows of the audit trail", lockstep_command_audit, 0, 0, lockstep_options_list,

@@ -116,6 +116,7 @@ enum lockstep_exit lockstep_run_show(struct lockstep_run *run, enum lockstep_thi
 
 lockstep_command_fn lockstep_command_status;
 lockstep_command_fn lockstep_command_check;
+lockstep_command_fn lockstep_command_diff;
 lockstep_command_fn lockstep_command_history;
 lockstep_command_fn lockstep_command_node_ls;
 lockstep_command_fn lockstep_command_node_show;

@@ -58,8 +58,8 @@ const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLOBAL] = 
     ROW("quiet", 'q', FLAG, NULL, "print failures only", quiet),
     ROW("verbose", 'v', FLAG, NULL, "print more", verbose),
     CHOICE("color", '\0', "colours", color, "auto|always|never"),
-    ROW("detailed-exitcode", '\0', FLAG, NULL, "exit 3 when nodes are owed or skipped",
-        detailed_exitcode),
+    ROW("detailed-exitcode", '\0', FLAG, NULL,
+        "exit 3 when nodes are owed or skipped, or versions differ", detailed_exitcode),
     ROW("help", 'h', FLAG, NULL, "print this", help),
     ROW("version", '\0', FLAG, NULL, "print the version", version),
 };

@@ -30,6 +30,7 @@ static enum lockstep_exit show(struct lockstep_run *run, enum lockstep_thing thi
 
 SHOWS(status, STATUS)
 SHOWS(check, CHECK)
+SHOWS(diff, DIFF)
 SHOWS(history, HISTORY)
 SHOWS(node_ls, NODES)
 SHOWS(node_show, NODE)

@@ -58,6 +58,11 @@ static const struct {
 enum lockstep_exit lockstep_exit_of(const json_t *document, bool detailed, bool *ret_waiting)
 {
     *ret_waiting = false;
+    if (lockstep_document_is(document, "diff")) {
+        return detailed && !json_is_true(json_object_get(document, "equal"))
+                   ? LOCKSTEP_EXIT_DIFFERENT
+                   : LOCKSTEP_EXIT_DONE;
+    }
     if (lockstep_document_is(document, "operation")) {
         return operation_exit(document, detailed, ret_waiting);
     }

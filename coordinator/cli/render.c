@@ -160,6 +160,16 @@ static const struct lockstep_column differences_columns[] = {
 static const struct lockstep_column pins_columns[] = {
     TEXT("PINNED", "node"),     TEXT("MODULE", "module"),     TEXT("VERSION", "version"),
     DIGEST("DIGEST", "digest"), TIME("UNTIL", "pin_unix_ms"), END};
+static const struct lockstep_column diff_fields[] = {TEXT("module", "module"),
+                                                     TEXT("a", "a.version"),
+                                                     NUMBER("  on nodes", "a.nodes"),
+                                                     TEXT("b", "b.version"),
+                                                     NUMBER("  on nodes", "b.nodes"),
+                                                     TEXT("text", "text"),
+                                                     END};
+static const struct lockstep_column diff_columns[] = {TEXT("FACT", "fact"), TEXT("A", "a"),
+                                                      TEXT("B", "b"),
+                                                      CELL("DIFFERS", "differs", BOOL, false), END};
 static const struct lockstep_column history_columns[] = {
     CELL("OPERATION", "id", ID, false),
     TEXT("KIND", "kind"),
@@ -231,6 +241,8 @@ static const struct section {
     {"check", ROWS, "modules", check_columns},
     {"check", EXTRA, "differences", differences_columns},
     {"check", EXTRA, "pinned", pins_columns},
+    {"diff", FIELDS, NULL, diff_fields},
+    {"diff", ROWS, "rows", diff_columns},
     {"history", ROWS, "operations", history_columns},
     {"tokens", ROWS, "tokens", tokens_columns},
     {"tools", ROWS, "tools", tools_columns},

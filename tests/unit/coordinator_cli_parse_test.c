@@ -32,6 +32,9 @@ static const struct exit_row exit_rows[] = {
     {"different", "{\"schema\":\"lockstep/check/v1\",\"consistent\":false}", false, false, 3},
     {"does not say", "{\"schema\":\"lockstep/check/v1\"}", false, false, 3},
     {"broken chain", "{\"schema\":\"lockstep/audit/v1\",\"verified\":false}", false, false, 3},
+    {"versions that differ", "{\"schema\":\"lockstep/diff/v1\",\"equal\":false}", false, false, 0},
+    {"that differ, detailed", "{\"schema\":\"lockstep/diff/v1\",\"equal\":false}", true, false, 3},
+    {"equal, detailed", "{\"schema\":\"lockstep/diff/v1\",\"equal\":true}", true, false, 0},
     {"a list", "{\"schema\":\"lockstep/nodes/v1\"}", false, false, 0},
 };
 

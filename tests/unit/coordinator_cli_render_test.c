@@ -23,6 +23,7 @@ static const struct row rows[] = {
     TABLE("artifacts"),
     TABLE("audit"),
     TABLE("check"),
+    TABLE("diff"),
     TABLE("done"),
     TABLE("history"),
     TABLE("module"),

@@ -24,6 +24,8 @@ static const struct row rows[] = {
     {"no such option", "reload auth@1 --stategy quorum", 2, NULL, "--strategy"},
     {"no such command", "reloda auth@1", 2, NULL, "did you mean reload?"},
     {"no such word", "op shwo x", 2, NULL, "did you mean op show?"},
+    {"too many versions", "diff auth 1 2 3", 2, NULL, "\"3\" is one word too many"},
+    {"a module to compare", "diff", 2, NULL, "diff wants MODULE"},
     {"too few", "node show", 2, NULL, "node show wants NODE"},
     {"too many", "node show a b", 2, NULL, "\"b\" is one word too many"},
     {"selector", "status -l a=", 2, NULL, "goes wrong at character 3"},

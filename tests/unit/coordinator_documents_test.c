@@ -199,6 +199,31 @@ static enum lockstep_err make_artifact(json_t **ret_document, struct lockstep_er
     return lockstep_document_artifact(&world.view, &row, ret_document, err);
 }
 
+static void take_both(void *context, const struct lockstep_artifact_row *row)
+{
+    ((struct lockstep_artifact_row *)context)[row->counter - 51] = *row;
+}
+
+/* The manifest of the version before was collected. */
+static enum lockstep_err make_diff(json_t **ret_document, struct lockstep_error *err)
+{
+    static struct lockstep_manifest manifest;
+    static const struct lockstep_requirement pay = {.module = {"pay"}, .version = "1.3.0"};
+    struct lockstep_artifact_row rows[2];
+    struct lockstep_document_side sides[2] = {
+        {.word = "previous", .row = &rows[0], .digest = digest_of("e07ad911")},
+        {.word = "current",
+         .row = &rows[1],
+         .manifest = &manifest,
+         .digest = digest_of("9f3c1a2e")}};
+    struct lockstep_name module = name_of("auth");
+    manifest = (struct lockstep_manifest){
+        .abi = "1", .rollback = LOCKSTEP_ROLLBACK_LOSSLESS, .floor = 50, .source = "main"};
+    LOCKSTEP_TRY(lockstep_manifest_require(&manifest, &pay, err));
+    LOCKSTEP_TRY(lockstep_store_artifacts(world.store, NULL, take_both, rows, err));
+    return lockstep_document_diff(&world.view, &module, sides, ret_document, err);
+}
+
 struct example_row {
     const char *name;
     make_fn *make;
@@ -226,6 +251,7 @@ static const struct example_row example_rows[] = {
     {"artifacts", make_artifacts},
     {"artifact", make_artifact},
     {"check", make_check},
+    {"diff", make_diff},
     {"history", make_history},
     {"tokens", make_tokens},
 };
