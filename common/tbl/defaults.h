@@ -23,6 +23,10 @@
     X(heartbeat, MS, 2 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time between heartbeats")            \
     X(heartbeats_a_second, COUNT, 500, 1, 100000, "heartbeats of the fleet, at most")              \
     X(down_percent, COUNT, 750, 100, 100000, "silence until down, % of a heartbeat")               \
+    X(suspect_percent, COUNT, 300, 100, 100000, "silence until suspect, % of a heartbeat")         \
+    X(flap_limit, COUNT, 2, 1, 200, "returns from being down that are borne")                      \
+    X(flap_window, MS, 10 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                     \
+      "within this time; one more, and the node is held for as long")                              \
     X(fetch, MS, 5 * LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY, "time to fetch artifacts")                 \
     X(prepare, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "time to prepare after fetching")       \
     X(commit_deadline, MS, 15 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY,                                 \

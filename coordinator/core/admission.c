@@ -268,6 +268,9 @@ static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
     if (!enough_reachable(request, plan)) {
         return LOCKSTEP_ADMISSION_ABSENT;
     }
+    if (lockstep_time_set(fleet->isolated)) {
+        return LOCKSTEP_ADMISSION_ISOLATED;
+    }
     if (running >= fleet->settings.operations || free_slots(fleet) < 2 ||
         !names_fit(fleet, request)) {
         return LOCKSTEP_ADMISSION_TOO_MANY;

@@ -20,6 +20,9 @@
     X(PARTIAL_SET, 4, "some nodes carry only a part of the set")                        \
     X(QUARANTINED, 4, "the version is quarantined")                                     \
     X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
+    X(ISOLATED, 4,                                                                      \
+      "many nodes fell silent at once, so the coordinator may be cut off; if they are " \
+      "gone: lockstep op resume --accept-loss")                                         \
     X(TOO_MANY, 4, "too many operations are under way, or modules known")               \
     X(HELD, 5, "another operation holds the module")                                    \
     X(MOVED, 5, "the fleet has changed since the plan")

@@ -1,6 +1,7 @@
 #include "coordinator/core/fleet.h"
 
 #include "common/base/assert.h"
+#include "coordinator/core/presence.h"
 #include "coordinator/core/settle.h"
 
 #include <string.h>
@@ -13,6 +14,8 @@ void lockstep_fleet_init(struct lockstep_fleet *fleet, const struct lockstep_def
     fleet->sequence = sequence;
     fleet->read_only = false;
     fleet->behind = false;
+    fleet->isolated = LOCKSTEP_TIME_NEVER;
+    fleet->answered = LOCKSTEP_TIME_NEVER;
     fleet->scanned = now;
     fleet->out = NULL;
     memset(fleet->operations, 0, sizeof(fleet->operations));
@@ -20,6 +23,9 @@ void lockstep_fleet_init(struct lockstep_fleet *fleet, const struct lockstep_def
         fleet->nodes[i].connected = false;
         fleet->nodes[i].ready = false;
         fleet->nodes[i].down = false;
+        fleet->nodes[i].joined = false;
+        fleet->nodes[i].held = LOCKSTEP_TIME_NEVER;
+        fleet->nodes[i].returns = 0;
         fleet->nodes[i].heard = now;
     }
 }
@@ -30,6 +36,7 @@ void lockstep_fleet_link_up(struct lockstep_fleet *fleet, struct lockstep_time n
 {
     ASSERT(node < fleet->node_count);
     fleet->nodes[node].connected = true;
+    fleet->nodes[node].joined = false;
     fleet->nodes[node].ready = false;
     fleet->nodes[node].heard = now;
 }
@@ -39,6 +46,7 @@ void lockstep_fleet_link_down(struct lockstep_fleet *fleet, struct lockstep_time
     ASSERT(node < fleet->node_count);
     fleet->nodes[node].connected = false;
     fleet->nodes[node].ready = false;
+    fleet->nodes[node].joined = false;
     fleet->nodes[node].heard = now;
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
@@ -136,15 +144,10 @@ static void receive_state(struct lockstep_fleet *fleet, struct lockstep_time now
         return;
     }
     read_back_live(fleet, now, node);
-    if (row->ready) {
+    if (row->joined) {
         return; /* it reads back in the middle of a session */
     }
-    row->ready = true;
-    row->member = true;
-    row->down = false;
-    lockstep_fleet_act(fleet,
-                       &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_READY, .node = node});
-    lockstep_fleet_tell(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);
+    lockstep_fleet_present(fleet, now, node);
 }
 
 /* ---- messages about one operation ----------------------------------------------------------- */
@@ -250,49 +253,15 @@ void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const str
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-uint64_t lockstep_fleet_heartbeat(const struct lockstep_fleet *fleet)
-{
-    uint64_t least = fleet->node_count * LOCKSTEP_SECOND / fleet->settings.heartbeats_a_second;
-    return least > fleet->settings.heartbeat ? least : fleet->settings.heartbeat;
-}
-
-/* Whoever is left over when enough links have been closed has its turn at the next tick, which is
- * due at once. */
-static void look_for_silence(struct lockstep_fleet *fleet, struct lockstep_time now)
-{
-    uint64_t down_ms = lockstep_fleet_heartbeat(fleet) * fleet->settings.down_percent / 100;
-    uint32_t closed = 0;
-    for (uint32_t i = 0; i < fleet->node_count; i++) {
-        struct lockstep_node *node = &fleet->nodes[i];
-        if (node->down || !node->member || now.ms - node->heard.ms < down_ms) {
-            continue;
-        }
-        if (closed == LOCKSTEP_FLEET_CLOSES_MAX) {
-            return;
-        }
-        node->down = true;
-        node->ready = false;
-        lockstep_fleet_tell(fleet, now, i, LOCKSTEP_EVENT_NODE_DOWN);
-        if (node->connected) {
-            closed++;
-            lockstep_fleet_act(
-                fleet, &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_CLOSE, .node = i});
-        }
-    }
-    fleet->scanned = now;
-}
-
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_fleet_actions *ret_actions)
 {
     static const struct lockstep_operation_event tick = {.type = LOCKSTEP_EVENT_TICK};
     lockstep_fleet_enter(fleet, ret_actions);
-    if (now.ms - fleet->scanned.ms >= fleet->settings.heartbeat) {
-        look_for_silence(fleet, now);
-    }
+    lockstep_fleet_watch(fleet, now);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
-        if (operation == NULL) {
+        if (operation == NULL || lockstep_time_set(fleet->isolated)) {
             continue;
         }
         fleet->behind = fleet->behind || lockstep_time_due(operation->catch_up, now);
@@ -308,7 +277,7 @@ struct lockstep_time lockstep_fleet_deadline(const struct lockstep_fleet *fleet)
     struct lockstep_time first = lockstep_time_after(fleet->scanned, fleet->settings.heartbeat);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         const struct lockstep_operation *operation = fleet->operations[i];
-        if (operation != NULL) {
+        if (operation != NULL && !lockstep_time_set(fleet->isolated)) {
             first = lockstep_time_earlier(first, lockstep_operation_deadline(operation));
         }
     }

@@ -27,10 +27,14 @@ struct lockstep_node {
     struct lockstep_id journal; /* incarnation of the agent's journal, last seen; zeros: never */
     bool member;                /* counts: it has been READY once and was not removed */
     bool connected;
-    bool ready;
+    bool joined;   /* its STATE has come over this link */
+    bool ready;    /* joined, and not held */
     bool down;     /* silent for so long that operations were told */
     bool cordoned; /* an operator keeps operations off it */
     struct lockstep_time heard;
+    struct lockstep_time held;        /* it came and went: not READY before that time */
+    uint8_t returns;                  /* from being down */
+    struct lockstep_time returned;    /* the first of them */
     const struct lockstep_live *live; /* borrowed; the last report, also when it is away */
     uint32_t live_count;
 };
@@ -45,15 +49,16 @@ enum lockstep_fleet_action_type {
     LOCKSTEP_FLEET_PERSIST,    /* write lockstep_operation_row() of `operation`, then report it */
     LOCKSTEP_FLEET_COMPENSATE, /* the same, and the OPEN row of `child`, in one transaction */
     LOCKSTEP_FLEET_PARTS,      /* write the operation's parts and result when convenient */
-    LOCKSTEP_FLEET_SEND,     /* send what the operation is due, see lockstep_operation_next_due() */
-    LOCKSTEP_FLEET_SAY,      /* send OUTCOME `outcome` of `id` to `node` */
-    LOCKSTEP_FLEET_LOOK_UP,  /* find `id` in the journal, then call lockstep_fleet_found() */
-    LOCKSTEP_FLEET_READY,    /* send READY to `node`; note it as a member if it is new */
-    LOCKSTEP_FLEET_CLOSE,    /* close the link of `node`: it is silent */
-    LOCKSTEP_FLEET_CHANGED,  /* tell whoever watches `operation` */
-    LOCKSTEP_FLEET_ENDED,    /* nothing refers to `operation` any more: free it and its spare */
-    LOCKSTEP_FLEET_ROLLBACK, /* `node` knows more than this journal: alarm; the fleet is read-only
-                              */
+    LOCKSTEP_FLEET_SEND,    /* send what the operation is due, see lockstep_operation_next_due() */
+    LOCKSTEP_FLEET_SAY,     /* send OUTCOME `outcome` of `id` to `node` */
+    LOCKSTEP_FLEET_LOOK_UP, /* find `id` in the journal, then call lockstep_fleet_found() */
+    LOCKSTEP_FLEET_READY,   /* send READY to `node`; note it as a member if it is new */
+    LOCKSTEP_FLEET_CLOSE,   /* close the link of `node`: it is silent */
+    LOCKSTEP_FLEET_CHANGED, /* tell whoever watches `operation` */
+    LOCKSTEP_FLEET_ENDED,   /* nothing refers to `operation` any more: free it and its spare */
+    LOCKSTEP_FLEET_ISOLATION, /* the fleet's `isolated` has changed: say so */
+    LOCKSTEP_FLEET_ROLLBACK,  /* `node` knows more than this journal: alarm; the fleet is read-only
+                               */
 };
 
 struct lockstep_fleet_action {
@@ -86,8 +91,10 @@ struct lockstep_fleet {
     struct lockstep_module *modules;
     uint32_t module_count;
     uint32_t module_max;
-    struct lockstep_time scanned; /* when silence was last looked for */
-    bool behind;                  /* owed nodes are to be looked through (catch_up.h) */
+    struct lockstep_time scanned;  /* when silence was last looked for */
+    struct lockstep_time isolated; /* since when it is more likely us than them (presence.h) */
+    struct lockstep_time answered; /* it was not us: who was silent then is not asked about again */
+    bool behind;                   /* owed nodes are to be looked through (catch_up.h) */
     struct lockstep_operation *operations[LOCKSTEP_FLEET_OPERATIONS];
     struct lockstep_fleet_actions *out; /* during a call */
 };
@@ -147,6 +154,17 @@ void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
 /* Milliseconds between heartbeats: longer than the setting in a fleet so large that all together
  * would be more than it allows. What silence means is measured by it. */
 uint64_t lockstep_fleet_heartbeat(const struct lockstep_fleet *fleet);
+
+/* Milliseconds of silence that heartbeats do not explain. */
+uint64_t lockstep_fleet_suspect_ms(const struct lockstep_fleet *fleet);
+
+/* An operator says that who is silent is lost, and not the coordinator: operations go on. */
+void lockstep_fleet_accept_loss(struct lockstep_fleet *fleet, struct lockstep_time now,
+                                struct lockstep_fleet_actions *ret_actions);
+
+/* An operator trusts NODE again, which came and went. */
+void lockstep_fleet_release(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                            struct lockstep_fleet_actions *ret_actions);
 
 /* When to call lockstep_fleet_tick() next, at the latest. */
 struct lockstep_time lockstep_fleet_deadline(const struct lockstep_fleet *fleet);

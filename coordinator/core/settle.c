@@ -41,6 +41,11 @@ void lockstep_fleet_send(struct lockstep_fleet *fleet, struct lockstep_operation
     act_on(fleet, LOCKSTEP_FLEET_SEND, operation, NULL);
 }
 
+void lockstep_fleet_changed(struct lockstep_fleet *fleet, struct lockstep_operation *operation)
+{
+    act_on(fleet, LOCKSTEP_FLEET_CHANGED, operation, NULL);
+}
+
 bool lockstep_operations_share(const struct lockstep_operation *a,
                                const struct lockstep_operation *b)
 {
@@ -226,7 +231,7 @@ static void act_on_wants(struct lockstep_fleet *fleet, struct lockstep_time now,
     }
     fleet->behind = fleet->behind || (wants & LOCKSTEP_WANT_CATCH_UP) != 0;
     if ((wants & LOCKSTEP_WANT_CHANGED) != 0) {
-        act_on(fleet, LOCKSTEP_FLEET_CHANGED, operation, NULL);
+        lockstep_fleet_changed(fleet, operation);
     }
 }
 

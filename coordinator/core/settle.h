@@ -16,6 +16,9 @@ void lockstep_fleet_act(struct lockstep_fleet *fleet, const struct lockstep_flee
 /* Has what OPERATION is due sent. */
 void lockstep_fleet_send(struct lockstep_fleet *fleet, struct lockstep_operation *operation);
 
+/* Has whoever watches OPERATION told. */
+void lockstep_fleet_changed(struct lockstep_fleet *fleet, struct lockstep_operation *operation);
+
 /* Steps an operation and turns its wants into actions. */
 void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_operation *operation,

@@ -315,6 +315,11 @@ void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions 
                      lockstep_operation_word(action->operation));
             sim_operation_free(action->operation);
             break;
+        case LOCKSTEP_FLEET_ISOLATION:
+            sim_note(world, "%s",
+                     lockstep_time_set(world->coordinator.fleet.isolated) ? "is it us?"
+                                                                          : "it was not us");
+            break;
         case LOCKSTEP_FLEET_ROLLBACK:
             sim_fail(world, "n%u knows more than the journal, which was never restored",
                      action->node);

@@ -397,6 +397,8 @@ static void set_short_times(struct lockstep_defaults *settings)
     settings->fetch = 1000;
     settings->prepare = 800;
     settings->commit_deadline = 1500;
+    settings->flap_limit = 3;
+    settings->flap_window = 4000;
     settings->catch_up = 2;
     settings->catch_up_first = 150;
     settings->catch_up_last = 1000;

@@ -96,6 +96,9 @@ static void act(struct lockstep_fleet_actions *actions)
             story_say("%s is over", story_operation_text(&action->operation->id));
             free_operation(action->operation);
             break;
+        case LOCKSTEP_FLEET_ISOLATION:
+            story_say("%s", lockstep_time_set(fleet.isolated) ? "isolated" : "isolated no more");
+            break;
         case LOCKSTEP_FLEET_ROLLBACK:
             story_say("n%u knows more: read-only", action->node);
             break;
@@ -170,7 +173,7 @@ static void open_operation(const struct story_command *command,
     request.kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
     request.install = story_value(command, "install", NULL) != NULL;
     options->on_failure = lockstep_on_failure_parse(story_value(command, "on-failure", "rollback"));
-    options->prepare_ms = 1000;
+    options->prepare_ms = story_number(story_value(command, "prepare", "1000"));
     options->fetch_ms = 1000;
     options->commit_deadline_ms = 1500;
     options->soak_ms = story_number(story_value(command, "soak", "0"));
@@ -300,6 +303,10 @@ void story_coordinator(const struct story_command *command)
         const struct lockstep_operation *operation = lockstep_fleet_undecided(
             &fleet, node_of(command->words[1]));
         story_say("%s", operation == NULL ? "none" : story_operation_text(&operation->id));
+    } else if (strcmp(verb, "accept-loss") == 0) {
+        lockstep_fleet_accept_loss(&fleet, now, &actions);
+    } else if (strcmp(verb, "release") == 0) {
+        lockstep_fleet_release(&fleet, now, node_of(command->words[1]), &actions);
     } else if (strcmp(verb, "wait") == 0) {
         wait_ms(story_number(command->words[1]), &actions);
     } else if (strcmp(verb, "found") == 0) {
