@@ -297,6 +297,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_ABORT:
         lockstep_control_abort(session, &wire->u.abort);
         break;
+    case LOCKSTEP_MESSAGE_RESUME:
+        lockstep_control_resume(session, &wire->u.resume);
+        break;
     case LOCKSTEP_MESSAGE_CANCEL:
         on_cancel(session, &wire->u.cancel);
         break;

@@ -120,6 +120,9 @@ void lockstep_control_watch(struct lockstep_session *session,
                             const struct lockstep_wire_watch *watch);
 void lockstep_control_abort(struct lockstep_session *session,
                             const struct lockstep_wire_abort *abort);
+/* Answers RESUME. */
+void lockstep_control_resume(struct lockstep_session *session,
+                             const struct lockstep_wire_resume *resume);
 /* Tells every watcher of what has changed. */
 void lockstep_control_tell(struct lockstep_coordinator *coordinator);
 /* SESSION has read what it was sent: it is told what has changed meanwhile. */

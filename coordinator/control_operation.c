@@ -198,22 +198,28 @@ void lockstep_control_tell(struct lockstep_coordinator *coordinator)
     }
 }
 
-/* Notes in the audit trail who aborts what; refuses if that cannot be written. */
-static bool audit_abort(struct lockstep_session *session, const struct lockstep_wire_abort *abort,
-                        const struct lockstep_id *id)
+/* Notes in the audit trail who does what; refuses the request if that cannot be written. */
+static bool note(struct lockstep_session *session, uint64_t request,
+                 const struct lockstep_audit *audit)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
-    char text[LOCKSTEP_ID_TEXT];
-    struct lockstep_audit audit = {
-        .who = session->who, .what = "operation.abort", .subject = text, .detail = abort->message};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    lockstep_id_format(id, text);
-    if (lockstep_store_audit(coordinator->store, &audit, &err) == LOCKSTEP_OK) {
+    if (lockstep_store_audit(coordinator->store, audit, &err) == LOCKSTEP_OK) {
         return true;
     }
     lockstep_driver_miss(coordinator, &err);
-    lockstep_control_refuse_error(session, abort->request, &err);
+    lockstep_control_refuse_error(session, request, &err);
     return false;
+}
+
+static bool audit_abort(struct lockstep_session *session, const struct lockstep_wire_abort *abort,
+                        const struct lockstep_id *id)
+{
+    char text[LOCKSTEP_ID_TEXT];
+    struct lockstep_audit audit = {
+        .who = session->who, .what = "operation.abort", .subject = text, .detail = abort->message};
+    lockstep_id_format(id, text);
+    return note(session, abort->request, &audit);
 }
 
 static void abort_waiting(struct lockstep_session *session, const struct lockstep_wire_abort *abort,
@@ -266,5 +272,76 @@ void lockstep_control_abort(struct lockstep_session *session,
         lockstep_control_answer(session, abort->request, document, true);
     } else {
         lockstep_control_refuse_error(session, abort->request, &err);
+    }
+}
+
+/* ---- RESUME ---------------------------------------------------------------------------------- */
+
+static void say_done(struct lockstep_session *session, uint64_t request, const char *name,
+                     const char *text)
+{
+    lockstep_control_answer(session, request,
+                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
+                                      "resumed", "name", name, "text", text),
+                            true);
+}
+
+static void accept_loss(struct lockstep_session *session, const struct lockstep_wire_resume *resume)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_audit audit = {.who = session->who,
+                                   .what = "fleet.accept-loss",
+                                   .subject = "fleet",
+                                   .detail = resume->message};
+    if (!lockstep_time_set(coordinator->fleet.isolated)) {
+        lockstep_control_refuse(session, resume->request,
+                                LOCKSTEP_WHY(4, "not-paused", "lockstep status"),
+                                "nothing is paused");
+    } else if (note(session, resume->request, &audit)) {
+        lockstep_fleet_accept_loss(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                                   coordinator->actions);
+        lockstep_driver_act(coordinator);
+        say_done(session, resume->request, "fleet", "who is silent is lost, and operations go on");
+    }
+}
+
+static void trust_again(struct lockstep_session *session, const struct lockstep_wire_resume *resume)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_audit audit = {.who = session->who,
+                                   .what = "node.resume",
+                                   .subject = resume->node,
+                                   .detail = resume->message};
+    uint32_t node = 0;
+    while (node < coordinator->fleet.node_count &&
+           strcmp(coordinator->nodes[node].name.text, resume->node) != 0) {
+        node++;
+    }
+    if (node == coordinator->fleet.node_count) {
+        lockstep_control_refuse(session, resume->request,
+                                LOCKSTEP_WHY(2, "unknown", "lockstep node ls"),
+                                "there is no node '%.63s'", resume->node);
+    } else if (!lockstep_time_set(coordinator->nodes[node].held)) {
+        lockstep_control_refuse(session, resume->request,
+                                LOCKSTEP_WHY(4, "not-held", "lockstep node ls"),
+                                "node %s is not held", resume->node);
+    } else if (note(session, resume->request, &audit)) {
+        lockstep_fleet_release(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node,
+                               coordinator->actions);
+        lockstep_driver_act(coordinator);
+        say_done(session, resume->request, resume->node, "it is trusted again");
+    }
+}
+
+void lockstep_control_resume(struct lockstep_session *session,
+                             const struct lockstep_wire_resume *resume)
+{
+    if (resume->node[0] != '\0') {
+        trust_again(session, resume);
+    } else if (resume->accept_loss) {
+        accept_loss(session, resume);
+    } else {
+        lockstep_control_refuse(session, resume->request, LOCKSTEP_WHY(2, "usage", ""),
+                                "nothing to go on with is named");
     }
 }

@@ -193,6 +193,9 @@ static void refuse_admission(struct lockstep_session *session, uint64_t request,
                        lockstep_operation_word(plan->holder));
         (void)snprintf(next, sizeof(next), "lockstep op watch op-%s", holder);
     }
+    if (plan->admission == LOCKSTEP_ADMISSION_ISOLATED) {
+        (void)snprintf(next, sizeof(next), "lockstep op resume --accept-loss");
+    }
     lockstep_control_refuse(session, request,
                             LOCKSTEP_WHY((unsigned)lockstep_admission_exit(plan->admission),
                                          lockstep_admission_name(plan->admission), next),

@@ -10,7 +10,11 @@ static const char *node_state(const struct lockstep_view *view, uint32_t node)
         return "revoked";
     }
     if (row->ready) {
-        return "ready";
+        uint64_t silence = view->now_unix_ms - view->views[node].heard_unix_ms;
+        return silence >= lockstep_fleet_suspect_ms(view->fleet) ? "suspect" : "ready";
+    }
+    if (row->connected && lockstep_time_set(row->held)) {
+        return "held";
     }
     if (row->connected) {
         return "joining";

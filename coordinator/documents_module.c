@@ -199,14 +199,21 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
         const struct lockstep_node *node = &view->fleet->nodes[i];
         char text[LOCKSTEP_DOCUMENT_LINE];
         char next[LOCKSTEP_DOCUMENT_COMMAND];
+        bool held;
         if (!node->member || node->ready || node->cordoned || view->views[i].row.revoked) {
             continue;
         }
-        (void)snprintf(text, sizeof(text), "node %s is not connected", node->name.text);
-        (void)snprintf(next, sizeof(next), "lockstep node show %s", node->name.text);
-        (void)json_array_append_new(alarms, json_pack("{s:s, s:s, s:n, s:n, s:s, s:s}", "code",
-                                                      "absent", "node", node->name.text, "module",
-                                                      "operation", "text", text, "next", next));
+        held = node->connected && lockstep_time_set(node->held);
+        (void)snprintf(text, sizeof(text),
+                       held ? "node %s came and went too often, and is held until it stays"
+                            : "node %s is not connected",
+                       node->name.text);
+        (void)snprintf(next, sizeof(next), "lockstep node %s %s", held ? "resume" : "show",
+                       node->name.text);
+        (void)json_array_append_new(alarms,
+                                    json_pack("{s:s, s:s, s:n, s:n, s:s, s:s}", "code",
+                                              held ? "held" : "absent", "node", node->name.text,
+                                              "module", "operation", "text", text, "next", next));
     }
 }
 
@@ -255,6 +262,13 @@ static json_t *alarms_of(const struct lockstep_view *view)
                                               "node", "module", "operation", "text",
                                               lockstep_admission_text(LOCKSTEP_ADMISSION_READ_ONLY),
                                               "next", "lockstepd recover"));
+    }
+    if (lockstep_time_set(view->fleet->isolated)) {
+        (void)json_array_append_new(alarms,
+                                    json_pack("{s:s, s:n, s:n, s:n, s:s, s:s}", "code", "isolated",
+                                              "node", "module", "operation", "text",
+                                              lockstep_admission_text(LOCKSTEP_ADMISSION_ISOLATED),
+                                              "next", "lockstep op resume --accept-loss"));
     }
     alarm_absent(view, alarms);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {

@@ -254,14 +254,15 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
     LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
     document = json_pack(
         "{s:s, s:b, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-        "lockstep/operation/v1", "paused", 0, "items", items_of(&book, operation), "n",
-        (int)lockstep_operation_size(operation), "need", (int)operation->options.need, "max_fail",
-        (int)operation->options.max_fail, "counts", counts_of(view, operation), "cause",
-        cause_of(view, operation), "parts", parts_of(view, operation), "times",
-        lockstep_json_times(record), "message", lockstep_json_text(record->message), "who",
-        lockstep_json_text(record->signer), "parent", lockstep_json_id(&operation->parent),
-        "compensation", compensation_of(view, operation), "next",
-        next_of(view, operation, is_final(operation, row)));
+        "lockstep/operation/v1", "paused",
+        lockstep_time_set(view->fleet->isolated) && !lockstep_operation_ended(operation), "items",
+        items_of(&book, operation), "n", (int)lockstep_operation_size(operation), "need",
+        (int)operation->options.need, "max_fail", (int)operation->options.max_fail, "counts",
+        counts_of(view, operation), "cause", cause_of(view, operation), "parts",
+        parts_of(view, operation), "times", lockstep_json_times(record), "message",
+        lockstep_json_text(record->message), "who", lockstep_json_text(record->signer), "parent",
+        lockstep_json_id(&operation->parent), "compensation", compensation_of(view, operation),
+        "next", next_of(view, operation, is_final(operation, row)));
     return lockstep_document_done(
         lockstep_json_join(document, lockstep_json_operation_head(operation, row)), ret_document,
         err);

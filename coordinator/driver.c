@@ -240,6 +240,17 @@ static void close_silent(struct lockstep_coordinator *coordinator, uint32_t node
     }
 }
 
+static void say_isolation(const struct lockstep_coordinator *coordinator)
+{
+    if (lockstep_time_set(coordinator->fleet.isolated)) {
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator",
+                     "many nodes fell silent at once: is it us? Operations are paused until more "
+                     "than half are heard, or lockstep op resume --accept-loss");
+    } else {
+        lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "the fleet is heard again, or let go of");
+    }
+}
+
 static void act_one(struct lockstep_coordinator *coordinator,
                     const struct lockstep_fleet_action *action)
 {
@@ -271,6 +282,9 @@ static void act_one(struct lockstep_coordinator *coordinator,
         break;
     case LOCKSTEP_FLEET_ENDED:
         forget(coordinator, action->operation);
+        break;
+    case LOCKSTEP_FLEET_ISOLATION:
+        say_isolation(coordinator);
         break;
     case LOCKSTEP_FLEET_ROLLBACK:
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator",

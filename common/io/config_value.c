@@ -193,12 +193,9 @@ static enum lockstep_err check_order(const struct lockstep_config_file *file,
         uint64_t high;
     } rows[] = {
 #define PAIR(first, last) {#first, #last, settings->first, settings->last}
-        PAIR(reconnect_first, reconnect_last),
-        PAIR(decision_resend_first, decision_resend_last),
-        PAIR(catch_up_first, catch_up_last),
-        PAIR(suspect_percent, down_percent),
-        PAIR(query_first, query_last),
-        PAIR(host_restart_first, host_restart_last),
+        PAIR(reconnect_first, reconnect_last), PAIR(decision_resend_first, decision_resend_last),
+        PAIR(catch_up_first, catch_up_last),   PAIR(suspect_percent, down_percent),
+        PAIR(query_first, query_last),         PAIR(host_restart_first, host_restart_last),
         PAIR(half_open_address, half_open),
 #undef PAIR
     };

@@ -164,6 +164,7 @@ struct lockstep_wire {
         struct lockstep_wire_submit submit;
         struct lockstep_wire_watch watch;
         struct lockstep_wire_abort abort;
+        struct lockstep_wire_resume resume;
         struct lockstep_wire_cancel cancel;
         struct lockstep_wire_tool_call tool_call;
         struct lockstep_wire_artifact_put artifact_put;

@@ -128,6 +128,14 @@ static const struct lockstep_wire_field abort_rows[] = {
 };
 SHAPE(abort_shape, abort, abort_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field resume_rows[] = {
+    REST(Resume, resume, request, U64, 0, 0),
+    REST(Resume, resume, accept_loss, BOOL, 0, 0),
+    REST(Resume, resume, node, TEXT, 0, LOCKSTEP_NAME_MAX),
+    REST(Resume, resume, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(resume_shape, resume, resume_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field cancel_rows[] = {
     REST(Cancel, cancel, request, U64, 0, 0),
     REST(Cancel, cancel, target, U64, 0, 0),
@@ -237,6 +245,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_TOKEN_CREATE, &token_create_shape},
     {LOCKSTEP_MESSAGE_TOKEN_REVOKE, &token_revoke_shape},
     {LOCKSTEP_MESSAGE_AUDIT, &audit_shape},
+    {LOCKSTEP_MESSAGE_RESUME, &resume_shape},
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
     {LOCKSTEP_MESSAGE_NODE_CORDON, &node_cordon_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},

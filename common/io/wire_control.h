@@ -129,6 +129,13 @@ struct lockstep_wire_abort {
     const char *message;
 };
 
+struct lockstep_wire_resume {
+    uint64_t request;
+    bool accept_loss;
+    const char *node; /* or "" */
+    const char *message;
+};
+
 struct lockstep_wire_cancel {
     uint64_t request;
     uint64_t target; /* number of the request that is no longer wanted */

@@ -56,6 +56,7 @@ struct lockstep_flags {
     const char *to;
     bool no_quarantine;
     /* the rest */
+    bool accept_loss;
     const char *sign;
     struct lockstep_option_number counter;
     const char *source;
@@ -138,6 +139,8 @@ lockstep_command_fn lockstep_command_op_show;
 lockstep_command_fn lockstep_command_op_watch;
 lockstep_command_fn lockstep_command_op_wait;
 lockstep_command_fn lockstep_command_op_abort;
+lockstep_command_fn lockstep_command_op_resume;
+lockstep_command_fn lockstep_command_node_resume;
 lockstep_command_fn lockstep_command_artifact_push;
 lockstep_command_fn lockstep_command_artifact_ls;
 lockstep_command_fn lockstep_command_artifact_show;

@@ -85,6 +85,11 @@ const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO] = {
     CHANGE_ROWS,
 };
 
+const struct lockstep_option lockstep_options_resume[LOCKSTEP_OPTIONS_RESUME] = {
+    ROW("accept-loss", '\0', FLAG, NULL, "who is silent is lost, and not the coordinator",
+        accept_loss),
+};
+
 const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST] = {
     BOUND("limit", COUNT, "N", "rows, the newest ones", limit, 1, UINT32_MAX),
 };

@@ -37,6 +37,7 @@ static const struct row rows[] = {
     {"help, as a word", "help op show", 0, "usage: lockstep op show OP", NULL},
     {"help, as a word alone", "help", 0, "usage: lockstep [options] COMMAND", NULL},
     {"a group alone", "op", 2, NULL, "  op abort OP"},
+    {"what is gone on with", "op resume", 2, NULL, "say --accept-loss"},
     {"help", "op show --help", 0, "usage: lockstep op show OP", NULL},
     {"a dry run of what has none", "op abort " ID " --dry-run", 2, NULL, "nothing was done"},
     {"queue", RELOAD " --queue", 2, NULL, "--queue is not served"},
