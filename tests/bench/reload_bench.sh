@@ -2,14 +2,17 @@
 # tests/bench/run reload [--json] [--nodes N] [--rounds N]: what a reload costs.
 #
 # One coordinator and N agents (5), each with its host, are real processes on this machine. Two
-# versions of a small module alternate, ROUNDS times (40) on all nodes (sync_all) and on one (local),
-# with everything on tmpfs and then on disk. Measured are
+# versions of a small module alternate, ROUNDS times (40) on all nodes (sync_all, quorum) and on one
+# (local), with everything on tmpfs and then on disk. Measured are
 #
 #   command    the whole `lockstep reload`: start, handshake, plan, signature, operation, result
 #   operation  from opened to its result, as the operation's document has it, in whole ms
 #   prepare    from opened to decided: checks, vows, votes
 #   commit     from decided to the result: every node has read back what was ordered
 #   cpu        of daemons, hosts and probes, an operation; cpu-command of the command
+#
+# A quorum here waits for the votes of all that are there, and its result for the read-back of all
+# that it committed on; Erlang's clock stops at the majority's answer.
 #
 # The soak is 0. Agents remember the probe's yes, so each version was tried out before the clock
 # starts; what is measured has signatures, digests, copies, mapping and forced rows in it.
@@ -158,6 +161,7 @@ measure_on() { # measure_on STORAGE FOLDER
         # shellcheck source=tests/support/fleet.sh
         . tests/support/fleet.sh
         begin_fleet && measure "sync_all-$1" --strategy sync_all &&
+            measure "quorum-$1" --strategy quorum &&
             measure "local-$1" --strategy local --node n1 && fleet_cli check >/dev/null
     ) >&2 || {
         echo "the measurement on $1 failed" >&2
@@ -174,13 +178,14 @@ measure_peer() {
         skipped+=("peer: there is no program $peer/run; LOCKSTEP_PEER names another folder")
     elif ! command -v erl >/dev/null; then
         skipped+=("peer: Erlang is not installed")
-    elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk \
+    elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk,quorum_ship \
         "$peer/run" cluster_reload "$nodes" "$rounds" >"$scratch/peer.log" 2>&1; then
         skipped+=("peer: it failed: $(tail -n 1 "$scratch/peer.log")")
     else
         tail -n 1 "$scratch/peer.log" >"$scratch/peer.json"
         peer_result sync_all_ship erlang-sync_all-shipped
         peer_result sync_all_disk erlang-sync_all-disk
+        peer_result quorum_ship erlang-quorum-shipped
     fi
 }
 
