@@ -142,6 +142,10 @@ static void make_ready(struct lockstep_fleet *fleet, struct lockstep_time now, u
     row->member = true;
     row->down = false;
     row->held = LOCKSTEP_TIME_NEVER;
+    if (lockstep_time_set(fleet->isolated)) {
+        look_for_isolation(fleet,
+                           now); /* who waits for this node need not wait for the next look */
+    }
     lockstep_fleet_act(fleet,
                        &(struct lockstep_fleet_action){.type = LOCKSTEP_FLEET_READY, .node = node});
     lockstep_fleet_tell(fleet, now, node, LOCKSTEP_EVENT_NODE_UP);

@@ -47,8 +47,12 @@ unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
-    return lockstep_judge_beyond_repair(operation) ? lockstep_step_degrade(operation, step)
-                                                   : operation->state;
+    if (lockstep_judge_beyond_repair(operation)) {
+        return lockstep_step_degrade(operation, step);
+    }
+    operation->result = (uint8_t)lockstep_judge_result(operation);
+    step->wants |= LOCKSTEP_WANT_PARTS;
+    return operation->state;
 }
 
 unsigned lockstep_step_window_tick(struct lockstep_operation *operation, struct lockstep_step *step)

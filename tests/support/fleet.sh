@@ -36,7 +36,7 @@ FLEET_TOOLS="echo.say other.pair counter.add"
 # Short enough for a test, long enough for two busy cores. Both daemons read them.
 FLEET_SETTINGS=${FLEET_SETTINGS:-"settings:
   heartbeat: 100ms
-  suspect_percent: 1000
+  suspect_percent: 2000
   down_percent: 2000
   flap_limit: 100
   reconnect_first: 50ms

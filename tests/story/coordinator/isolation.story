@@ -37,6 +37,8 @@ op1 is preparing
 HELD: 1 of 1 reachable, need 1
 > wait 60000
 > join n2
+isolated no more
+op1 is preparing
 ready n2
 send n2 op1 PREPARE v2
 > join n3
@@ -47,9 +49,8 @@ op1 is preparing
 > n3 yes op1
 op1 is preparing
 > wait 3000
-isolated no more
-op1 is preparing
 write op1 ABORT
+op1 is preparing
 # One that stays away is marked down now, and the operation ends.
 > wait 60000
 > written op1
