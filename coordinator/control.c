@@ -65,6 +65,7 @@ void lockstep_control_drained(struct lockstep_session *session)
 {
     answer_on(session);
     lockstep_control_tell_late(session);
+    lockstep_control_events_on(session);
 }
 
 static void queue_answer(struct lockstep_session *session, struct lockstep_answering *answer)
@@ -216,6 +217,7 @@ static void on_cancel(struct lockstep_session *session, const struct lockstep_wi
             call->ticket = 0;
         }
     }
+    lockstep_control_events_end(session, cancel->target);
     lockstep_control_unpark(session, cancel->target);
 }
 
@@ -314,6 +316,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
         break;
     case LOCKSTEP_MESSAGE_TOKEN_REVOKE:
         lockstep_control_token_revoke(session, &wire->u.token_revoke);
+        break;
+    case LOCKSTEP_MESSAGE_EVENTS:
+        lockstep_control_events(session, &wire->u.events);
         break;
     case LOCKSTEP_MESSAGE_AUDIT:
         on_audit(session, &wire->u.audit);

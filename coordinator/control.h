@@ -149,6 +149,21 @@ struct lockstep_time lockstep_control_wait_end(const struct lockstep_coordinator
 /* Request TARGET of SESSION is no longer wanted. */
 void lockstep_control_unpark(const struct lockstep_session *session, uint64_t target);
 
+/* ---- control_event.c ------------------------------------------------------------------------- */
+
+void lockstep_control_events(struct lockstep_session *session,
+                             const struct lockstep_wire_events *events);
+/* Sends on to SESSION what it follows, as its outbox takes it. */
+void lockstep_control_events_on(struct lockstep_session *session);
+/* SESSION's request TARGET (0: any) is no longer wanted. */
+void lockstep_control_events_end(struct lockstep_session *session, uint64_t target);
+/* Something was noted or written: a hook of the store; CONTEXT is the coordinator. */
+void lockstep_control_events_came(void *context);
+/* A timer's callback: writes what is noted, tells who follows. */
+void lockstep_control_events_due(void *context);
+/* The coordinator ends: what is noted is written. */
+void lockstep_control_events_stop(struct lockstep_coordinator *coordinator);
+
 /* ---- control_token.c ------------------------------------------------------------------------- */
 
 void lockstep_control_token_create(struct lockstep_session *session,

@@ -224,5 +224,6 @@ void lockstep_control_forget(struct lockstep_session *session)
     }
     lockstep_control_calls_forget(session);
     lockstep_control_put_end(session);
+    lockstep_control_events_end(session, 0);
     lockstep_control_answers_end(session);
 }

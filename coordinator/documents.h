@@ -11,6 +11,7 @@
 
 #include "common/io/manifest.h"
 #include "coordinator/core/admission.h"
+#include "coordinator/store_event.h"
 #include "coordinator/view.h"
 
 #include <jansson.h>
@@ -99,6 +100,11 @@ enum lockstep_err lockstep_document_diff(const struct lockstep_view *view,
 enum lockstep_err lockstep_document_history(const struct lockstep_view *view, const char *module,
                                             uint32_t limit, json_t **ret_document,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What a status calls alarms: an array. */
+json_t *lockstep_document_alarms(const struct lockstep_view *view);
+json_t *lockstep_document_event(const struct lockstep_event *event);
+/* In place of events FIRST to LAST, which cannot be had. */
+json_t *lockstep_document_gap(uint64_t first, uint64_t last, const char *text);
 enum lockstep_err lockstep_document_tokens(const struct lockstep_view *view, json_t **ret_document,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* At most LIMIT rows (0: a thousand) of the audit chain, FROM … or (0) the newest, with the

@@ -253,7 +253,7 @@ static void alarm_parts(const struct lockstep_view *view,
     }
 }
 
-static json_t *alarms_of(const struct lockstep_view *view)
+json_t *lockstep_document_alarms(const struct lockstep_view *view)
 {
     json_t *alarms = json_array();
     if (view->fleet->read_only) {
@@ -323,6 +323,6 @@ enum lockstep_err lockstep_document_status(const struct lockstep_view *view,
                   (json_int_t)lockstep_store_index(view->store), "read_only",
                   view->fleet->read_only ? 1 : 0, "unix_ms", (json_int_t)view->now_unix_ms, "nodes",
                   count_nodes(view->fleet), "modules", modules_of(&book, query), "operations",
-                  operations, "alarms", alarms_of(view)),
+                  operations, "alarms", lockstep_document_alarms(view)),
         ret_document, err);
 }

@@ -175,6 +175,22 @@ static void say(struct lockstep_coordinator *coordinator,
     lockstep_driver_send_to(coordinator, action->node, &wire);
 }
 
+static void note_node(struct lockstep_coordinator *coordinator, uint32_t node, const char *what,
+                      const char *text)
+{
+    const struct lockstep_event event = {
+        .what = what, .subject = coordinator->nodes[node].name.text, .modules = "", .text = text};
+    lockstep_store_event(coordinator->store, &event);
+}
+
+void lockstep_driver_note_absent(struct lockstep_coordinator *coordinator, uint32_t node,
+                                 const char *text)
+{
+    if (coordinator->nodes[node].ready) {
+        note_node(coordinator, node, "node.absent", text);
+    }
+}
+
 static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_READY};
@@ -189,6 +205,8 @@ static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
             return; /* one that a restart would forget must not be counted */
         }
     }
+    note_node(coordinator, node, coordinator->views[node].row.member ? "node.back" : "node.ready",
+              "");
     coordinator->views[node].row.member = true;
     coordinator->views[node].row.journal = row->journal;
     lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is ready", row->name.text);
@@ -407,6 +425,7 @@ static enum lockstep_err start(struct lockstep_coordinator *coordinator, struct 
     lockstep_driver_collect(coordinator);
     LOCKSTEP_TRY(lockstep_coordinator_failure(coordinator, err));
     LOCKSTEP_TRY(listen_all(coordinator, err));
+    LOCKSTEP_TRY(lockstep_notice_begin(coordinator, err));
     lockstep_timer_arm(coordinator->loop, &coordinator->tick,
                        lockstep_fleet_deadline(&coordinator->fleet));
     return LOCKSTEP_OK;
@@ -433,6 +452,11 @@ enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
                                                  .context = coordinator};
     coordinator->collecting = (struct lockstep_timer){.due = lockstep_driver_collect,
                                                       .context = coordinator};
+    coordinator->events = (struct lockstep_timer){.due = lockstep_control_events_due,
+                                                  .context = coordinator};
+    coordinator->notice = (struct lockstep_timer){.due = lockstep_notice, .context = coordinator};
+    lockstep_store_events_keep(store, config->settings.events_kept);
+    lockstep_store_events_hook(store, lockstep_control_events_came, coordinator);
     result = start(coordinator, err);
     if (result != LOCKSTEP_OK) {
         (void)lockstep_coordinator_free(coordinator);
@@ -456,6 +480,8 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     lockstep_timer_disarm(coordinator->loop, &coordinator->parts);
     lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
+    lockstep_notice_end(coordinator);
+    lockstep_control_events_stop(coordinator);
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         (void)lockstep_operation_free(coordinator->running[i].operation);
         free(coordinator->running[i].record);

@@ -63,6 +63,15 @@ struct lockstep_watching {
     struct lockstep_id operation;
 };
 
+/* Events that a person reads or follows: a place in the journal, and nothing else is kept. */
+struct lockstep_following {
+    uint64_t request;
+    uint64_t next; /* the number to read from */
+    uint64_t end;  /* the last that is wanted; UINT64_MAX: it follows */
+    uint32_t module_count;
+    struct lockstep_name modules[];
+};
+
 /* One link that stands. */
 struct lockstep_session {
     struct lockstep_coordinator *coordinator;
@@ -78,6 +87,7 @@ struct lockstep_session {
     struct lockstep_answering *answers; /* the first is being sent */
     size_t answer_bytes;                /* of all of them */
     struct lockstep_watching watches[LOCKSTEP_SESSION_WATCHES];
+    struct lockstep_following *following; /* or NULL */
     struct lockstep_session *next;
     struct lockstep_session *previous;
 };
@@ -119,6 +129,9 @@ struct lockstep_coordinator {
     struct lockstep_timer tick;
     struct lockstep_timer parts; /* when parts that have changed are written */
     struct lockstep_timer collecting;
+    struct lockstep_timer events; /* when what is noted is written, and told */
+    struct lockstep_timer notice; /* when drift and alarms are looked at */
+    struct lockstep_noticed *noticed;
     struct lockstep_fleet fleet;
     struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
     struct lockstep_node_view *views; /* the same */
@@ -189,6 +202,18 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
                               const struct lockstep_node_row *row);
 /* The view that documents are made from. */
 struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator);
+
+/* Notes that a node which was READY is not there any more; before the core is told. */
+void lockstep_driver_note_absent(struct lockstep_coordinator *coordinator, uint32_t node,
+                                 const char *text);
+
+/* ---- notice.c: drift and alarms, as events --------------------------------------------------- */
+
+enum lockstep_err lockstep_notice_begin(struct lockstep_coordinator *coordinator,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Looks at what has changed since the last look; a timer's callback. */
+void lockstep_notice(void *context);
+void lockstep_notice_end(struct lockstep_coordinator *coordinator);
 
 /* ---- driver_write.c ------------------------------------------------------------------------- */
 

@@ -258,6 +258,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
     if (session->agent && coordinator->agents[session->node] == session) {
         coordinator->agents[session->node] = NULL;
         lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is away: %s", session->who, text);
+        lockstep_driver_note_absent(coordinator, session->node, text);
         lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                  session->node);
     }

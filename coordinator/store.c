@@ -34,6 +34,7 @@ enum lockstep_err lockstep_store_end(struct lockstep_store *store, enum lockstep
 {
     struct lockstep_digest head = store->audit_head;
     uint64_t sequence = store->audit_sequence;
+    uint64_t events = store->event_sequence;
     if (so_far == LOCKSTEP_OK) {
         so_far = lockstep_store_audit_in(store, audit, err);
     }
@@ -42,11 +43,15 @@ enum lockstep_err lockstep_store_end(struct lockstep_store *store, enum lockstep
     }
     if (so_far == LOCKSTEP_OK) {
         store->index++;
+        if (store->event_sequence != events) {
+            lockstep_store_events_done(store);
+        }
         return LOCKSTEP_OK;
     }
     lockstep_journal_rollback(store->journal);
     store->audit_head = head;
     store->audit_sequence = sequence;
+    store->event_sequence = events;
     return so_far;
 }
 
@@ -108,6 +113,7 @@ enum lockstep_err lockstep_store_create(const char *directory, const struct lock
     if (result == LOCKSTEP_OK) {
         result = lockstep_journal_begin(store->journal, err);
     }
+    store->events_keep = LOCKSTEP_EVENTS_KEPT;
     if (result == LOCKSTEP_OK) {
         result = write_first_rows(store, cluster, bundle, bundle_length, err);
         result = lockstep_store_end(store, result, audit, err);
@@ -195,6 +201,7 @@ static enum lockstep_err load(struct lockstep_store *store, const char *director
     LOCKSTEP_TRY(read_meta(store, directory, err));
     LOCKSTEP_TRY(read_bundle(store, err));
     LOCKSTEP_TRY(read_audit_head(store, err));
+    LOCKSTEP_TRY(lockstep_store_events_load(store, err));
     return raise_epoch(store, err);
 }
 
@@ -218,6 +225,7 @@ enum lockstep_err lockstep_store_open(const char *directory, struct lockstep_sto
 struct lockstep_store *lockstep_store_close(struct lockstep_store *store)
 {
     if (store != NULL) {
+        lockstep_store_events_drop(store);
         (void)lockstep_journal_close(store->journal);
         free(store);
     }

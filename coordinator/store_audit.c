@@ -62,7 +62,7 @@ enum lockstep_err lockstep_store_audit_in(struct lockstep_store *store,
                  LOCKSTEP_TEXT(row.detail), LOCKSTEP_BYTES_OF(&row.hash));
     store->audit_sequence = row.sequence;
     store->audit_head = row.hash;
-    return LOCKSTEP_OK;
+    return lockstep_store_event_audited(store, &row, err);
 }
 
 enum lockstep_err lockstep_store_audit(struct lockstep_store *store,

@@ -3,6 +3,17 @@
 #define LOCKSTEP_COORDINATOR_STORE_INTERNAL_H
 
 #include "coordinator/store.h"
+#include "coordinator/store_event.h"
+
+/* An event that waits to be written. */
+struct lockstep_event_note {
+    struct lockstep_event_note *next;
+    uint64_t unix_ms;
+    char what[32];
+    char subject[LOCKSTEP_NAME_MAX + 1];
+    char modules[LOCKSTEP_NAME_MAX + 3];
+    char text[LOCKSTEP_EVENT_TEXT_MAX + 1];
+};
 
 struct lockstep_store {
     struct lockstep_journal *journal;
@@ -13,6 +24,14 @@ struct lockstep_store {
     struct lockstep_id cluster;
     uint64_t audit_sequence;
     struct lockstep_digest audit_head;
+    uint64_t event_sequence;
+    uint64_t events_keep;
+    struct lockstep_event_note *events_first;
+    struct lockstep_event_note *events_newest;
+    size_t events_waiting;
+    uint64_t events_dropped; /* since the last write */
+    void (*events_call)(void *context);
+    void *events_context;
     size_t bundle_length;
     char bundle[LOCKSTEP_BUNDLE_MAX + 1];
 };
@@ -29,6 +48,21 @@ enum lockstep_err lockstep_store_begin(struct lockstep_store *store,
 enum lockstep_err lockstep_store_end(struct lockstep_store *store, enum lockstep_err so_far,
                                      const struct lockstep_audit *audit,
                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* ---- store_event.c -------------------------------------------------------------------------- */
+
+enum lockstep_err lockstep_store_events_load(struct lockstep_store *store,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Writes what is noted, and with an audit row its event, inside the transaction that is open. */
+enum lockstep_err lockstep_store_events_in(struct lockstep_store *store,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_event_audited(struct lockstep_store *store,
+                                               const struct lockstep_audit_row *row,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* That transaction is durable. */
+void lockstep_store_events_done(struct lockstep_store *store);
+/* Forgets what is noted. */
+void lockstep_store_events_drop(struct lockstep_store *store);
 
 /* The chain's next hash: BLAKE2b-256 over a domain, the hash before and the row. */
 void lockstep_audit_hash(const struct lockstep_digest *before, const struct lockstep_audit_row *row,

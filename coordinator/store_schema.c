@@ -59,6 +59,11 @@ const char *const lockstep_store_migrations[] = {
     "ALTER TABLE module ADD COLUMN placement_by BLOB;",
     "ALTER TABLE token ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE node ADD COLUMN cordoned INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE event("
+    "  sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, audit INTEGER NOT NULL,"
+    "  what TEXT NOT NULL, subject TEXT NOT NULL, modules TEXT NOT NULL, text TEXT NOT NULL);"
+    "INSERT INTO event SELECT row_number() OVER (ORDER BY sequence), time, sequence, '', '', '', ''"
+    "  FROM (SELECT sequence, time FROM audit ORDER BY sequence DESC LIMIT 10000);",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -12,6 +12,7 @@
 #define LOCKSTEP_MODULES_MAX      4096  /* modules of a fleet */
 #define LOCKSTEP_NODE_MODULES_MAX 256   /* modules of a node */
 #define LOCKSTEP_NODES_MAX        16384 /* nodes of a fleet */
+#define LOCKSTEP_EVENTS_KEPT      65536 /* events of a journal: all nodes may come and go twice */
 #define LOCKSTEP_LABELS_MAX       32    /* labels of a node */
 #define LOCKSTEP_OPERATIONS_MAX   8     /* operations at once, on disjoint modules; settable */
 

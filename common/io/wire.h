@@ -172,6 +172,7 @@ struct lockstep_wire {
         struct lockstep_wire_token_create token_create;
         struct lockstep_wire_token_revoke token_revoke;
         struct lockstep_wire_node_cordon node_cordon;
+        struct lockstep_wire_events events;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;
         struct lockstep_wire_failure failure;

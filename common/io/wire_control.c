@@ -200,6 +200,17 @@ static const struct lockstep_wire_field token_revoke_rows[] = {
 };
 SHAPE(token_revoke_shape, token_revoke, token_revoke_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field events_rows[] = {
+    REST(Events, events, request, U64, 0, 0),
+    REST(Events, events, from, U64, 0, 0),
+    REST(Events, events, since_ms, U64, 0, 0),
+    REST(Events, events, limit, U32, 0, 0),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__Events, modules, NAMES, struct lockstep_wire, u.events.modules,
+                       u.events.module_count, 0, LOCKSTEP_LIST_MAX),
+    REST(Events, events, follow, BOOL, 0, 0),
+};
+SHAPE(events_shape, events, events_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field audit_rows[] = {
     REST(Audit, audit, request, U64, 0, 0),
     REST(Audit, audit, from, U64, 0, 0),
@@ -244,6 +255,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_QUARANTINE_SET, &quarantine_set_shape},
     {LOCKSTEP_MESSAGE_TOKEN_CREATE, &token_create_shape},
     {LOCKSTEP_MESSAGE_TOKEN_REVOKE, &token_revoke_shape},
+    {LOCKSTEP_MESSAGE_EVENTS, &events_shape},
     {LOCKSTEP_MESSAGE_AUDIT, &audit_shape},
     {LOCKSTEP_MESSAGE_RESUME, &resume_shape},
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},

@@ -190,6 +190,16 @@ struct lockstep_wire_node_cordon {
     const char *message;
 };
 
+struct lockstep_wire_events {
+    uint64_t request;
+    uint64_t from;     /* number of the first; zero: not asked for */
+    uint64_t since_ms; /* not older than that; zero: however old */
+    uint32_t limit;    /* the newest of them; zero: all */
+    uint32_t module_count;
+    const struct lockstep_name *modules; /* at most LOCKSTEP_LIST_MAX; none: any */
+    bool follow;
+};
+
 struct lockstep_wire_audit {
     uint64_t request;
     uint64_t from;  /* sequence of the first row */

@@ -6,6 +6,8 @@
 #ifndef LOCKSTEP_TBL_DEFAULTS_H
 #define LOCKSTEP_TBL_DEFAULTS_H
 
+#include "common/base/limits.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +61,7 @@
     X(catch_up_first, MS, LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                       \
       "first pause before an owed node is asked again")                                            \
     X(catch_up_last, MS, LOCKSTEP_HOUR, 10, LOCKSTEP_DAY, "longest such pause")                    \
+    X(events_kept, COUNT, LOCKSTEP_EVENTS_KEPT, 16, 10000000, "events that the journal keeps")     \
     X(operations, COUNT, 8, 1, 64, "operations at once, on disjoint modules")                      \
     X(half_open, COUNT, 1024, 8, 65536, "connections before authentication, in all")               \
     X(half_open_address, COUNT, 64, 1, 65536, "and from one address")

@@ -48,6 +48,7 @@
     X(80, CANCEL, VIEWER, "no more answers to an earlier request")                              \
     X(81, NODE_CORDON, OPERATOR, "keeps operations off a node, or ends that")                   \
     X(85, TOKEN_REVOKE, SECURITY_ADMIN, "ends join tokens that were not used yet")              \
+    X(86, EVENTS, VIEWER, "asks for events, and may follow them")                               \
     X(87, RESUME, OPERATOR, "goes on with who fell silent, or with who came and went")          \
     X(90, DOCUMENT, COORDINATOR, "answer to a person's request: JSON, in pieces")               \
     X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")

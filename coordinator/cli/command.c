@@ -37,6 +37,8 @@ static const struct lockstep_command commands[] = {
      NONE},
     {"history", "MODULE", "revisions of a module", lockstep_command_history, 1, 1,
      lockstep_options_list, LOCKSTEP_OPTIONS_LIST},
+    {"events", "[MODULE...]", "what happened; with -f also what happens", lockstep_command_events,
+     0, MANY, lockstep_options_events, LOCKSTEP_OPTIONS_EVENTS},
     {"audit", "", "rows of the audit trail", lockstep_command_audit, 0, 0, lockstep_options_list,
      LOCKSTEP_OPTIONS_LIST},
     {"audit verify", "", "is the audit trail whole?", lockstep_command_audit_verify, 0, 0, NONE},
@@ -224,10 +226,25 @@ static enum lockstep_exit read_config(struct lockstep_run *run)
     return LOCKSTEP_EXIT_DONE;
 }
 
+enum lockstep_exit lockstep_run_dial(struct lockstep_run *run, struct lockstep_error *err)
+{
+    const struct lockstep_session_config session = {
+        .url = run->flags.coordinator != NULL ? run->flags.coordinator : run->config.coordinator,
+        .cluster = run->config.cluster,
+        .remote = run->config.coordinator_key,
+        .key = run->key,
+        .timeout_ms = run->flags.timeout.number,
+    };
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    if (lockstep_session_open(&session, &run->session, &code, err) != LOCKSTEP_OK) {
+        run->session = NULL;
+    }
+    return code;
+}
+
 enum lockstep_exit lockstep_run_connect(struct lockstep_run *run)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_session_config session;
     enum lockstep_exit code;
     if (run->session != NULL) {
         return LOCKSTEP_EXIT_DONE;
@@ -239,18 +256,8 @@ enum lockstep_exit lockstep_run_connect(struct lockstep_run *run)
     if (lockstep_key_read(run->config.channel_key, &run->key, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "channel_key: %s", err.message);
     }
-    session = (struct lockstep_session_config){
-        .url = run->flags.coordinator != NULL ? run->flags.coordinator : run->config.coordinator,
-        .cluster = run->config.cluster,
-        .remote = run->config.coordinator_key,
-        .key = run->key,
-        .timeout_ms = run->flags.timeout.number,
-    };
-    if (lockstep_session_open(&session, &run->session, &code, &err) != LOCKSTEP_OK) {
-        run->session = NULL;
-        return lockstep_run_fail(run, code, "%s", err.message);
-    }
-    return LOCKSTEP_EXIT_DONE;
+    code = lockstep_run_dial(run, &err);
+    return code == LOCKSTEP_EXIT_DONE ? code : lockstep_run_fail(run, code, "%s", err.message);
 }
 
 /* ---- parsing -------------------------------------------------------------------------------- */

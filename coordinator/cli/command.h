@@ -66,6 +66,9 @@ struct lockstep_flags {
     bool release;
     const char *socket;
     struct lockstep_option_number limit;
+    bool follow;
+    struct lockstep_option_number since;
+    struct lockstep_option_number from;
     bool reachable;
 };
 
@@ -97,6 +100,9 @@ int lockstep_command_main(int argc, char **argv, FILE *out, FILE *err);
 
 /* Reads the configuration and dials. Not DONE: it has been said why. */
 enum lockstep_exit lockstep_run_connect(struct lockstep_run *run);
+
+/* Dials again, the configuration read; says nothing. */
+enum lockstep_exit lockstep_run_dial(struct lockstep_run *run, struct lockstep_error *err);
 
 /* "lockstep: MESSAGE" on `output.err`; returns CODE. */
 enum lockstep_exit lockstep_run_fail(struct lockstep_run *run, enum lockstep_exit code,
@@ -130,6 +136,7 @@ lockstep_command_fn lockstep_command_token_ls;
 lockstep_command_fn lockstep_command_token_create;
 lockstep_command_fn lockstep_command_token_revoke;
 lockstep_command_fn lockstep_command_audit;
+lockstep_command_fn lockstep_command_events;
 lockstep_command_fn lockstep_command_audit_verify;
 lockstep_command_fn lockstep_command_plan;
 lockstep_command_fn lockstep_command_reload;

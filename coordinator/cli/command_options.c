@@ -98,6 +98,14 @@ const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHECK] = {
     ROW("reachable", '\0', FLAG, NULL, "leave out who is away, and say so", reachable),
 };
 
+const struct lockstep_option lockstep_options_events[LOCKSTEP_OPTIONS_EVENTS] = {
+    ROW("follow", 'f', FLAG, NULL, "go on with what happens, until Ctrl-C", follow),
+    BOUND("since", DURATION, "D", "from so long ago on", since, 1, 365 * LOCKSTEP_DAY),
+    BOUND("from", COUNT, "N", "from this number on", from, 1, 0),
+    BOUND("limit", COUNT, "N", "the newest ones; else 100, or all that --since, --from ask for",
+          limit, 1, UINT32_MAX),
+};
+
 const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("sign", '\0', TEXT, "KEY", "file of the release key", sign),
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,

@@ -98,6 +98,12 @@ struct row {
     "{\"schema\":\"lockstep/artifacts/v1\",\"artifacts\":[{\"module\":\"markdown\"," \
     "\"counter\":52},{\"module\":\"auth\",\"counter\":99},{\"module\":\"markdown\"," \
     "\"counter\":51}]}"
+#define EVENTS                                                                            \
+    "{\"schema\":\"lockstep/events/"                                                      \
+    "v1\",\"next\":9,\"events\":[{\"sequence\":8,\"unix_ms\":1000,\"what\":"              \
+    "\"operation.OPEN\",\"who\":\"ana\",\"subject\":\"x\",\"operation\":\"op-abcdefgh\"," \
+    "\"modules\":["                                                                       \
+    "\"auth\"],\"text\":\"all\"}]}"
 #define SHOW   LOCKSTEP_MESSAGE_SHOW
 #define RELOAD "reload auth@2.4.2 --strategy sync_all --request-id " ID
 #define ASKED                                                       \
@@ -259,21 +265,18 @@ static const struct row rows[] = {
      0,
      "\naaaa\n",
      NULL},
-    {"revoke a token",
-     "token revoke n4 -m lost",
-     {{LOCKSTEP_MESSAGE_TOKEN_REVOKE,
-       {"{\"schema\":\"lockstep/done/v1\",\"what\":\"revoked\",\"name\":\"n4\",\"text\":"
-        "\"one token\"}"},
-       false}},
+    {"events",
+     "events auth",
+     {{LOCKSTEP_MESSAGE_EVENTS, {EVENTS}, false}},
      0,
-     "revoked",
+     "1970-01-01T00:00:01Z       8  operation.OPEN      op-abcdefgh   auth          all (ana)\n",
      NULL},
-    {"revoke a token that was used",
-     "token revoke n4",
-     {{LOCKSTEP_MESSAGE_TOKEN_REVOKE, {"!4 was used"}, false}},
-     4,
-     NULL,
-     "was used"},
+    {"events, for scripts",
+     "events -o tsv",
+     {{LOCKSTEP_MESSAGE_EVENTS, {EVENTS}, false}},
+     0,
+     "8\t1970-01-01T00:00:01Z\toperation.OPEN\tx\tauth\tana\tall\n",
+     NULL},
     {"tool of a node",
      "tool call render x --node n1",
      {{LOCKSTEP_MESSAGE_TOOL_CALL,

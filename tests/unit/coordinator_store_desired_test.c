@@ -174,6 +174,7 @@ static void older_journals_are_understood(void **state)
                   "ALTER TABLE module DROP COLUMN placement_before;"
                   "ALTER TABLE module DROP COLUMN placement_by;"
                   "ALTER TABLE token DROP COLUMN revoked;"
+                  "DROP TABLE event;"
                   "ALTER TABLE node DROP COLUMN cordoned;"
                   "PRAGMA user_version = 2");
     open_store(place);
