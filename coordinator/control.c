@@ -323,6 +323,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_AUDIT:
         on_audit(session, &wire->u.audit);
         break;
+    case LOCKSTEP_MESSAGE_NODE_PIN:
+        lockstep_control_pin(session, &wire->u.node_pin);
+        break;
     case LOCKSTEP_MESSAGE_NODE_CORDON:
         lockstep_control_cordon(session, &wire->u.node_cordon);
         break;

@@ -53,6 +53,7 @@ struct lockstep_resolved {
     uint32_t *roster;
     struct lockstep_digest *targets;
     struct lockstep_digest *desired;  /* what it is to run; zeros: nothing */
+    struct lockstep_digest *wished;   /* the same, or, when its pin is over, what then */
     struct lockstep_digest *previous; /* what it ran before; zeros: nothing */
     bool *has_previous;               /* false: what it ran before is not known */
     bool *placed;
@@ -174,6 +175,8 @@ void lockstep_control_token_revoke(struct lockstep_session *session,
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+void lockstep_control_pin(struct lockstep_session *session,
+                          const struct lockstep_wire_node_pin *message);
 void lockstep_control_cordon(struct lockstep_session *session,
                              const struct lockstep_wire_node_cordon *message);
 void lockstep_control_put(struct lockstep_session *session,

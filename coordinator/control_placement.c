@@ -1,4 +1,5 @@
-/* Who is to run what: the journal's placements and desired versions, gathered for a request. */
+/* Who is to run what: the journal's placements and desired versions, gathered for a request. A node
+ * whose pin is over still stands on what it was pinned to, and is to run something else. */
 #include "coordinator/driver_internal.h"
 
 #include "common/io/selector.h"
@@ -54,6 +55,7 @@ static void gather_desired(void *context, const struct lockstep_desired_row *row
     struct lockstep_resolved *resolved = gathering->resolved;
     struct lockstep_request *request = &resolved->request;
     int64_t item = item_of(request, &row->module);
+    const struct lockstep_digest *wish = lockstep_desired_wish(row, lockstep_unix_ms());
     const uint32_t *node;
     size_t at;
     if (item < 0) {
@@ -68,6 +70,7 @@ static void gather_desired(void *context, const struct lockstep_desired_row *row
     at = lockstep_resolved_at(resolved, (uint32_t)(node - resolved->selected), (uint32_t)item);
     resolved->placed[at] = true;
     resolved->desired[at] = row->digest;
+    resolved->wished[at] = wish == NULL ? row->digest : *wish;
     resolved->previous[at] = row->previous;
     resolved->has_previous[at] = row->has_previous;
 }
@@ -81,10 +84,11 @@ enum lockstep_err lockstep_control_place(struct lockstep_coordinator *coordinato
     size_t count = lockstep_resolved_at(resolved, request->selected_count, 0) + 1;
     resolved->placed = calloc(count, sizeof(*resolved->placed));
     resolved->desired = calloc(count, sizeof(*resolved->desired));
+    resolved->wished = calloc(count, sizeof(*resolved->wished));
     resolved->previous = calloc(count, sizeof(*resolved->previous));
     resolved->has_previous = calloc(count, sizeof(*resolved->has_previous));
-    if (resolved->placed == NULL || resolved->desired == NULL || resolved->previous == NULL ||
-        resolved->has_previous == NULL) {
+    if (resolved->placed == NULL || resolved->desired == NULL || resolved->wished == NULL ||
+        resolved->previous == NULL || resolved->has_previous == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
     }
     request->placed = resolved->placed;

@@ -13,6 +13,7 @@ void lockstep_resolved_deinit(struct lockstep_resolved *resolved)
     free(resolved->roster);
     free(resolved->targets);
     free(resolved->desired);
+    free(resolved->wished);
     free(resolved->previous);
     free(resolved->has_previous);
     free(resolved->placed);
@@ -116,7 +117,7 @@ enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordina
         return on_disk(coordinator, &resolved->request, &subject->module, ret_digest, err);
     }
     if (previous || strcmp(subject->version, "current") == 0) {
-        return most_common(resolved, previous ? resolved->previous : resolved->desired, index,
+        return most_common(resolved, previous ? resolved->previous : resolved->wished, index,
                            ret_digest)
                    ? LOCKSTEP_OK
                    : LOCKSTEP_FAIL(err, INVALID, "there is no %s version of %s", subject->version,

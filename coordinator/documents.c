@@ -182,6 +182,11 @@ const struct lockstep_desired_row *lockstep_book_desired(const struct lockstep_b
                : bsearch(&key, book->desired, book->desired_count, sizeof(key), compare_desired);
 }
 
+bool lockstep_book_pinned(const struct lockstep_book *book, const struct lockstep_desired_row *row)
+{
+    return row != NULL && row->pin_unix_ms > book->view->now_unix_ms;
+}
+
 bool lockstep_book_decided(const struct lockstep_book *book, const struct lockstep_name *module)
 {
     bool decided = false;

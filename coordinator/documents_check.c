@@ -78,7 +78,10 @@ static void say_reload(const struct lockstep_judgement *judgement,
                        struct saying *saying)
 {
     bool pushed = lockstep_book_artifact(judgement->book, &finding->wanted) != NULL;
-    if (finding->drift == LOCKSTEP_DRIFT_MISSING) {
+    if (finding->unpinned_unix_ms != 0 && finding->drift == LOCKSTEP_DRIFT_OTHER_VERSION) {
+        SAY(saying->text, "its pin is over: it runs %s and is to run %s", named->found,
+            named->wanted);
+    } else if (finding->drift == LOCKSTEP_DRIFT_MISSING) {
         SAY(saying->text, "it runs none and is to run %s", named->wanted);
     } else if (finding->drift == LOCKSTEP_DRIFT_OTHER_BYTES) {
         SAY(saying->text, "it runs %s with other bytes than those of %s@%s", named->found,
@@ -176,10 +179,12 @@ static json_t *split_of(const struct lockstep_judgement *judgement)
 static json_t *pin_of(const struct lockstep_judgement *judgement, const char *node,
                       const struct lockstep_finding *finding)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "module", judgement->module.text, "node", node,
-                     "version", lockstep_book_version(judgement->book, &finding->wanted), "digest",
-                     lockstep_json_digest(&finding->wanted), "pin_unix_ms",
-                     lockstep_json_time(finding->pin_unix_ms));
+    struct lockstep_desired_row row = {.module = judgement->module,
+                                       .digest = finding->wanted,
+                                       .pin_unix_ms = finding->pin_unix_ms,
+                                       .after = finding->after};
+    return lockstep_json_join(json_pack("{s:s}", "node", node),
+                              lockstep_json_pin(judgement->book, node, &row));
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */

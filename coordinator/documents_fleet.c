@@ -120,18 +120,34 @@ static json_t *operations_on(const struct lockstep_view *view, uint32_t node)
     return list;
 }
 
+static json_t *pins_on(const struct lockstep_book *book, uint32_t node)
+{
+    json_t *pins = json_array();
+    for (size_t i = 0; i < book->desired_count; i++) {
+        const struct lockstep_desired_row *row = &book->desired[i];
+        if (row->node == node && lockstep_book_pinned(book, row)) {
+            (void)json_array_append_new(
+                pins, lockstep_json_pin(book, book->view->fleet->nodes[node].name.text, row));
+        }
+    }
+    return pins;
+}
+
 enum lockstep_err lockstep_document_node(const struct lockstep_view *view, uint32_t node,
                                          json_t **ret_document, struct lockstep_error *err)
 {
+    LOCKSTEP_BOOK struct lockstep_book book = {0};
     json_t *status;
     if (node >= view->fleet->node_count) {
         return LOCKSTEP_FAIL(err, INVALID, "no node has this number; `lockstep node ls`");
     }
+    LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
     status = json_array();
     list_status(view, NULL, node, status);
     return lockstep_document_done(
-        lockstep_json_join(json_pack("{s:s, s:o, s:o}", "schema", "lockstep/node/v1", "status",
-                                     status, "operations", operations_on(view, node)),
+        lockstep_json_join(json_pack("{s:s, s:o, s:o, s:o}", "schema", "lockstep/node/v1", "status",
+                                     status, "pins", pins_on(&book, node), "operations",
+                                     operations_on(view, node)),
                            node_row(view, node)),
         ret_document, err);
 }

@@ -100,6 +100,12 @@ enum lockstep_err lockstep_document_done(json_t *document, json_t **ret_document
 /* Moves the members of FROM, which is released, into INTO. NULL, with both released, on failure. */
 json_t *lockstep_json_join(json_t *into, json_t *from);
 
+/* The pin of ROW on the node that is called NODE. */
+json_t *lockstep_json_pin(const struct lockstep_book *book, const char *node,
+                          const struct lockstep_desired_row *row);
+/* True if ROW, which may be NULL, has a pin that is in force. */
+bool lockstep_book_pinned(const struct lockstep_book *book, const struct lockstep_desired_row *row);
+
 json_t *lockstep_json_artifact(const struct lockstep_artifact_row *row);
 
 /* ---- operations ----------------------------------------------------------------------------- */
@@ -156,6 +162,8 @@ struct lockstep_finding {
     struct lockstep_digest on_disk; /* of DISK_DIFFERS */
     uint64_t generation;
     uint64_t pin_unix_ms;                       /* a pin in force, until then; 0: none */
+    struct lockstep_digest after;               /* of a pin: what then; zeros: not recorded */
+    uint64_t unpinned_unix_ms;                  /* when a pin ended that was; 0: none was */
     uint64_t seen_unix_ms;                      /* its last report or heartbeat; 0: never */
     const struct lockstep_operation *operation; /* of OWED and IN_DOUBT */
 };

@@ -33,11 +33,6 @@ static bool is_left_out(const struct lockstep_judgement *judgement, uint32_t nod
            !judgement->book->view->fleet->nodes[node].ready;
 }
 
-static bool is_pinned(const struct lockstep_view *view, const struct lockstep_desired_row *row)
-{
-    return row != NULL && row->pin_unix_ms > view->now_unix_ms;
-}
-
 /* The part of NODE, or -1. In a roster of the whole fleet it stands where its number says, and then
  * looking at every node of 10,000 is no search each. */
 static int64_t part_of(const struct lockstep_operation *operation, uint32_t node)
@@ -135,9 +130,17 @@ static void fill_wanted(const struct lockstep_judgement *judgement, uint32_t nod
     const struct lockstep_desired_row *row = lockstep_book_desired(judgement->book, node,
                                                                    &judgement->module);
     bool placed = lockstep_book_placed(judgement->book, node, &judgement->module);
+    const struct lockstep_digest *wish = row == NULL
+                                             ? NULL
+                                             : lockstep_desired_wish(row, view->now_unix_ms);
     if (row != NULL) {
-        finding->wanted = row->digest;
-        finding->pin_unix_ms = is_pinned(view, row) ? row->pin_unix_ms : 0;
+        finding->pin_unix_ms = lockstep_book_pinned(judgement->book, row) ? row->pin_unix_ms : 0;
+        finding->after = row->after;
+        finding->unpinned_unix_ms = lockstep_book_pinned(judgement->book, row) ? 0
+                                                                               : row->pin_unix_ms;
+    }
+    if (wish != NULL) {
+        finding->wanted = *wish;
     } else if (placed || !judgement->decided) {
         finding->wanted = judgement->common;
         sight->undecided = lockstep_digest_is_zero(&judgement->common);
@@ -198,15 +201,16 @@ static struct lockstep_digest recorded(const struct lockstep_judgement *judgemen
     const struct lockstep_digest *common = NULL;
     for (size_t i = 0; i < book->desired_count; i++) {
         const struct lockstep_desired_row *row = &book->desired[i];
-        if (!lockstep_name_equal(&row->module, &judgement->module) || is_pinned(book->view, row) ||
-            row->node >= book->view->fleet->node_count ||
+        const struct lockstep_digest *wish = lockstep_desired_wish(row, book->view->now_unix_ms);
+        if (wish == NULL || !lockstep_name_equal(&row->module, &judgement->module) ||
+            lockstep_book_pinned(book, row) || row->node >= book->view->fleet->node_count ||
             !book->view->fleet->nodes[row->node].member) {
             continue;
         }
-        if (common != NULL && !lockstep_digest_equal(common, &row->digest)) {
+        if (common != NULL && !lockstep_digest_equal(common, wish)) {
             return nothing;
         }
-        common = &row->digest;
+        common = wish;
     }
     return common == NULL ? nothing : *common;
 }
@@ -217,7 +221,8 @@ static const struct lockstep_digest *vote_of(const struct lockstep_judgement *ju
 {
     const struct lockstep_view *view = judgement->book->view;
     bool known = view->fleet->nodes[node].ready && is_fresh(view, node) &&
-                 !is_pinned(view, lockstep_book_desired(judgement->book, node, &judgement->module));
+                 !lockstep_book_pinned(judgement->book, lockstep_book_desired(judgement->book, node,
+                                                                              &judgement->module));
     return known ? live_on(&view->fleet->nodes[node], &judgement->module) : NULL;
 }
 

@@ -99,6 +99,44 @@ static json_t *cordoned_of(const struct lockstep_book *book,
     return names;
 }
 
+static bool is_pinned(const struct lockstep_book *book, const struct lockstep_request *request,
+                      uint32_t node)
+{
+    bool pinned = false;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        pinned = pinned || lockstep_book_pinned(
+                               book, lockstep_book_desired(book, node, &request->items[i].module));
+    }
+    return pinned;
+}
+
+/* Who is taken along all the same. */
+static json_t *pinned_of(const struct lockstep_book *book,
+                         const struct lockstep_document_plan *plan)
+{
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < plan->plan->n; i++) {
+        uint32_t number = plan->request->selected[plan->plan->roster[i]];
+        if (is_pinned(book, plan->request, number)) {
+            (void)json_array_append_new(names, lockstep_json_node(book->view, number));
+        }
+    }
+    return names;
+}
+
+/* A reload that pins nobody ends the pins of those that it takes along. */
+static void add_pinned(const struct lockstep_request *request, const json_t *pinned,
+                       char text[LOCKSTEP_DOCUMENT_LINE])
+{
+    size_t length = strlen(text);
+    size_t count = json_array_size(pinned);
+    if (count > 0 && request->kind == LOCKSTEP_KIND_RELOAD && request->options.pin_ms == 0) {
+        (void)snprintf(text + length, LOCKSTEP_DOCUMENT_LINE - length,
+                       "; %zu pinned %s taken along, and pinned no more", count,
+                       count == 1 ? "is" : "are");
+    }
+}
+
 /* Who does not count, and what becomes of it. */
 static void add_cordoned(const struct lockstep_plan *numbers, char text[LOCKSTEP_DOCUMENT_LINE])
 {
@@ -134,14 +172,16 @@ static void arithmetic_of(const struct lockstep_document_plan *plan,
                    numbers->absent == 1 ? "is" : "are", enough ? "can" : "cannot");
 }
 
-static json_t *numbers_of(const struct lockstep_document_plan *plan)
+/* PINNED is handed over. */
+static json_t *numbers_of(const struct lockstep_document_plan *plan, json_t *pinned)
 {
     const struct lockstep_plan *numbers = plan->plan;
     char arithmetic[LOCKSTEP_DOCUMENT_LINE];
     arithmetic_of(plan, arithmetic);
     add_cordoned(numbers, arithmetic);
-    return json_pack("{s:s, s:b, s:i, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:I}", "admission",
-                     lockstep_admission_name(numbers->admission), "admitted",
+    add_pinned(plan->request, pinned, arithmetic);
+    return json_pack("{s:o, s:s, s:b, s:i, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:I}", "pinned",
+                     pinned, "admission", lockstep_admission_name(numbers->admission), "admitted",
                      numbers->admission == LOCKSTEP_ADMISSION_ADMITTED ? 1 : 0, "exit",
                      lockstep_admission_exit(numbers->admission), "text",
                      lockstep_admission_text(numbers->admission), "arithmetic", arithmetic, "waits",
@@ -176,6 +216,6 @@ enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
         "not_after_unix_ms", lockstep_json_time(plan->not_after_unix_ms), "items",
         items_of(&book, plan), "holder",
         holder == NULL ? json_null() : lockstep_json_short(&holder->id), "parts", parts);
-    return lockstep_document_done(lockstep_json_join(document, numbers_of(plan)), ret_document,
-                                  err);
+    return lockstep_document_done(
+        lockstep_json_join(document, numbers_of(plan, pinned_of(&book, plan))), ret_document, err);
 }

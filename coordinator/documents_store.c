@@ -18,6 +18,20 @@ json_t *lockstep_json_artifact(const struct lockstep_artifact_row *row)
                      lockstep_json_time(row->pushed_unix_ms), "by", lockstep_json_text(row->by));
 }
 
+json_t *lockstep_json_pin(const struct lockstep_book *book, const char *node,
+                          const struct lockstep_desired_row *row)
+{
+    char next[LOCKSTEP_DOCUMENT_COMMAND];
+    bool known = !lockstep_digest_is_zero(&row->after);
+    (void)snprintf(next, sizeof(next), "lockstep node unpin %s %s", node, row->module.text);
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "module", row->module.text, "version",
+                     lockstep_book_version(book, &row->digest), "digest",
+                     lockstep_json_digest(&row->digest), "pin_unix_ms",
+                     lockstep_json_time(row->pin_unix_ms), "after_version",
+                     known ? lockstep_book_version(book, &row->after) : json_null(), "after",
+                     lockstep_json_digest(&row->after), "next", next);
+}
+
 struct artifacts {
     const struct lockstep_document_query *query;
     json_t *list;

@@ -144,23 +144,29 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
     (PART_BIT(HEALTHY) | PART_BIT(LIVE) | PART_BIT(OWED) | PART_BIT(TOUCHED) | PART_BIT(CORDONED))
 
 /* The version before is that before the last change: what is loaded AGAIN keeps it, and who brought
- * it. Behind going back nothing is known any more. */
+ * it. Behind going back nothing is known any more.
+ * A pin keeps what was to be run without it for when it is over. Who is brought elsewhere by an
+ * operation that pins nobody is pinned no more; going BACK leaves a pin as it finds it, unless it
+ * leads to where the pin began. */
 static enum lockstep_err write_wish(struct lockstep_store *store,
-                                    const struct lockstep_desired_row *row, bool again,
+                                    const struct lockstep_desired_row *row, bool again, bool back,
                                     struct lockstep_error *err)
 {
     LOCKSTEP_RUN(
         store->journal, err,
         "INSERT INTO desired(node, module, digest, previous, has_previous, operation, pin) "
         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(node, module) DO UPDATE SET "
-        "digest = ?3, pin = ?7, "
+        "digest = ?3, "
+        "pin = CASE WHEN NOT ?9 THEN ?7 WHEN digest <> ?3 AND after = ?3 THEN 0 ELSE pin END, "
+        "after = CASE WHEN ?9 THEN CASE WHEN digest <> ?3 AND after = ?3 THEN zeroblob(32) "
+        "ELSE after END WHEN ?7 = 0 THEN zeroblob(32) WHEN pin = 0 THEN digest ELSE after END, "
         "operation = CASE WHEN ?8 AND digest = ?3 THEN operation ELSE ?6 END, "
         "previous = CASE WHEN ?8 THEN previous ELSE ?4 END, "
         "has_previous = CASE WHEN ?8 THEN has_previous ELSE ?5 END",
         LOCKSTEP_INTEGER(row->node), LOCKSTEP_TEXT(row->module.text),
         LOCKSTEP_BYTES_OF(&row->digest), LOCKSTEP_BYTES_OF(&row->previous),
         LOCKSTEP_INTEGER(row->has_previous), LOCKSTEP_BYTES_OF(&row->operation),
-        LOCKSTEP_INTEGER(row->pin_unix_ms), LOCKSTEP_INTEGER(again));
+        LOCKSTEP_INTEGER(row->pin_unix_ms), LOCKSTEP_INTEGER(again), LOCKSTEP_INTEGER(back));
     return LOCKSTEP_OK;
 }
 
@@ -190,7 +196,7 @@ static enum lockstep_err write_target(struct lockstep_store *store,
         row.has_previous = true;
         row.previous = *start;
     }
-    return write_wish(store, &row, again, err);
+    return write_wish(store, &row, again, back, err);
 }
 
 /* Who refused what the others have taken is to run it all the same: it is behind until somebody has

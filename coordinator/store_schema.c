@@ -64,6 +64,8 @@ const char *const lockstep_store_migrations[] = {
     "  what TEXT NOT NULL, subject TEXT NOT NULL, modules TEXT NOT NULL, text TEXT NOT NULL);"
     "INSERT INTO event SELECT row_number() OVER (ORDER BY sequence), time, sequence, '', '', '', ''"
     "  FROM (SELECT sequence, time FROM audit ORDER BY sequence DESC LIMIT 10000);",
+    "ALTER TABLE desired ADD COLUMN after BLOB NOT NULL DEFAULT "
+    "x'0000000000000000000000000000000000000000000000000000000000000000';",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -226,6 +226,17 @@ static const struct lockstep_wire_field node_cordon_rows[] = {
 };
 SHAPE(node_cordon_shape, node_cordon, node_cordon_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field node_pin_rows[] = {
+    REST(NodePin, node_pin, request, U64, 0, 0),
+    REST(NodePin, node_pin, node, NAME, 0, 0),
+    REST(NodePin, node_pin, module, NAME, 0, 0),
+    REST(NodePin, node_pin, version, TEXT, 0, LOCKSTEP_WORD_MAX),
+    REST(NodePin, node_pin, life_ms, U64, 0, 0),
+    REST(NodePin, node_pin, lift, BOOL, 0, 0),
+    REST(NodePin, node_pin, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(node_pin_shape, node_pin, node_pin_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field document_rows[] = {
     REST(Document, document, request, U64, 0, 0),
     REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
@@ -260,6 +271,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_RESUME, &resume_shape},
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
     {LOCKSTEP_MESSAGE_NODE_CORDON, &node_cordon_shape},
+    {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

@@ -200,6 +200,17 @@ struct lockstep_wire_events {
     bool follow;
 };
 
+/* VERSION is a version or a digest prefix that the node runs, or "current"; none to LIFT. */
+struct lockstep_wire_node_pin {
+    uint64_t request;
+    struct lockstep_name node;
+    struct lockstep_name module;
+    const char *version;
+    uint64_t life_ms; /* zero: the default */
+    bool lift;
+    const char *message;
+};
+
 struct lockstep_wire_audit {
     uint64_t request;
     uint64_t from;  /* sequence of the first row */

@@ -70,6 +70,7 @@ struct lockstep_flags {
     struct lockstep_option_number since;
     struct lockstep_option_number from;
     bool reachable;
+    struct lockstep_option_number life;
 };
 
 struct lockstep_run {
@@ -129,6 +130,8 @@ lockstep_command_fn lockstep_command_node_ls;
 lockstep_command_fn lockstep_command_node_show;
 lockstep_command_fn lockstep_command_node_cordon;
 lockstep_command_fn lockstep_command_node_uncordon;
+lockstep_command_fn lockstep_command_node_pin;
+lockstep_command_fn lockstep_command_node_unpin;
 lockstep_command_fn lockstep_command_module_ls;
 lockstep_command_fn lockstep_command_module_show;
 lockstep_command_fn lockstep_command_module_status;

@@ -4,6 +4,9 @@
 #include "common/base/cleanup.h"
 #include "coordinator/cli/document.h"
 #include "coordinator/cli/render.h"
+#include "coordinator/cli/subject.h"
+
+#include <string.h>
 
 /* The node that is meant; not DONE: it has been said why. */
 static enum lockstep_exit find(struct lockstep_run *run, struct lockstep_name *ret_node)
@@ -47,4 +50,90 @@ enum lockstep_exit lockstep_command_node_cordon(struct lockstep_run *run)
 enum lockstep_exit lockstep_command_node_uncordon(struct lockstep_run *run)
 {
     return set_cordon(run, true);
+}
+
+/* ---- pins ----------------------------------------------------------------------------------- */
+
+/* Asks for the pin. *RET_OTHER: the node does not run this version, so there is nothing to pin yet;
+ * nothing was said. */
+static enum lockstep_exit ask_pin(struct lockstep_run *run, const struct lockstep_wire *wire,
+                                  bool *ret_other)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_reply reply = {0};
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
+    *ret_other = false;
+    if (lockstep_session_send(run->session, wire, &err) != LOCKSTEP_OK ||
+        lockstep_session_receive(run->session, &reply, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, lockstep_exit_of_error(err.code), "%s", err.message);
+    }
+    if (reply.kind == LOCKSTEP_REPLY_FAILURE && strcmp(reply.code, "not-live") == 0) {
+        *ret_other = true;
+    } else if (reply.kind != LOCKSTEP_REPLY_DOCUMENT) {
+        code = lockstep_run_fail_reply(run, &reply);
+    } else if (!run->output.quiet) {
+        lockstep_render(&run->output, reply.document);
+    }
+    lockstep_reply_deinit(&reply);
+    return code;
+}
+
+/* What the node does not run it is brought by a reload of this node alone, which pins it too. */
+static enum lockstep_exit reload_and_pin(struct lockstep_run *run)
+{
+    run->flags.strategy = "local";
+    run->flags.pin = run->flags.life;
+    run->flags.nodes.count = 1;
+    run->flags.nodes.items[0] = run->words[0];
+    run->words++;
+    run->word_count--;
+    return lockstep_command_reload(run);
+}
+
+enum lockstep_exit lockstep_command_node_pin(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_PIN};
+    struct lockstep_wire_node_pin *pin = &wire.u.node_pin;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_subject subject;
+    enum lockstep_exit code;
+    bool other;
+    if (lockstep_subject_parse(run->words[1], &subject, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+    }
+    code = find(run, &pin->node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    if (subject.file != NULL || strcmp(subject.wire.version, "disk") == 0 ||
+        strcmp(subject.wire.version, "previous") == 0) {
+        return reload_and_pin(run);
+    }
+    pin->request = lockstep_session_number(run->session);
+    pin->module = subject.wire.module;
+    pin->version = subject.wire.version;
+    pin->life_ms = run->flags.life.number;
+    pin->message = run->flags.message;
+    code = ask_pin(run, &wire, &other);
+    return other ? reload_and_pin(run) : code;
+}
+
+enum lockstep_exit lockstep_command_node_unpin(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_PIN};
+    struct lockstep_wire_node_pin *pin = &wire.u.node_pin;
+    enum lockstep_exit code;
+    if (!lockstep_name_parse(run->words[1], &pin->module)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%.64s is no module; unpin takes MODULE",
+                                 run->words[1]);
+    }
+    code = find(run, &pin->node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    pin->request = lockstep_session_number(run->session);
+    pin->version = "";
+    pin->lift = true;
+    pin->message = run->flags.message;
+    return ask(run, &wire);
 }

@@ -106,6 +106,13 @@ const struct lockstep_option lockstep_options_events[LOCKSTEP_OPTIONS_EVENTS] = 
           limit, 1, UINT32_MAX),
 };
 
+const struct lockstep_option lockstep_options_pin[LOCKSTEP_OPTIONS_PIN] = {
+    BOUND("for", DURATION, "D", "life of the pin; else a day", life, LOCKSTEP_SECOND,
+          365 * LOCKSTEP_DAY),
+    BOUND("soak", DURATION, "D", "time it must stay healthy on what it is brought", soak, 0,
+          LOCKSTEP_DAY),
+};
+
 const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("sign", '\0', TEXT, "KEY", "file of the release key", sign),
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,

@@ -157,9 +157,6 @@ static const struct lockstep_column differences_columns[] = {
     TEXT("NODE", "node"),           TEXT("WANTED", "wanted_version"),
     TEXT("FOUND", "found_version"), TEXT("TEXT", "text"),
     TEXT("NEXT", "next"),           END};
-static const struct lockstep_column pins_columns[] = {
-    TEXT("PINNED", "node"),     TEXT("MODULE", "module"),     TEXT("VERSION", "version"),
-    DIGEST("DIGEST", "digest"), TIME("UNTIL", "pin_unix_ms"), END};
 static const struct lockstep_column diff_fields[] = {TEXT("module", "module"),
                                                      TEXT("a", "a.version"),
                                                      NUMBER("  on nodes", "a.nodes"),
@@ -170,6 +167,18 @@ static const struct lockstep_column diff_fields[] = {TEXT("module", "module"),
 static const struct lockstep_column diff_columns[] = {TEXT("FACT", "fact"), TEXT("A", "a"),
                                                       TEXT("B", "b"),
                                                       CELL("DIFFERS", "differs", BOOL, false), END};
+static const struct lockstep_column pins_columns[] = {
+    TEXT("PINNED", "module"),     TEXT("NODE", "node"),
+    TEXT("VERSION", "version"),   DIGEST("DIGEST", "digest"),
+    TIME("UNTIL", "pin_unix_ms"), TEXT("AFTERWARDS", "after_version"),
+    TEXT("NEXT", "next"),         END};
+static const struct lockstep_column node_pins_columns[] = {TEXT("PINNED", "module"),
+                                                           TEXT("VERSION", "version"),
+                                                           DIGEST("DIGEST", "digest"),
+                                                           TIME("UNTIL", "pin_unix_ms"),
+                                                           TEXT("AFTERWARDS", "after_version"),
+                                                           TEXT("NEXT", "next"),
+                                                           END};
 static const struct lockstep_column history_columns[] = {
     CELL("OPERATION", "id", ID, false),
     TEXT("KIND", "kind"),
@@ -230,6 +239,7 @@ static const struct section {
     {"nodes", ROWS, "nodes", nodes_columns},
     {"node", FIELDS, NULL, node_fields},
     {"node", ROWS, "status", status_columns},
+    {"node", EXTRA, "pins", node_pins_columns},
     {"node", EXTRA, "operations", open_columns},
     {"modules", ROWS, "modules", modules_columns},
     {"module", FIELDS, NULL, module_fields},

@@ -36,6 +36,14 @@ mend() {
     fleet_cli ${next#lockstep }
 }
 
+quarantined_pin() {
+    local status=0
+    fleet_cli artifact quarantine echo@1.0.0 >/dev/null || return
+    fleet_cli node pin n3 echo@1.0.0 || status=$?
+    fleet_cli artifact unquarantine echo@1.0.0 >/dev/null
+    return "$status"
+}
+
 stop_node() { # stop_node NODE: its agent and its host
     local host
     host=$(fleet_host "$1")
@@ -158,6 +166,48 @@ check_eventually "while a reload is watched nothing is settled" \
     is_found echo "n1:in-doubt n2:in-doubt n3:in-doubt"
 wait "$reload"
 check_eventually "and then it is" is_found echo ""
+
+# Pins: set on what runs, or brought first; seen, kept over a restart, ended by time and by hand.
+check "n1 is pinned to what it runs" fleet_cli node pin n1 echo@1.0.0 --for 1h -m "being watched"
+check_same "echo 1.0.0 1.0.0" "the node shows it" \
+    fleet_json '.pins[] | "\(.module) \(.version) \(.after_version)"' node show n1
+check_eventually "pinned or not, all is well" is_found echo ""
+check "n2 is pinned to what it does not run, and is brought there" \
+    fleet_cli node pin n2 echo@2.0.0 --soak 0
+check_same "n1=1.0.0 n2=2.0.0 n3=1.0.0" "it alone" fleet_versions echo
+check_eventually "that is no difference" is_found echo ""
+check_same "n1 n2" "check lists both" fleet_json '[.pinned[].node] | join(" ")' check echo
+check_same "pinned pinned ok" "and the module shows them" \
+    fleet_json '[.rows | sort_by(.node)[] | .state] | join(" ")' module show echo
+check_status 4 "what is quarantined nobody is pinned to" quarantined_pin
+check_status 2 "nor to what there is not" fleet_cli node pin n1 echo@9.9.9
+check_status 2 "and no node that there is not" fleet_cli node pin n9 echo@1.0.0
+fleet_kill lockstepd KILL
+fleet_needs "the coordinator comes back" fleet_start_coordinator
+fleet_needs "and its nodes" fleet_until fleet_ready n1 n2 n3
+check_same "n1 n2" "with the pins" fleet_json '[.pinned[].node] | join(" ")' check echo
+check "n2 is pinned for a moment" fleet_cli node pin n2 echo@2.0.0 --for 1s
+check_eventually "when that is over it is drift" is_found echo "n2:other-version"
+check_says "its pin is over: it runs 2.0.0 and is to run 1.0.0" "and check says why" \
+    fleet_cli check echo
+check "what check says to type brings it home" mend echo other-version
+check_eventually "and all is well" is_found echo ""
+check "n2 is brought elsewhere again" fleet_cli node pin n2 echo@2.0.0 --soak 0
+check "and unpinned" fleet_cli node unpin n2 echo
+check_eventually "which is drift at once" is_found echo "n2:other-version"
+check_says "it was not pinned" "and no more than once" fleet_cli node unpin n2 echo
+
+# A pin takes nobody out of a roster.
+check "n2 is pinned again" fleet_cli node pin n2 echo@2.0.0
+check_says "2 pinned are taken along, and pinned no more" "a plan says whose pins will end" \
+    fleet_cli plan --strategy sync_all echo@1.0.0
+check_same "n1 n2" "by name" fleet_json '.pinned | join(" ")' plan --strategy sync_all echo@1.0.0
+check "a reload of all takes them along" fleet_reload echo@1.0.0 --soak 0
+check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "to where all are" fleet_versions echo
+check_same 0 "and no pin is left" fleet_json '.pinned | length' check echo
+check_eventually "all is well" is_found echo ""
+check_same "node.pin n1 echo@1.0.0" "who pinned is in the audit trail" \
+    fleet_json '[.rows[] | select(.what == "node.pin")][0] | "\(.what) \(.subject)"' audit --limit 1000
 
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

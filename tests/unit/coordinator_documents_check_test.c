@@ -363,32 +363,109 @@ static void check_other_bytes(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
-/* n1 is pinned to another version until UNTIL. */
-static void pin_n1(uint64_t until)
+/* n1 is pinned to 2.4.1, which it runs, until UNTIL; then it is to run what begins with AFTER. */
+static void pin_n1(uint64_t until, const char *after)
 {
-    char sql[256];
+    char sql[512];
     char digest[LOCKSTEP_DIGEST_TEXT];
-    struct lockstep_digest other = digest_of("e07ad911");
-    lockstep_digest_format(&other, digest);
+    char then[LOCKSTEP_DIGEST_TEXT];
+    struct lockstep_digest pinned = digest_of("e07ad911");
+    struct lockstep_digest wanted = digest_of(after);
+    lockstep_digest_format(&pinned, digest);
+    lockstep_digest_format(&wanted, then);
     (void)snprintf(sql, sizeof(sql),
-                   "UPDATE desired SET digest = x'%s', pin = %" PRIu64 " WHERE node = 0", digest,
-                   until);
+                   "UPDATE desired SET digest = x'%s', after = x'%s', pin = %" PRIu64
+                   " WHERE node = 0",
+                   digest, then, until);
     meddle(sql);
-    world.live[0].digest = other;
+    world.live[0].digest = pinned;
 }
 
-/* A pin sets its node apart while it holds, and no longer. */
-static void check_pins(void **state)
+struct pin_row {
+    const char *name;
+    uint64_t until;
+    const char *after;
+    const char *live; /* NULL: what it is pinned to */
+    const char *kind;
+    const char *text;
+};
+
+static const struct pin_row pin_rows[] = {
+    {"a pin counts as it should be", NOW + 1, "9f3c1a2e", NULL, "owed",
+     "consistent so far: 2 of 3"},
+    {"also one to what all are to run", NOW + 1, "e07ad911", NULL, "owed",
+     "consistent so far: 2 of 3"},
+    {"who does not run what it is pinned to does not", NOW + 1, "9f3c1a2e", "9f3c1a2e",
+     "other-version", "not consistent: 1 of 3"},
+    {"when it is over it is drift", NOW, "9f3c1a2e", NULL, "other-version",
+     "not consistent: 1 of 3"},
+    {"unless all is well", NOW, "9f3c1a2e", "9f3c1a2e", "owed", "consistent so far: 2 of 3"},
+    {"with nothing for then, what all others run is wanted", NOW, "00000000", NULL, "other-version",
+     "not consistent: 1 of 3"},
+    {"with something else for then, there is no one version", NOW, "e07ad911", NULL, "split",
+     "not consistent: 2 of 3, and no one version is desired"},
+};
+
+static void check_pin(void **state)
 {
-    static const char *const texts[] = {"consistent so far: 2 of 3",
-                                        "not consistent: 2 of 3, and no one version is desired"};
+    const struct pin_row *row = *state;
+    json_t *made;
+    json_t *pin;
+    (void)set_up(NULL);
+    pin_n1(row->until, row->after);
+    if (row->live != NULL) {
+        world.live[0].digest = digest_of(row->live);
+    }
+    made = checked(NULL, row->text, row->kind);
+    pin = json_array_get(json_object_get(made, "pinned"), 0);
+    assert_int_equal(pin != NULL, row->until > NOW);
+    if (pin != NULL) {
+        assert_string_equal(json_string_value(json_object_get(pin, "node")), "n1");
+        assert_string_equal(json_string_value(json_object_get(pin, "version")), "2.4.1");
+        assert_string_equal(json_string_value(json_object_get(pin, "next")),
+                            "lockstep node unpin n1 auth");
+    }
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A pin that is over says so, and what brings the node home. */
+static void check_pin_over(void **state)
+{
+    json_t *made;
+    json_t *first;
     (void)state;
-    for (size_t i = 0; i < LOCKSTEP_COUNT(texts); i++) {
-        json_t *made = NULL;
+    (void)set_up(NULL);
+    pin_n1(NOW - 1, "9f3c1a2e");
+    made = checked(NULL, "not consistent: 1 of 3", "other-version");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "text")),
+                        "its pin is over: it runs 2.4.1 and is to run 2.4.2");
+    assert_string_equal(json_string_value(json_object_get(first, "next")),
+                        "lockstep reload auth@2.4.2 --strategy sync_all --node n1");
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
+/* A node shows its pins while they are in force, and a module's row what is wanted of it. */
+static void check_pin_shown(void **state)
+{
+    json_t *made = NULL;
+    json_t *row;
+    (void)state;
+    for (uint64_t until = NOW; until <= NOW + 1; until++) {
         (void)set_up(NULL);
-        pin_n1(i == 0 ? NOW + 1 : NOW);
-        assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
-        assert_string_equal(json_string_value(json_object_get(made, "text")), texts[i]);
+        pin_n1(until, "9f3c1a2e");
+        assert_int_equal(lockstep_document_node(&world.view, 0, &made, NULL), LOCKSTEP_OK);
+        assert_int_equal(json_array_size(json_object_get(made, "pins")), until - NOW);
+        json_decref(made);
+        assert_int_equal(lockstep_document_node(&world.view, 1, &made, NULL), LOCKSTEP_OK);
+        assert_int_equal(json_array_size(json_object_get(made, "pins")), 0);
+        json_decref(made);
+        assert_int_equal(lockstep_document_module(&world.view, "auth", &made, NULL), LOCKSTEP_OK);
+        row = json_array_get(json_object_get(made, "rows"), 0);
+        assert_string_equal(json_string_value(json_object_get(row, "state")),
+                            until > NOW ? "pinned" : "other-version");
         json_decref(made);
         assert_int_equal(tear_down(NULL), 0);
     }
@@ -458,10 +535,12 @@ int main(void)
                                                cmocka_unit_test(check_other_bytes),
                                                cmocka_unit_test(check_owed_to_nothing),
                                                cmocka_unit_test(check_moment_of_staleness),
-                                               cmocka_unit_test(check_pins),
+                                               cmocka_unit_test(check_pin_over),
+                                               cmocka_unit_test(check_pin_shown),
                                                cmocka_unit_test(check_revoked),
                                                cmocka_unit_test(check_waiting)};
     int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
+    failed += LOCKSTEP_RUN_TABLE("pin", pin_rows, check_pin);
     failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
     return failed == 0 ? 0 : 1;

@@ -176,6 +176,7 @@ static void older_journals_are_understood(void **state)
                   "ALTER TABLE token DROP COLUMN revoked;"
                   "DROP TABLE event;"
                   "ALTER TABLE node DROP COLUMN cordoned;"
+                  "ALTER TABLE desired DROP COLUMN after;"
                   "PRAGMA user_version = 2");
     open_store(place);
     wishes = read_desired(place);
