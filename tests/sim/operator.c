@@ -120,12 +120,51 @@ static void abort_one(struct sim_world *world)
     }
 }
 
-void sim_operator(struct sim_world *world)
+static void cordon(struct sim_world *world, uint32_t node, bool cordoned)
 {
-    if (!world->coordinator.running || world->submitted >= SIM_OPERATIONS / 2 - 2) {
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    struct lockstep_fleet_actions actions;
+    if (fleet->nodes[node].cordoned == cordoned ||
+        (cordoned && lockstep_fleet_undecided(fleet, node) != NULL)) {
         return;
     }
-    if (sim_chance(world, 5)) {
+    sim_note(world, "operator: %s n%u", cordoned ? "cordon" : "uncordon", node);
+    lockstep_fleet_cordon(fleet, sim_now(world), node, cordoned, &actions);
+    sim_coordinator_act(world, &actions);
+}
+
+static void look_after_one(struct sim_world *world)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    uint32_t node = (uint32_t)sim_between(world, 0, world->node_count - 1);
+    struct lockstep_fleet_actions actions;
+    if (lockstep_time_set(fleet->isolated) && sim_chance(world, 50)) {
+        sim_note(world, "operator: accepts the loss");
+        lockstep_fleet_accept_loss(fleet, sim_now(world), &actions);
+        sim_coordinator_act(world, &actions);
+    } else if (lockstep_time_set(fleet->nodes[node].held)) {
+        sim_note(world, "operator: trusts n%u again", node);
+        lockstep_fleet_release(fleet, sim_now(world), node, &actions);
+        sim_coordinator_act(world, &actions);
+    } else {
+        cordon(world, node, !fleet->nodes[node].cordoned);
+    }
+}
+
+void sim_operator(struct sim_world *world)
+{
+    if (!world->coordinator.running) {
+        return;
+    }
+    if (world->calm) {
+        for (uint32_t i = 0; i < world->node_count; i++) {
+            cordon(world, i, false);
+        }
+    } else if (sim_chance(world, 10)) {
+        look_after_one(world);
+    } else if (world->submitted >= SIM_OPERATIONS / 2 - 2) {
+        return;
+    } else if (sim_chance(world, 5)) {
         abort_one(world);
     } else {
         submit(world);

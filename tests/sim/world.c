@@ -340,11 +340,9 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
         }
         break;
     case SIM_OPERATOR:
-        if (!world->calm) {
-            sim_operator(world);
-            sim_schedule(world, sim_between(world, 100, 2500),
-                         &(struct sim_event){.type = SIM_OPERATOR});
-        }
+        sim_operator(world);
+        sim_schedule(world, sim_between(world, 100, 2500),
+                     &(struct sim_event){.type = SIM_OPERATOR});
         break;
     case SIM_CALM:
         heal(world);
