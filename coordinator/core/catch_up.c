@@ -2,13 +2,17 @@
 
 #include "coordinator/core/settle.h"
 
-/* True if nodes may be given OPERATION now that it has been decided. */
+/* True if nodes may be given what OPERATION owes them, now that it has been decided. */
 static bool may_deliver(const struct lockstep_operation *operation)
 {
-    bool decided = operation->state == LOCKSTEP_OPERATION_COMMITTING ||
-                   operation->state == LOCKSTEP_OPERATION_SOAKING ||
-                   operation->state == LOCKSTEP_OPERATION_SUCCEEDED ||
-                   operation->state == LOCKSTEP_OPERATION_FINAL;
+    bool decided;
+    if (operation == NULL) {
+        return false;
+    }
+    decided = operation->state == LOCKSTEP_OPERATION_COMMITTING ||
+              operation->state == LOCKSTEP_OPERATION_SOAKING ||
+              operation->state == LOCKSTEP_OPERATION_SUCCEEDED ||
+              operation->state == LOCKSTEP_OPERATION_FINAL;
     return decided && !lockstep_operation_goes_back(operation);
 }
 
@@ -46,52 +50,92 @@ static struct lockstep_time next_try(const struct lockstep_fleet *fleet, struct 
         now, pause < fleet->settings.catch_up_last ? pause : fleet->settings.catch_up_last);
 }
 
-/* A try that has led to nothing by the time of the next one is over. */
-static void look_through(struct lockstep_fleet *fleet, struct lockstep_time now,
-                         struct lockstep_operation *operation, uint32_t *places)
+static bool is_waiting(const struct lockstep_part *part, struct lockstep_time now)
 {
-    bool asked = false;
-    operation->catch_up = LOCKSTEP_TIME_NEVER;
+    return part->state == LOCKSTEP_PART_OWED && part->up && !part->asked &&
+           (!lockstep_time_set(part->retry) || lockstep_time_due(part->retry, now));
+}
+
+/* A try that has led to nothing by the time of the next one is over: its place goes to whoever has
+ * waited for longest, which may be the same one. */
+static void end_tries(struct lockstep_operation *operation, struct lockstep_time now)
+{
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct lockstep_part *part = &operation->parts[i];
-        if (part->state != LOCKSTEP_PART_OWED || !part->up) {
-            continue;
+        if (part->asked && lockstep_time_due(part->retry, now)) {
+            part->asked = false;
         }
-        if (!lockstep_time_set(part->retry) || lockstep_time_due(part->retry, now)) {
-            *places += part->asked ? 1 : 0;
-            part->asked = *places > 0;
-            if (!part->asked) {
-                continue; /* it is looked at again when a place is given back */
+    }
+}
+
+/* Who has waited for longest; NULL if nobody waits. */
+static struct lockstep_part *find_longest(const struct lockstep_fleet *fleet,
+                                          struct lockstep_time now,
+                                          struct lockstep_operation **ret_operation)
+{
+    struct lockstep_part *found = NULL;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        bool owes = may_deliver(operation) && operation->tally.in[LOCKSTEP_PART_OWED] > 0;
+        for (uint32_t j = 0; owes && j < operation->part_count; j++) {
+            struct lockstep_part *part = &operation->parts[j];
+            if (is_waiting(part, now) && (found == NULL || part->retry.ms < found->retry.ms)) {
+                found = part;
+                *ret_operation = operation;
             }
-            *places -= 1;
-            part->tries = part->tries < UINT8_MAX ? (uint8_t)(part->tries + 1) : UINT8_MAX;
-            part->retry = next_try(fleet, now, part->tries);
-            part->due |= LOCKSTEP_DUE_PREPARE;
-            asked = true;
         }
-        operation->catch_up = lockstep_time_earlier(operation->catch_up, part->retry);
     }
-    if (asked) {
-        lockstep_fleet_send(fleet, operation);
+    return found;
+}
+
+static void ask(struct lockstep_fleet *fleet, struct lockstep_time now,
+                struct lockstep_operation *operation, struct lockstep_part *part)
+{
+    part->asked = true;
+    part->tries = part->tries < UINT8_MAX ? (uint8_t)(part->tries + 1) : UINT8_MAX;
+    part->retry = next_try(fleet, now, part->tries);
+    part->due |= LOCKSTEP_DUE_PREPARE;
+    lockstep_fleet_send(fleet, operation);
+}
+
+/* When somebody is to be asked again. Who waits for a place is looked at when one is given back. */
+static struct lockstep_time find_next(const struct lockstep_operation *operation,
+                                      struct lockstep_time now)
+{
+    struct lockstep_time next = LOCKSTEP_TIME_NEVER;
+    for (uint32_t i = 0; may_deliver(operation) && i < operation->part_count; i++) {
+        const struct lockstep_part *part = &operation->parts[i];
+        bool pauses = part->state == LOCKSTEP_PART_OWED && part->up && !is_waiting(part, now);
+        if (part->asked || pauses) {
+            next = lockstep_time_earlier(next, part->retry);
+        }
     }
+    return next;
 }
 
 void lockstep_fleet_catch_up(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
-    uint32_t places;
+    struct lockstep_operation *operation = NULL;
+    struct lockstep_part *part;
     if (!fleet->behind) {
         return;
     }
     fleet->behind = false;
-    places = free_places(fleet);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        struct lockstep_operation *operation = fleet->operations[i];
-        if (operation == NULL) {
-            continue;
+        if (may_deliver(fleet->operations[i])) {
+            end_tries(fleet->operations[i], now);
         }
-        operation->catch_up = LOCKSTEP_TIME_NEVER;
-        if (may_deliver(operation) && operation->tally.in[LOCKSTEP_PART_OWED] > 0) {
-            look_through(fleet, now, operation, &places);
+    }
+    for (uint32_t places = free_places(fleet); places > 0; places--) {
+        part = find_longest(fleet, now, &operation);
+        if (part == NULL) {
+            break;
+        }
+        ask(fleet, now, operation, part);
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        if (fleet->operations[i] != NULL) {
+            fleet->operations[i]->catch_up = find_next(fleet->operations[i], now);
         }
     }
 }
