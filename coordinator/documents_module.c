@@ -261,7 +261,7 @@ json_t *lockstep_document_alarms(const struct lockstep_view *view)
                                     json_pack("{s:s, s:n, s:n, s:n, s:s, s:s}", "code", "read-only",
                                               "node", "module", "operation", "text",
                                               lockstep_admission_text(LOCKSTEP_ADMISSION_READ_ONLY),
-                                              "next", "lockstepd recover"));
+                                              "next", "man lockstepd, RESTORING"));
     }
     if (lockstep_time_set(view->fleet->isolated)) {
         (void)json_array_append_new(alarms,

@@ -1,6 +1,7 @@
 /* lockstepd: decides and records. */
 #include "common/io/daemon.h"
 #include "common/io/log.h"
+#include "coordinator/backup.h"
 #include "coordinator/driver.h"
 #include "coordinator/init.h"
 
@@ -16,6 +17,13 @@ struct flags {
     struct lockstep_option_list admins;
     const char *new_admin;
     struct lockstep_option_list releases;
+    bool with_key;
+};
+
+enum command {
+    SERVE,
+    INIT,
+    BACKUP,
 };
 
 static const struct lockstep_option rows[] = {
@@ -27,36 +35,61 @@ static const struct lockstep_option rows[] = {
     {"release", '\0', LOCKSTEP_OPTION_LIST, "PUBKEY",
      "public half of a release key (minisign), or its file; repeatable", NULL,
      LOCKSTEP_OPTION_AT(struct flags, releases), 0, 0},
+    {"with-key", '\0', LOCKSTEP_OPTION_FLAG, NULL, "of backup: the coordinator's key, too", NULL,
+     LOCKSTEP_OPTION_AT(struct flags, with_key), 0, 0},
 };
 
 static const char about[] =
     "lockstepd decides and records which versions a fleet runs.\n\n"
     "  lockstepd --config FILE        serve\n"
     "  lockstepd init --config FILE   make a cluster: its id, the coordinator's key,\n"
-    "                                 the trust bundle\n";
+    "                                 the trust bundle\n"
+    "  lockstepd backup --config FILE TARGET\n"
+    "                                 copy what it knows to the new file TARGET, while it\n"
+    "                                 serves or not\n";
 
 static const char ending[] =
     "Ends with 0 when it was asked to stop, 2 for a wrong configuration, a\n"
     "port or a data directory in use, 1 for anything else.\n";
 
-/* The one word is init, and init's options stand with it only. */
+static enum lockstep_err check_command(const struct lockstep_daemon *daemon, enum command *ret,
+                                       struct lockstep_error *err)
+{
+    static const char *const names[] = {[SERVE] = "", [INIT] = "init", [BACKUP] = "backup"};
+    *ret = SERVE;
+    for (unsigned i = INIT; daemon->word_count > 0 && i < LOCKSTEP_COUNT(names); i++) {
+        *ret = strcmp(daemon->words[0], names[i]) == 0 ? (enum command)i : *ret;
+    }
+    if (daemon->word_count > 0 && *ret == SERVE) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             "'%.80s' is no command; there is init, backup, or none at all",
+                             daemon->words[0]);
+    }
+    return LOCKSTEP_OK;
+}
+
+/* A command's options stand with it only. */
 static enum lockstep_err check_words(const struct lockstep_daemon *daemon,
-                                     const struct flags *flags, bool *ret_init,
+                                     const struct flags *flags, enum command *ret_command,
                                      struct lockstep_error *err)
 {
-    int other = 0;
-    *ret_init = daemon->word_count > 0 && strcmp(daemon->words[0], "init") == 0;
-    other = *ret_init ? 1 : 0;
-    if (daemon->word_count > other) {
-        return LOCKSTEP_FAIL(err, INVALID, "'%.80s' is no command; there is init, or none at all",
-                             daemon->words[other]);
+    int wanted;
+    LOCKSTEP_TRY(check_command(daemon, ret_command, err));
+    wanted = *ret_command == SERVE ? 0 : *ret_command == INIT ? 1 : 2;
+    if (daemon->word_count < wanted) {
+        return LOCKSTEP_FAIL(err, INVALID, "backup wants TARGET, a file that is not there yet");
     }
-    if (!*ret_init &&
+    if (daemon->word_count > wanted) {
+        return LOCKSTEP_FAIL(err, INVALID, "'%.80s' is one word too many", daemon->words[wanted]);
+    }
+    if (*ret_command != INIT &&
         (flags->admins.count > 0 || flags->new_admin != NULL || flags->releases.count > 0)) {
         return LOCKSTEP_FAIL(err, INVALID,
                              "--admin, --new-admin and --release are for lockstepd init");
     }
-    return LOCKSTEP_OK;
+    return *ret_command == BACKUP || !flags->with_key
+               ? LOCKSTEP_OK
+               : LOCKSTEP_FAIL(err, INVALID, "--with-key is for lockstepd backup");
 }
 
 /* ---- serving -------------------------------------------------------------------------------- */
@@ -122,18 +155,18 @@ int main(int argc, char **argv)
         .about = about,
         .ending = ending,
         .kind = LOCKSTEP_CONFIG_COORDINATOR,
-        .own = {"Options of init", rows, LOCKSTEP_COUNT(rows), &flags},
+        .own = {"Options of init and backup", rows, LOCKSTEP_COUNT(rows), &flags},
         .config = "/etc/lockstep/lockstepd.yaml",
     };
     struct lockstep_config_coordinator config;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result = LOCKSTEP_OK;
-    bool init = false;
+    enum command command = SERVE;
     int code;
     if (!lockstep_daemon_start(&daemon, argc, argv, &code)) {
         return code;
     }
-    if (check_words(&daemon, &flags, &init, &err) != LOCKSTEP_OK ||
+    if (check_words(&daemon, &flags, &command, &err) != LOCKSTEP_OK ||
         lockstep_config_coordinator_load(daemon.config, &config, &err) != LOCKSTEP_OK) {
         (void)lockstep_daemon_complain(&daemon, &err);
         return LOCKSTEP_EXIT_USAGE;
@@ -141,8 +174,10 @@ int main(int argc, char **argv)
     lockstep_log_set_level(config.log);
     if (daemon.check) {
         printf("%s is in order\n", daemon.config);
-    } else if (init) {
+    } else if (command == INIT) {
         result = make_cluster(&config, &flags, &err);
+    } else if (command == BACKUP) {
+        result = lockstep_coordinator_backup(&config, daemon.words[1], flags.with_key, &err);
     } else {
         result = serve(&daemon, &config, &err);
     }
