@@ -3,6 +3,21 @@
 
 /* ---- nodes ---------------------------------------------------------------------------------- */
 
+/* True if an operation has yet to bring what it owes the node, or to bring it back. */
+static bool is_behind(const struct lockstep_view *view, uint32_t node)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = view->fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0 && lockstep_operation_ended(operation) &&
+            (operation->parts[part].state == LOCKSTEP_PART_OWED ||
+             operation->parts[part].state == LOCKSTEP_PART_TOUCHED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *node_state(const struct lockstep_view *view, uint32_t node)
 {
     const struct lockstep_node *row = &view->fleet->nodes[node];
@@ -11,7 +26,10 @@ static const char *node_state(const struct lockstep_view *view, uint32_t node)
     }
     if (row->ready) {
         uint64_t silence = view->now_unix_ms - view->views[node].heard_unix_ms;
-        return silence >= lockstep_fleet_suspect_ms(view->fleet) ? "suspect" : "ready";
+        bool behind = is_behind(view, node);
+        return silence >= lockstep_fleet_suspect_ms(view->fleet) ? "suspect"
+               : behind                                          ? "behind"
+                                                                 : "ready";
     }
     if (row->connected && lockstep_time_set(row->held)) {
         return "held";

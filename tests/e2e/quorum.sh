@@ -108,6 +108,7 @@ check_status 3 "one NO of class node is borne" quorum echo@1.0.0 --detailed-exit
 check_same "refused" "n4 refused it" part n4
 check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0 n5=1.0.0" "the others have it" \
     fleet_versions_of echo n1 n2 n3 n5
+check_same ready "who refused is owed nothing, for it is not asked again" fleet_json .state node show n4
 check_status 6 "it is not borne with --max-fail 0" quorum counter@1.0.0 --max-fail 0
 check_same "aborted n4" "because of n4" fleet_operation '"\(.result) \(.cause.node)"'
 fleet_needs "n4 has a good probe again" with_probe n4 ""

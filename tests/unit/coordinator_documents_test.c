@@ -403,6 +403,52 @@ static void check_audit(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
+/* ---- how a node is ----------------------------------------------------------------------------
+ */
+
+/* n3, which the operation owes its version. */
+struct presence {
+    const char *name;
+    bool connected;
+    bool ready;
+    bool held;
+    uint8_t part;
+    uint64_t silent_ms;
+    const char *state;
+};
+
+static const struct presence presences[] = {
+    {"away", false, false, false, LOCKSTEP_PART_OWED, 60000, "absent"},
+    {"its STATE has not come", true, false, false, LOCKSTEP_PART_OWED, 0, "joining"},
+    {"it came and went", true, false, true, LOCKSTEP_PART_OWED, 0, "held"},
+    {"it is owed a version", true, true, false, LOCKSTEP_PART_OWED, 0, "behind"},
+    {"it is being given it", true, true, false, LOCKSTEP_PART_TOUCHED, 0, "behind"},
+    {"it has it", true, true, false, LOCKSTEP_PART_HEALTHY, 0, "ready"},
+    {"it refused it", true, true, false, LOCKSTEP_PART_REFUSED, 0, "ready"},
+    {"it is silent", true, true, false, LOCKSTEP_PART_HEALTHY, 6000, "suspect"},
+};
+
+static void check_presence(void **state)
+{
+    const struct presence *row = *state;
+    struct lockstep_node *node = &world.nodes[2];
+    json_t *document = NULL;
+    (void)set_up(NULL);
+    set_parts(LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_HEALTHY, row->part);
+    node->connected = row->connected;
+    node->ready = row->ready;
+    node->held = (struct lockstep_time){row->held ? 9 : 0};
+    world.views[2].heard_unix_ms = NOW - row->silent_ms;
+    assert_int_equal(
+        lockstep_document_nodes(&world.view, &(struct lockstep_document_query){0}, &document, NULL),
+        LOCKSTEP_OK);
+    assert_string_equal(json_string_value(json_object_get(
+                            json_array_get(json_object_get(document, "nodes"), 2), "state")),
+                        row->state);
+    json_decref(document);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
 static void check_unknown(void **state)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -422,6 +468,7 @@ int main(void)
     int failed = LOCKSTEP_RUN_TABLE("examples", example_rows, check_example);
     failed += LOCKSTEP_RUN_TABLE("going back", back_rows, check_back);
     failed += LOCKSTEP_RUN_TABLE("keys", keys_rows, check_keys);
+    failed += LOCKSTEP_RUN_TABLE("presence", presences, check_presence);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
     return failed == 0 ? 0 : 1;
 }
