@@ -92,6 +92,7 @@ stop_node n3
 check_eventually "who is away is unknown" is_found echo "n3:unknown"
 check_eventually "which is no more than so far" says "consistent so far: 2 of 3" echo
 check_status 3 "and no consistency" fleet_cli check echo
+check_status 4 "it is not pinned either, to what it may not run" fleet_cli node pin n3 echo@1.0.0
 check_eventually "leaving it out is" fleet_cli check echo --reachable
 check_eventually "and says so" says "consistent: 2 of 2, 1 that cannot be reached left out" \
     echo --reachable
@@ -164,6 +165,7 @@ fleet_reload echo@1.0.0 --soak 5s >"$FLEET/log/reload" 2>&1 &
 reload=$!
 check_eventually "while a reload is watched nothing is settled" \
     is_found echo "n1:in-doubt n2:in-doubt n3:in-doubt"
+check_status 5 "and nobody is pinned" fleet_cli node pin n1 echo@2.0.0
 wait "$reload"
 check_eventually "and then it is" is_found echo ""
 
