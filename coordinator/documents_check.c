@@ -166,10 +166,8 @@ static json_t *difference_of(const struct lockstep_judgement *judgement, const c
         lockstep_json_time(finding->seen_unix_ms), "text", saying.text, "next", saying.next);
 }
 
-static json_t *split_of(const struct lockstep_judgement *judgement)
+static json_t *split_of(const struct lockstep_judgement *judgement, const char *next)
 {
-    char next[LOCKSTEP_DOCUMENT_COMMAND];
-    SAY(next, "lockstep module show %s", judgement->module.text);
     return json_pack("{s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:s, s:s}", "kind",
                      lockstep_drift_word(LOCKSTEP_DRIFT_SPLIT), "module", judgement->module.text,
                      "node", "wanted_version", "wanted", "found_version", "found", "seen_unix_ms",
@@ -197,13 +195,14 @@ static json_t *cordoned_of(const struct lockstep_judgement *judgement, const cha
                      "found_version", lockstep_book_version(judgement->book, &finding->found));
 }
 
-static void list_nodes(const struct lockstep_judgement *judgement, json_t *differences,
-                       json_t *pinned, json_t *cordoned)
+/* NEXT is what makes the module one version again. */
+static void list_nodes(const struct lockstep_judgement *judgement, const char *next,
+                       json_t *differences, json_t *pinned, json_t *cordoned)
 {
     const struct lockstep_fleet *fleet = judgement->book->view->fleet;
     struct lockstep_finding finding;
     if (judgement->split) {
-        (void)json_array_append_new(differences, split_of(judgement));
+        (void)json_array_append_new(differences, split_of(judgement, next));
     }
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         const char *node = fleet->nodes[i].name.text;
@@ -235,15 +234,16 @@ static json_t *classes_of(const struct lockstep_judgement *judgement)
     return classes;
 }
 
-static json_t *module_of(const struct lockstep_judgement *judgement)
+/* RECONCILE is handed over. */
+static json_t *module_of(const struct lockstep_judgement *judgement, json_t *reconcile)
 {
     return json_pack(
-        "{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:o, s:s}", "module", judgement->module.text,
+        "{s:s, s:b, s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:s}", "module", judgement->module.text,
         "consistent", lockstep_judgement_consistent(judgement) ? 1 : 0, "version",
         judgement->split ? json_null() : lockstep_book_version(judgement->book, &judgement->wanted),
         "digest", lockstep_json_digest(&judgement->wanted), "total", (int)judgement->total, "same",
         (int)lockstep_judgement_same(judgement), "left_out", (int)judgement->left_out, "classes",
-        classes_of(judgement), "text", judgement->text);
+        classes_of(judgement), "reconcile", reconcile, "text", judgement->text);
 }
 
 static void add_up(struct lockstep_judgement *sums, const struct lockstep_judgement *judgement)
@@ -275,11 +275,14 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
     cordoned = json_array();
     for (size_t i = 0; i < book.module_count; i++) {
         struct lockstep_judgement judgement;
+        char next[LOCKSTEP_DOCUMENT_COMMAND];
         if (lockstep_query_module(query, &book.modules[i])) {
             lockstep_judge(&judgement, &book, query, &book.modules[i]);
             add_up(&sums, &judgement);
-            (void)json_array_append_new(modules, module_of(&judgement));
-            list_nodes(&judgement, differences, pinned, cordoned);
+            SAY(next, "lockstep module show %s", book.modules[i].text);
+            (void)json_array_append_new(
+                modules, module_of(&judgement, lockstep_json_reconcile(&judgement, next)));
+            list_nodes(&judgement, next, differences, pinned, cordoned);
         }
     }
     lockstep_judgement_text(&sums, sums.text);

@@ -143,9 +143,9 @@ struct lockstep_judgement {
     const struct lockstep_book *book;
     const struct lockstep_document_query *query;
     struct lockstep_name module;
-    struct lockstep_digest common; /* what is recorded of every node that is not pinned, or else
-                                    * live on more than half; zeros: neither is one digest */
-    bool decided;                  /* something is recorded, or was */
+    struct lockstep_digest recorded; /* of every node that is not pinned; zeros: no one digest */
+    struct lockstep_digest common;   /* the same, or else what is live on more than half */
+    bool decided;                    /* something is recorded, or was */
     struct lockstep_digest wanted; /* of every node that is to run it, pins aside; zeros if split */
     uint32_t total;
     uint32_t left_out; /* who is away, if the query asks for that */
@@ -165,6 +165,7 @@ struct lockstep_finding {
     struct lockstep_digest after;               /* of a pin: what then; zeros: not recorded */
     uint64_t unpinned_unix_ms;                  /* when a pin ended that was; 0: none was */
     uint64_t seen_unix_ms;                      /* its last report or heartbeat; 0: never */
+    bool known;                                 /* it is ready, and its report fresh */
     const struct lockstep_operation *operation; /* of OWED and IN_DOUBT */
 };
 
@@ -177,6 +178,9 @@ bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t no
 /* How many nodes are as they are to be. */
 uint32_t lockstep_judgement_same(const struct lockstep_judgement *judgement);
 bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement);
+/* What reconciling the module would do. If that can be typed, RET_NEXT is it; else it stays. */
+json_t *lockstep_json_reconcile(const struct lockstep_judgement *judgement,
+                                char ret_next[LOCKSTEP_DOCUMENT_COMMAND]);
 /* "consistent so far: 46 of 48". */
 void lockstep_judgement_text(const struct lockstep_judgement *sums,
                              char ret_text[LOCKSTEP_DOCUMENT_LINE]);

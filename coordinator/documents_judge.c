@@ -15,16 +15,20 @@ static const struct lockstep_digest *live_on(const struct lockstep_node *node,
     return live == NULL ? &nothing : &live->digest;
 }
 
-/* Who runs a module without being placed on it is looked at too: that is worth knowing. */
-static bool is_looked_at(const struct lockstep_judgement *judgement, uint32_t node)
+/* Who runs a module without being placed on it carries it too: that is worth knowing. */
+static bool carries(const struct lockstep_judgement *judgement, uint32_t node)
 {
     const struct lockstep_view *view = judgement->book->view;
-    if (!view->fleet->nodes[node].member || view->views[node].row.revoked ||
-        !lockstep_query_node(judgement->query, node)) {
+    if (!view->fleet->nodes[node].member || view->views[node].row.revoked) {
         return false;
     }
     return lockstep_book_placed(judgement->book, node, &judgement->module) ||
            !lockstep_digest_is_zero(live_on(&view->fleet->nodes[node], &judgement->module));
+}
+
+static bool is_looked_at(const struct lockstep_judgement *judgement, uint32_t node)
+{
+    return lockstep_query_node(judgement->query, node) && carries(judgement, node);
 }
 
 static bool is_left_out(const struct lockstep_judgement *judgement, uint32_t node)
@@ -171,6 +175,7 @@ bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t no
         .found = live == NULL ? nothing : live->digest,
         .generation = live == NULL ? 0 : live->generation,
         .seen_unix_ms = seen_at(view, node),
+        .known = sight.ready && sight.fresh,
     };
     ret_finding->operation = unsettled_by(judgement, node, &sight.unsettled);
     fill_wanted(judgement, node, &sight, ret_finding);
@@ -226,17 +231,18 @@ static const struct lockstep_digest *vote_of(const struct lockstep_judgement *ju
     return known ? live_on(&view->fleet->nodes[node], &judgement->module) : NULL;
 }
 
+/* Of all that carry it, whoever was asked for. */
 static struct lockstep_digest live_on_most(const struct lockstep_judgement *judgement)
 {
     uint32_t count = judgement->book->view->fleet->node_count;
     struct lockstep_majority majority = {.members = 0};
     for (uint32_t i = 0; i < count; i++) {
-        if (is_looked_at(judgement, i)) {
+        if (carries(judgement, i)) {
             lockstep_majority_nominate(&majority, vote_of(judgement, i));
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (is_looked_at(judgement, i)) {
+        if (carries(judgement, i)) {
             lockstep_majority_count(&majority, vote_of(judgement, i));
         }
     }
@@ -317,7 +323,8 @@ void lockstep_judge(struct lockstep_judgement *judgement, const struct lockstep_
     judgement->query = query;
     judgement->module = *module;
     judgement->decided = lockstep_book_decided(book, module);
-    judgement->common = recorded(judgement);
+    judgement->recorded = recorded(judgement);
+    judgement->common = judgement->recorded;
     if (lockstep_digest_is_zero(&judgement->common)) {
         judgement->common = live_on_most(judgement);
     }

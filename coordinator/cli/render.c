@@ -148,10 +148,15 @@ static const struct lockstep_column artifact_fields[] = {
     CELL("live on", "live_on", LIST, false),
     END};
 static const struct lockstep_column check_columns[] = {
-    TEXT("MODULE", "module"),   CELL("CONSISTENT", "consistent", BOOL, false),
-    TEXT("VERSION", "version"), DIGEST("DIGEST", "digest"),
-    NUMBER("SAME", "same"),     NUMBER("OF", "total"),
-    TEXT("TEXT", "text"),       END};
+    TEXT("MODULE", "module"),
+    CELL("CONSISTENT", "consistent", BOOL, false),
+    TEXT("VERSION", "version"),
+    DIGEST("DIGEST", "digest"),
+    NUMBER("SAME", "same"),
+    NUMBER("OF", "total"),
+    TEXT("TEXT", "text"),
+    WIDE("RECONCILE", "reconcile.text"),
+    END};
 static const struct lockstep_column differences_columns[] = {
     TEXT("DIFFERENCE", "kind"),     TEXT("MODULE", "module"),
     TEXT("NODE", "node"),           TEXT("WANTED", "wanted_version"),

@@ -151,7 +151,9 @@ check_eventually "and nobody runs it" is_found counter ""
 check "two of three go back" fleet_reload echo@1.0.0 --soak 0 --node n1 --node n2
 check_eventually "that is no one version" is_found echo "-:split"
 check_status 3 "which is a difference" fleet_cli check echo
-check "the third follows" fleet_reload echo@1.0.0 --soak 0 --node n3
+check_same "repair n3" "most run one, and check says what would follow them" \
+    fleet_json '.modules[0].reconcile | "\(.verdict) \(.nodes | join(" "))"' check echo
+check "which is what it says to type" mend echo split
 check_eventually "and it is one" is_found echo ""
 
 # Owed, and in doubt.

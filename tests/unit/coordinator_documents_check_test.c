@@ -1,7 +1,5 @@
 /* What is known of nodes, against what they are to run. */
-#include "tests/support/coordinator_pay.h"
-
-#include <inttypes.h>
+#include "tests/support/coordinator_check.h"
 
 /* What is different from the example's fleet, and what check then says of it. */
 struct check_row {
@@ -214,20 +212,6 @@ static void check_moment_of_staleness(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
-/* Checks MODULE and returns the document, whose text is TEXT and whose first difference is KIND. */
-static json_t *checked(const struct lockstep_document_query *query, const char *text,
-                       const char *kind)
-{
-    json_t *made = NULL;
-    json_t *first;
-    assert_int_equal(lockstep_document_check(&world.view, query, &made, NULL), LOCKSTEP_OK);
-    assert_string_equal(json_string_value(json_object_get(made, "text")), text);
-    first = json_array_get(json_object_get(made, "differences"), 0);
-    assert_string_equal(kind == NULL ? "" : kind,
-                        first == NULL ? "" : json_string_value(json_object_get(first, "kind")));
-    return made;
-}
-
 /* After a first deployment all went back to nothing but one, which refused: it runs what it is not
  * to run, and its own majority does not make that right. */
 static void check_extra(void **state)
@@ -361,24 +345,6 @@ static void check_other_bytes(void **state)
     json_decref(checked(&query, "not consistent: 1 of 2, 1 that cannot be reached left out",
                         "other-version"));
     assert_int_equal(tear_down(NULL), 0);
-}
-
-/* n1 is pinned to 2.4.1, which it runs, until UNTIL; then it is to run what begins with AFTER. */
-static void pin_n1(uint64_t until, const char *after)
-{
-    char sql[512];
-    char digest[LOCKSTEP_DIGEST_TEXT];
-    char then[LOCKSTEP_DIGEST_TEXT];
-    struct lockstep_digest pinned = digest_of("e07ad911");
-    struct lockstep_digest wanted = digest_of(after);
-    lockstep_digest_format(&pinned, digest);
-    lockstep_digest_format(&wanted, then);
-    (void)snprintf(sql, sizeof(sql),
-                   "UPDATE desired SET digest = x'%s', after = x'%s', pin = %" PRIu64
-                   " WHERE node = 0",
-                   digest, then, until);
-    meddle(sql);
-    world.live[0].digest = pinned;
 }
 
 struct pin_row {

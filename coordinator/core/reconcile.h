@@ -1,0 +1,64 @@
+/*
+ * What reconciling a module would do, worked out from what its members run: pure, and without any
+ * doing. `check` says it beside the differences.
+ *
+ * Invariants
+ *  - The target is what more than half of all members run, who is away or pinned counted and
+ *    without a vote; or what an operator names. A plurality and a tie change nothing.
+ *  - Nothing is ever moved towards a quarantined version, whoever wants it.
+ *  - Where one version is recorded and the majority runs another, a person has to say which.
+ *  - Who is away, pinned, owed or in doubt is not moved: what it runs is not known, is meant, or is
+ *    on its way to be changed.
+ */
+#ifndef LOCKSTEP_COORDINATOR_CORE_RECONCILE_H
+#define LOCKSTEP_COORDINATOR_CORE_RECONCILE_H
+
+#include "coordinator/core/drift.h"
+
+/*  X(NAME, word, meaning) */
+#define LOCKSTEP_RECONCILE_TABLE(X)                                                      \
+    X(NOTHING, "nothing", "every node that could be moved is on the target")             \
+    X(REPAIR, "repair", "some nodes can be moved to the target")                         \
+    X(AMBIGUOUS, "ambiguous", "no version runs on more than half of the members")        \
+    X(CONFLICT, "conflict", "what is recorded and what the majority runs are different") \
+    X(QUARANTINED, "quarantined", "the target is quarantined")
+
+enum lockstep_reconcile {
+#define LOCKSTEP_RECONCILE_ENUM(name, word, meaning) LOCKSTEP_RECONCILE_##name,
+    LOCKSTEP_RECONCILE_TABLE(LOCKSTEP_RECONCILE_ENUM)
+#undef LOCKSTEP_RECONCILE_ENUM
+};
+
+const char *lockstep_reconcile_word(enum lockstep_reconcile verdict);
+const char *lockstep_reconcile_meaning(enum lockstep_reconcile verdict);
+
+/* One member of the module's placement. */
+struct lockstep_member {
+    struct lockstep_digest runs; /* zeros: none of it */
+    bool known;                  /* it is ready, and its report is fresh */
+    bool pinned;
+    bool unsettled;   /* owed, or in doubt */
+    bool quarantined; /* what it runs is */
+};
+
+struct lockstep_reconcile_request {
+    const struct lockstep_member *members;
+    uint32_t member_count;
+    struct lockstep_digest desired; /* recorded of all that are not pinned; zeros: no one version */
+};
+
+struct lockstep_reconcile_answer {
+    enum lockstep_reconcile verdict;
+    struct lockstep_digest target;   /* of NOTHING and REPAIR; of QUARANTINED, what it would be */
+    struct lockstep_digest majority; /* zeros: none */
+    uint32_t votes;                  /* for the majority */
+    uint32_t drifted;                /* that can be moved to the target */
+};
+
+void lockstep_reconcile(const struct lockstep_reconcile_request *request,
+                        struct lockstep_reconcile_answer *ret_answer);
+/* True if MEMBER is one of those that would be moved to TARGET. */
+bool lockstep_reconcile_moves(const struct lockstep_member *member,
+                              const struct lockstep_digest *target);
+
+#endif
