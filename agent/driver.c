@@ -397,6 +397,56 @@ static enum lockstep_err check_name(const struct lockstep_node_agent *agent,
     return LOCKSTEP_OK;
 }
 
+/* As if it were the coordinator's word. What is carried out already is in doubt no more. */
+static void carry_out(void *context, const struct lockstep_agent_resolution *resolution)
+{
+    struct lockstep_node_agent *agent = context;
+    const struct lockstep_duty *duty = lockstep_agent_duty(agent->core, &resolution->operation);
+    struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_DECISION};
+    char id[LOCKSTEP_ID_TEXT];
+    if (duty == NULL || duty->state != LOCKSTEP_DUTY_PREPARED) {
+        return;
+    }
+    lockstep_id_format(&resolution->operation, id);
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "op-%.8s is decided by hand: %s (uid %u): %s", id,
+                 resolution->commit ? "commit" : "abort", resolution->uid, resolution->reason);
+    message.u.decision.operation = resolution->operation;
+    message.u.decision.epoch = agent->core->epoch;
+    message.u.decision.sequence = agent->core->decision_sequence;
+    message.u.decision.outcome = resolution->commit ? LOCKSTEP_OUTCOME_COMMIT
+                                                    : LOCKSTEP_OUTCOME_ABORT;
+    lockstep_agent_receive(agent->core, lockstep_loop_now(agent->loop), &message, agent->actions);
+    lockstep_driver_act(agent);
+}
+
+struct resolutions {
+    struct lockstep_agent_resolution list[LOCKSTEP_AGENT_DUTIES];
+    size_t count;
+};
+
+static void collect_resolution(void *context, const struct lockstep_agent_resolution *resolution)
+{
+    struct resolutions *all = context;
+    if (all->count < LOCKSTEP_COUNT(all->list)) {
+        all->list[all->count++] = *resolution;
+    }
+}
+
+/* Read first: carrying one out writes. */
+static enum lockstep_err carry_out_resolutions(struct lockstep_node_agent *agent,
+                                               struct lockstep_error *err)
+{
+    struct resolutions *all = calloc(1, sizeof(*all));
+    enum lockstep_err result = all == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent")
+                                           : lockstep_agent_store_resolutions(
+                                                 agent->config.store, collect_resolution, all, err);
+    for (size_t i = 0; result == LOCKSTEP_OK && i < all->count; i++) {
+        carry_out(agent, &all->list[i]);
+    }
+    free(all);
+    return result;
+}
+
 static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockstep_error *err)
 {
     const struct lockstep_config_agent *config = agent->config.config;
@@ -425,6 +475,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     lockstep_collect(agent);
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
     LOCKSTEP_TRY(lockstep_driver_open_hosts(agent, err));
+    LOCKSTEP_TRY(carry_out_resolutions(agent, err));
     LOCKSTEP_TRY(lockstep_session_dial(agent, err));
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
     return LOCKSTEP_OK;

@@ -100,6 +100,7 @@ struct lockstep_node_agent {
     struct lockstep_dialler *dialler;
     struct lockstep_link *link; /* NULL: no session */
     bool welcomed;
+    bool resolutions_told; /* in this session, and no heartbeat was answered since */
     bool was_ready;
     bool enrolling;
     uint32_t failures; /* connections in a row that came to nothing */

@@ -1,5 +1,6 @@
 /* lockstep-agent: this node's part in the fleet. */
 #include "agent/driver.h"
+#include "agent/resolve.h"
 #include "common/io/daemon.h"
 #include "common/io/log.h"
 
@@ -14,6 +15,7 @@
 struct flags {
     const char *join;
     bool stop_hosts;
+    const char *reason;
 };
 
 static const struct lockstep_option rows[] = {
@@ -22,13 +24,18 @@ static const struct lockstep_option rows[] = {
     {"stop-hosts", '\0', LOCKSTEP_OPTION_FLAG, NULL,
      "end the hosts too when asked to stop; else they go on serving", NULL,
      LOCKSTEP_OPTION_AT(struct flags, stop_hosts), 0, 0},
+    {"reason", '\0', LOCKSTEP_OPTION_TEXT, "TEXT", "of resolve: why", NULL,
+     LOCKSTEP_OPTION_AT(struct flags, reason), 0, 0},
 };
 
 static const char about[] =
     "lockstep-agent loads modules into this node's hosts, as the coordinator and the\n"
     "signatures allow.\n\n"
     "  lockstep-agent --config FILE               run\n"
-    "  lockstep-agent --config FILE --join TOKEN  enrol, and go on to run\n";
+    "  lockstep-agent --config FILE --join TOKEN  enrol, and go on to run\n"
+    "  lockstep-agent resolve --config FILE OPERATION commit|abort --reason TEXT\n"
+    "                                             decide by hand what is in doubt here; the\n"
+    "                                             coordinator is gone, and the agent stopped\n";
 
 static const char ending[] =
     "Ends with 0 when it was asked to stop, 2 for a wrong configuration, a\n"
@@ -181,6 +188,31 @@ static enum lockstep_err serve(struct lockstep_daemon *daemon, const struct flag
     return result;
 }
 
+/* The one command is resolve, and --reason stands with it only. */
+static enum lockstep_err check_words(const struct lockstep_daemon *daemon,
+                                     const struct flags *flags, struct lockstep_resolve *resolve,
+                                     bool *ret_resolve, struct lockstep_error *err)
+{
+    int most;
+    *ret_resolve = daemon->word_count > 0 && strcmp(daemon->words[0], "resolve") == 0;
+    most = *ret_resolve ? 3 : 0;
+    if (daemon->word_count > most) {
+        return LOCKSTEP_FAIL(err, INVALID, "'%.80s' is not expected here; see --help",
+                             daemon->words[most]);
+    }
+    if (!*ret_resolve && flags->reason != NULL) {
+        return LOCKSTEP_FAIL(err, INVALID, "--reason is for lockstep-agent resolve");
+    }
+    if (*ret_resolve && (flags->join != NULL || flags->stop_hosts)) {
+        return LOCKSTEP_FAIL(err, INVALID, "--join and --stop-hosts are not for resolve");
+    }
+    *resolve = (struct lockstep_resolve){
+        .operation = daemon->word_count > 1 ? daemon->words[1] : NULL,
+        .outcome = daemon->word_count > 2 ? daemon->words[2] : NULL,
+        .reason = flags->reason};
+    return LOCKSTEP_OK;
+}
+
 int main(int argc, char **argv)
 {
     struct flags flags = {0};
@@ -193,24 +225,24 @@ int main(int argc, char **argv)
         .config = "/etc/lockstep/agent.yaml",
     };
     struct lockstep_config_agent config;
+    struct lockstep_resolve resolve;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result = LOCKSTEP_OK;
+    bool resolving = false;
     int code;
     if (!lockstep_daemon_start(&daemon, argc, argv, &code)) {
         return code;
     }
-    if (daemon.word_count > 0) {
-        (void)LOCKSTEP_FAIL(&err, INVALID, "'%.80s' is not expected here; see --help",
-                            daemon.words[0]);
-        return lockstep_daemon_complain(&daemon, &err);
-    }
-    if (lockstep_config_agent_load(daemon.config, &config, &err) != LOCKSTEP_OK) {
+    if (check_words(&daemon, &flags, &resolve, &resolving, &err) != LOCKSTEP_OK ||
+        lockstep_config_agent_load(daemon.config, &config, &err) != LOCKSTEP_OK) {
         (void)lockstep_daemon_complain(&daemon, &err);
         return LOCKSTEP_EXIT_USAGE;
     }
     lockstep_log_set_level(config.log);
     if (daemon.check) {
         printf("%s is in order\n", daemon.config);
+    } else if (resolving) {
+        result = lockstep_agent_resolve(&config, &resolve, &err);
     } else {
         result = serve(&daemon, &flags, &config, &err);
     }

@@ -135,6 +135,31 @@ static void on_quarantine(struct lockstep_node_agent *agent,
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
+/* Told at every joining, before the first heartbeat, until an answer to that shows that it was
+ * heard. */
+static void tell_resolution(void *context, const struct lockstep_agent_resolution *resolution)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RESOLVED};
+    wire.u.resolved.operation = resolution->operation;
+    wire.u.resolved.commit = resolution->commit;
+    wire.u.resolved.uid = resolution->uid;
+    wire.u.resolved.reason = resolution->reason;
+    wire.u.resolved.unix_ms = resolution->unix_ms;
+    lockstep_driver_send(agent, &wire);
+    agent->resolutions_told = true;
+}
+
+static void tell_resolutions(struct lockstep_node_agent *agent)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    agent->resolutions_told = false;
+    if (lockstep_agent_store_resolutions(agent->config.store, tell_resolution, agent, &err) !=
+        LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+    }
+}
+
 static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_welcome *welcome)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -148,6 +173,7 @@ static void on_welcome(struct lockstep_node_agent *agent, const struct lockstep_
     lockstep_agent_welcome(agent->core, lockstep_loop_now(agent->loop), welcome, agent->actions);
     lockstep_driver_act(agent);
     lockstep_admit_link(agent, true);
+    tell_resolutions(agent);
     lockstep_report_heartbeat(agent);
 }
 
@@ -181,6 +207,12 @@ static void on_checkpoint(struct lockstep_node_agent *agent,
     const struct lockstep_agent_meta *meta = lockstep_agent_store_meta(agent->config.store);
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result;
+    if (agent->resolutions_told &&
+        lockstep_agent_store_resolutions_told(agent->config.store, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(agent, &err);
+        return;
+    }
+    agent->resolutions_told = false;
     if (meta->checkpoint_sequence == checkpoint->audit_sequence &&
         lockstep_digest_equal(&meta->checkpoint_head, &checkpoint->audit_head)) {
         return;

@@ -37,7 +37,10 @@ static const char *const migrations[] = {
     "  number INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL, why INTEGER NOT NULL,"
     "  UNIQUE(digest, why));",
     "ALTER TABLE module ADD COLUMN has_previous INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE module SET has_previous = previous <> zeroblob(32);"};
+    "UPDATE module SET has_previous = previous <> zeroblob(32);",
+    "CREATE TABLE heuristic("
+    "  operation BLOB PRIMARY KEY, outcome INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    "  reason TEXT NOT NULL, time INTEGER NOT NULL, told INTEGER NOT NULL) WITHOUT ROWID;"};
 
 enum lockstep_err lockstep_agent_store_end(struct lockstep_agent_store *store,
                                            enum lockstep_err so_far, struct lockstep_error *err)

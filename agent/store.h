@@ -172,4 +172,37 @@ enum lockstep_err lockstep_agent_store_quarantine(struct lockstep_agent_store *s
                                                   size_t count,
                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
+/* ---- what a person decided ------------------------------------------------------------------ */
+
+/* An operation in doubt (row PREPARED), its modules, and why it was decided by hand, or "". */
+typedef void lockstep_agent_doubt_fn(void *context, const struct lockstep_id *id,
+                                     const char *modules, const char *reason);
+enum lockstep_err lockstep_agent_store_doubts(struct lockstep_agent_store *store,
+                                              lockstep_agent_doubt_fn *each, void *context,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+struct lockstep_agent_resolution {
+    struct lockstep_id operation;
+    bool commit;
+    uint32_t uid; /* who decided */
+    uint64_t unix_ms;
+    char reason[LOCKSTEP_TEXT_MAX + 1];
+};
+/* Notes the decision; the agent's next start carries it out. CONFLICT unless the operation is in
+ * doubt and was not decided by hand before. */
+enum lockstep_err lockstep_agent_store_resolve(struct lockstep_agent_store *store,
+                                               const struct lockstep_agent_resolution *resolution,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Those that the coordinator was not told yet. */
+typedef void lockstep_agent_resolution_fn(void *context,
+                                          const struct lockstep_agent_resolution *resolution);
+enum lockstep_err lockstep_agent_store_resolutions(struct lockstep_agent_store *store,
+                                                   lockstep_agent_resolution_fn *each,
+                                                   void *context,
+                                                   struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* It was told of all of them. */
+enum lockstep_err
+lockstep_agent_store_resolutions_told(struct lockstep_agent_store *store,
+                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
 #endif

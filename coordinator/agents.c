@@ -4,6 +4,7 @@
 #include "common/base/assert.h"
 #include "common/io/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -141,6 +142,43 @@ static void answer_heartbeat(struct lockstep_session *session, uint64_t sequence
     lockstep_driver_send(session, &wire);
 }
 
+static const char *outcome_of(enum lockstep_row row)
+{
+    return row == LOCKSTEP_ROW_NONE    ? "not known"
+           : row == LOCKSTEP_ROW_OPEN  ? "not decided"
+           : row == LOCKSTEP_ROW_ABORT ? "abort"
+                                       : "commit";
+}
+
+/* A heuristic outcome: for the audit trail, with what was decided here. An agent that is not heard
+ * tells it again. */
+static void note_resolved(struct lockstep_session *session,
+                          const struct lockstep_wire_resolved *resolved)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char id[LOCKSTEP_ID_TEXT];
+    char detail[LOCKSTEP_TEXT_MAX + 256];
+    struct lockstep_audit audit = {
+        .who = session->who, .what = "operation.heuristic", .subject = id, .detail = detail};
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    enum lockstep_err result = lockstep_store_operation_find(coordinator->store,
+                                                             &resolved->operation, &row, &err);
+    lockstep_id_format(&resolved->operation, id);
+    (void)snprintf(detail, sizeof(detail), "%s by hand (uid %u): %s; the coordinator's outcome: %s",
+                   resolved->commit ? "commit" : "abort", resolved->uid, resolved->reason,
+                   outcome_of(row));
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "node %s decided op-%.8s: %s", session->who,
+                 id, detail);
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_store_audit(coordinator->store, &audit, &err);
+    }
+    if (result != LOCKSTEP_OK) {
+        lockstep_driver_miss(coordinator, &err);
+        lockstep_link_close(session->link, "a heuristic outcome could not be noted");
+    }
+}
+
 void lockstep_agents_message(struct lockstep_session *session, const struct lockstep_wire *wire)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
@@ -154,6 +192,8 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
         begin_fetch(session, &wire->u.fetch);
     } else if (message->type == LOCKSTEP_MESSAGE_REPORT) {
         note_report(session, &wire->u.report);
+    } else if (message->type == LOCKSTEP_MESSAGE_RESOLVED) {
+        note_resolved(session, &wire->u.resolved);
     } else if (message->type == LOCKSTEP_MESSAGE_TOOL_RESULT) {
         lockstep_control_tool_result(session, &wire->u.tool_result);
     }

@@ -200,6 +200,9 @@ enum lockstep_err lockstep_store_event_audited(struct lockstep_store *store,
     LOCKSTEP_TRY(lockstep_store_events_in(store, err));
     if (strncmp(row->what, "operation.", strlen("operation.")) == 0) {
         LOCKSTEP_TRY(describe_operation(store, row->subject, modules, text, err));
+        if (row->detail[0] != '\0') {
+            text[0] = '\0'; /* what somebody said of it is told instead */
+        }
     } else {
         LOCKSTEP_TRY(find_module(store, row->subject, modules, err));
     }

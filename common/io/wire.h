@@ -141,6 +141,15 @@ struct lockstep_wire_tool_result {
     const char *text; /* why not, or "" */
 };
 
+/* A heuristic outcome: an operation in doubt was decided on the node, by hand. */
+struct lockstep_wire_resolved {
+    struct lockstep_id operation;
+    bool commit;
+    uint32_t uid; /* who decided, on that machine */
+    const char *reason;
+    uint64_t unix_ms; /* for people */
+};
+
 /*
  * Any message. `message.type` says which; what cores use is in `message.u`, the rest in `u`.
  * WELCOME and PREPARE fill both. READY has neither.
@@ -159,6 +168,7 @@ struct lockstep_wire {
         struct lockstep_wire_bundle bundle;
         struct lockstep_wire_tool_run tool_run;
         struct lockstep_wire_tool_result tool_result;
+        struct lockstep_wire_resolved resolved;
         struct lockstep_wire_show show;
         struct lockstep_wire_plan plan;
         struct lockstep_wire_submit submit;

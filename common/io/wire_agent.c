@@ -320,6 +320,15 @@ static const struct lockstep_wire_field tool_result_rows[] = {
 };
 SHAPE(tool_result_shape, tool_result, tool_result_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field resolved_rows[] = {
+    REST(Resolved, resolved, operation, ID, 0, 0),
+    REST(Resolved, resolved, commit, BOOL, 0, 0),
+    REST(Resolved, resolved, uid, U32, 0, 0),
+    REST(Resolved, resolved, reason, TEXT, 1, LOCKSTEP_TEXT_MAX),
+    REST(Resolved, resolved, unix_ms, U64, 0, 0),
+};
+SHAPE(resolved_shape, resolved, resolved_rows, struct lockstep_wire, NULL);
+
 const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_WELCOME, &welcome_shape},
     {LOCKSTEP_MESSAGE_REFUSED, &refused_shape},
@@ -331,6 +340,7 @@ const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_REPORT, &report_shape},
     {LOCKSTEP_MESSAGE_FETCH, &fetch_shape},
     {LOCKSTEP_MESSAGE_TOOL_RESULT, &tool_result_shape},
+    {LOCKSTEP_MESSAGE_RESOLVED, &resolved_shape},
     {LOCKSTEP_MESSAGE_READY, &ready_shape},
     {LOCKSTEP_MESSAGE_PREPARE, &prepare_shape},
     {LOCKSTEP_MESSAGE_DECISION, &decision_shape},

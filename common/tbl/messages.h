@@ -25,6 +25,7 @@
     X(15, REPORT, AGENT, "modules of this node as they are mapped and as they are on disk")     \
     X(16, FETCH, AGENT, "asks for bytes of an artifact, a manifest or a signature")             \
     X(17, TOOL_RESULT, AGENT, "answer to TOOL_RUN")                                             \
+    X(19, RESOLVED, AGENT, "a person on this node has decided what was in doubt")               \
     X(40, READY, COORDINATOR, "joining is done: the node counts as present")                    \
     X(41, PREPARE, COORDINATOR, "get ready to run these versions, and vote")                    \
     X(42, DECISION, COORDINATOR, "commit, or abort")                                            \

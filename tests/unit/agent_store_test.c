@@ -158,10 +158,11 @@ static void a_journal_of_version_1_is_taken_over(void **state)
                          LOCKSTEP_OK);
         assert_int_equal(lockstep_agent_store_point(store, &orders[i], 2, NULL), LOCKSTEP_OK);
     }
-    assert_int_equal(lockstep_journal_execute(store->journal,
-                                              "ALTER TABLE module DROP COLUMN has_previous;"
-                                              "PRAGMA user_version = 1",
-                                              NULL),
+    assert_int_equal(lockstep_journal_execute(
+                         store->journal,
+                         "ALTER TABLE module DROP COLUMN has_previous; DROP TABLE heuristic;"
+                         "PRAGMA user_version = 1",
+                         NULL),
                      LOCKSTEP_OK);
     store = lockstep_agent_store_close(store);
     store = open_store();
