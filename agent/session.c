@@ -236,6 +236,7 @@ static void on_refused(struct lockstep_node_agent *agent,
                    refused->version_max < LOCKSTEP_PROTOCOL_MIN;
     lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
                  refused->reason, refused->version_min, refused->version_max);
+    lockstep_dialler_hold(agent->dialler);
     if (agent->enrolling && !version) {
         (void)LOCKSTEP_FAIL(&err, INVALID,
                             "the coordinator does not enrol this node: %.100s; make another one "

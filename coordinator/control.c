@@ -329,6 +329,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_NODE_CORDON:
         lockstep_control_cordon(session, &wire->u.node_cordon);
         break;
+    case LOCKSTEP_MESSAGE_NODE_REMOVE:
+        lockstep_control_remove(session, &wire->u.node_remove);
+        break;
     case LOCKSTEP_MESSAGE_TOOL_CALL:
         lockstep_control_tool_call(session, &wire->u.tool_call);
         break;

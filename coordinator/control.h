@@ -179,6 +179,8 @@ void lockstep_control_pin(struct lockstep_session *session,
                           const struct lockstep_wire_node_pin *message);
 void lockstep_control_cordon(struct lockstep_session *session,
                              const struct lockstep_wire_node_cordon *message);
+void lockstep_control_remove(struct lockstep_session *session,
+                             const struct lockstep_wire_node_remove *message);
 void lockstep_control_put(struct lockstep_session *session,
                           const struct lockstep_wire_artifact_put *message);
 void lockstep_control_put_end(struct lockstep_session *session);

@@ -1,5 +1,7 @@
-/* What operators do with a node: cordon it. */
+/* What operators do with a node: cordon it, take it from the fleet. */
 #include "coordinator/driver_internal.h"
+
+#include "common/io/log.h"
 
 #include <stdio.h>
 
@@ -63,6 +65,78 @@ void lockstep_control_cordon(struct lockstep_session *session,
     coordinator->views[node].row.cordoned = !message->lift;
     lockstep_fleet_cordon(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node,
                           !message->lift, coordinator->actions);
+    lockstep_driver_act(coordinator);
+    lockstep_control_answer(session, message->request, done(what, message->node.text, ""), true);
+    lockstep_control_wait_on(coordinator);
+}
+
+/* ---- leaving the fleet ---------------------------------------------------------------------- */
+
+/* From now on nothing is heard of it, and nothing said to it. */
+static void cut(struct lockstep_coordinator *coordinator, uint32_t node, const char *why)
+{
+    struct lockstep_session *agent = coordinator->agents[node];
+    struct lockstep_node_view *view = &coordinator->views[node];
+    if (agent != NULL) {
+        lockstep_control_calls_forget(agent);
+        lockstep_agents_fetch_end(agent);
+        agent->agent = false; /* its end is not the node's */
+        coordinator->agents[node] = NULL;
+        lockstep_link_close(agent->link, why);
+    }
+    view->live_count = 0;
+    view->module_count = 0;
+    view->report_begun = false;
+}
+
+static bool may_remove(struct lockstep_session *session,
+                       const struct lockstep_wire_node_remove *message, uint32_t node)
+{
+    char next[LOCKSTEP_NAME_MAX + 64];
+    if (message->revoke || session->coordinator->agents[node] == NULL) {
+        return true;
+    }
+    (void)snprintf(next, sizeof(next), "lockstep node revoke %s -m WHY", message->node.text);
+    lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "CONNECTED", next),
+                            "node %s is connected: stop its agent first; or revoke it, and its key "
+                            "with it",
+                            message->node.text);
+    return false;
+}
+
+void lockstep_control_remove(struct lockstep_session *session,
+                             const struct lockstep_wire_node_remove *message)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const char *what = message->revoke ? "revoked" : "removed";
+    struct lockstep_audit audit = {.who = session->who,
+                                   .what = message->revoke ? "node.revoke" : "node.remove",
+                                   .subject = message->node.text,
+                                   .detail = message->message};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char why[LOCKSTEP_STORE_WHO + 16];
+    uint32_t node = 0;
+    if (lockstep_control_node(coordinator, message->node.text, &node, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, message->request, &err);
+        return;
+    }
+    if (!may_remove(session, message, node)) {
+        return;
+    }
+    if (lockstep_store_node_forget(coordinator->store, node, message->revoke, lockstep_unix_ms(),
+                                   &audit, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, message->request, &err);
+        return;
+    }
+    (void)snprintf(why, sizeof(why), "%s by %s", what, session->who);
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "node %s is %s", message->node.text, why);
+    coordinator->views[node].row.gone = true;
+    coordinator->views[node].row.revoked = message->revoke;
+    coordinator->views[node].row.member = false;
+    coordinator->views[node].row.cordoned = false;
+    cut(coordinator, node, why);
+    lockstep_fleet_forget(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node, why,
+                          coordinator->actions);
     lockstep_driver_act(coordinator);
     lockstep_control_answer(session, message->request, done(what, message->node.text, ""), true);
     lockstep_control_wait_on(coordinator);

@@ -56,7 +56,7 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
                                           struct lockstep_error *err)
 {
     for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        ret_selected[i] = node_count == 0 && !coordinator->views[i].row.revoked;
+        ret_selected[i] = node_count == 0 && !coordinator->views[i].row.gone;
     }
     for (uint32_t i = 0; i < node_count; i++) {
         uint32_t node = 0;

@@ -14,6 +14,11 @@ static enum lockstep_err show_node(struct lockstep_session *session,
                                    json_t **document, struct lockstep_error *err)
 {
     int64_t node = lockstep_driver_node(session->coordinator, name);
+    for (uint32_t i = 0; node < 0 && i < view->fleet->node_count; i++) {
+        /* The last that had the name, so that one can see what became of it. */
+        uint32_t at = view->fleet->node_count - 1 - i;
+        node = strcmp(view->fleet->nodes[at].name.text, name) == 0 ? (int64_t)at : -1;
+    }
     return node < 0 ? LOCKSTEP_FAIL(err, INVALID,
                                     "there is no node '%.63s'; lockstep node ls shows them", name)
                     : lockstep_document_node(view, (uint32_t)node, document, err);

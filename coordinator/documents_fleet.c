@@ -21,8 +21,8 @@ static bool is_behind(const struct lockstep_view *view, uint32_t node)
 static const char *node_state(const struct lockstep_view *view, uint32_t node)
 {
     const struct lockstep_node *row = &view->fleet->nodes[node];
-    if (view->views[node].row.revoked) {
-        return "revoked";
+    if (view->views[node].row.gone) {
+        return view->views[node].row.revoked ? "revoked" : "removed";
     }
     if (row->ready) {
         uint64_t silence = view->now_unix_ms - view->views[node].heard_unix_ms;

@@ -19,7 +19,7 @@ static const struct lockstep_digest *live_on(const struct lockstep_node *node,
 static bool carries(const struct lockstep_judgement *judgement, uint32_t node)
 {
     const struct lockstep_view *view = judgement->book->view;
-    if (!view->fleet->nodes[node].member || view->views[node].row.revoked) {
+    if (!view->fleet->nodes[node].member || view->views[node].row.gone) {
         return false;
     }
     return lockstep_book_placed(judgement->book, node, &judgement->module) ||

@@ -200,7 +200,7 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
         char text[LOCKSTEP_DOCUMENT_LINE];
         char next[LOCKSTEP_DOCUMENT_COMMAND];
         bool held;
-        if (!node->member || node->ready || node->cordoned || view->views[i].row.revoked) {
+        if (!node->member || node->ready || node->cordoned) {
             continue;
         }
         held = node->connected && lockstep_time_set(node->held);

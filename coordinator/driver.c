@@ -70,7 +70,7 @@ void lockstep_driver_send_to(struct lockstep_coordinator *coordinator, uint32_t 
 int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name)
 {
     for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        if (strcmp(coordinator->nodes[i].name.text, name) == 0) {
+        if (!coordinator->nodes[i].gone && strcmp(coordinator->nodes[i].name.text, name) == 0) {
             return i;
         }
     }
@@ -87,7 +87,8 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
     node = &coordinator->nodes[row->number];
     node->name = row->name;
     node->journal = row->journal;
-    node->member = row->member && !row->revoked;
+    node->gone = row->gone;
+    node->member = row->member && !row->gone;
     node->cordoned = row->cordoned;
     node->heard = lockstep_loop_now(coordinator->loop);
     coordinator->views[row->number].row = *row;

@@ -78,7 +78,7 @@ struct lockstep_session {
     struct lockstep_link *link;
     unsigned roles;
     bool agent;
-    const char *over; /* it came with a join token that is good no more: why, and it ends */
+    char refusal[128]; /* why it is not let in, for its node to know; else empty */
     uint32_t node;
     bool state_begun; /* a STATE sequence is under way */
     char who[LOCKSTEP_STORE_WHO];
@@ -195,7 +195,7 @@ enum lockstep_err lockstep_driver_load(struct lockstep_coordinator *coordinator,
 /* True if the version is quarantined. */
 bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
                                  const struct lockstep_digest *digest);
-/* The index of the node with this name, or -1. */
+/* The index of the node of the fleet with this name, or -1. */
 int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name);
 /* Adds the node of ROW to the fleet, at its number. */
 void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,

@@ -72,7 +72,7 @@ static bool find_node(const struct lockstep_coordinator *coordinator, const uint
 {
     for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
         const struct lockstep_node_row *row = &coordinator->views[i].row;
-        if (!row->revoked && memcmp(row->key, key, sizeof(row->key)) == 0) {
+        if (!row->gone && memcmp(row->key, key, sizeof(row->key)) == 0) {
             *ret_node = i;
             return true;
         }
@@ -99,17 +99,39 @@ static struct lockstep_session *new_session(struct lockstep_coordinator *coordin
     return session;
 }
 
-/* A session that is told OVER, and ends. */
+/* A session that is told why it may not be, and ends. */
 static bool accept_to_refuse(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
-                             const char *over)
+                             const char *who, const char *reason)
 {
     struct lockstep_session *session = new_session(coordinator, link);
     if (session != NULL) {
         session->roles = (unsigned)LOCKSTEP_ROLE_AGENT;
-        session->over = over;
-        (void)snprintf(session->who, sizeof(session->who), "a join token that %s", over);
+        (void)snprintf(session->refusal, sizeof(session->refusal), "%s", reason);
+        (void)snprintf(session->who, sizeof(session->who), "%s", who);
     }
     return session != NULL;
+}
+
+/* Somebody with the key of a node that has left the fleet. */
+static bool refuse_gone(struct lockstep_coordinator *coordinator, struct lockstep_link *link)
+{
+    const uint8_t *key = lockstep_link_peer(link);
+    const struct lockstep_node_row *gone = NULL;
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        const struct lockstep_node_row *row = &coordinator->views[i].row;
+        if (row->gone && memcmp(row->key, key, sizeof(row->key)) == 0) {
+            gone = row;
+        }
+    }
+    if (gone == NULL) {
+        return false;
+    }
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "node %s was %s, and is not let in",
+                 gone->name.text, gone->revoked ? "revoked" : "removed");
+    return accept_to_refuse(coordinator, link, gone->name.text,
+                            gone->revoked
+                                ? "this node's key is revoked; it can only join with a new key"
+                                : "this node was removed from the fleet; a new token lets it join");
 }
 
 static bool on_accept(void *context, struct lockstep_link *link)
@@ -123,7 +145,9 @@ static bool on_accept(void *context, struct lockstep_link *link)
                      ? enrol(coordinator, link, &node, &over)
                      : find_node(coordinator, lockstep_link_peer(link), &node);
     if (over != NULL) {
-        return accept_to_refuse(coordinator, link, over);
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "the join token %s", over);
+        return accept_to_refuse(coordinator, link, "a join token", reason);
     }
     if (!agent) {
         operator= lockstep_bundle_operator_by_channel(coordinator->bundle,
@@ -131,7 +155,7 @@ static bool on_accept(void *context, struct lockstep_link *link)
     }
     session = agent || operator!= NULL ? new_session(coordinator, link) : NULL;
     if (session == NULL) {
-        return false;
+        return refuse_gone(coordinator, link);
     }
     session->agent = agent;
     session->node = node;
@@ -223,10 +247,8 @@ static void on_up(void *context, struct lockstep_link *link)
         refuse(session, "no common version of the protocol");
         return;
     }
-    if (session->over != NULL) {
-        char reason[64];
-        (void)snprintf(reason, sizeof(reason), "the join token %s", session->over);
-        refuse(session, reason);
+    if (session->refusal[0] != '\0') {
+        refuse(session, session->refusal);
         return;
     }
     welcome(session);

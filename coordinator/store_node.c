@@ -8,6 +8,9 @@
 
 #define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled, cordoned"
 
+/* Values of `revoked`; they are in journals, and in the conditions of indexes. */
+enum { IN_FLEET = 0, REVOKED = 1, REMOVED = 2 };
+
 static void read_node(const struct lockstep_query_rows *rows, struct lockstep_node_row *row)
 {
     memset(row, 0, sizeof(*row));
@@ -17,7 +20,8 @@ static void read_node(const struct lockstep_query_rows *rows, struct lockstep_no
     lockstep_row_copy(rows, 3, row->labels, sizeof(row->labels));
     (void)lockstep_row_bytes(rows, 4, row->journal.bytes, LOCKSTEP_ID_BYTES);
     row->member = lockstep_row_integer(rows, 5) != 0;
-    row->revoked = lockstep_row_integer(rows, 6) != 0;
+    row->gone = lockstep_row_integer(rows, 6) != IN_FLEET;
+    row->revoked = lockstep_row_integer(rows, 6) == REVOKED;
     row->enrolled_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
     row->cordoned = lockstep_row_integer(rows, 8) != 0;
 }
@@ -70,6 +74,43 @@ enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint3
         lockstep_journal_run(store->journal, "UPDATE node SET cordoned = ?2 WHERE number = ?1",
                              binds, LOCKSTEP_COUNT(binds), NULL, err),
         audit, err);
+}
+
+static enum lockstep_err forget(struct lockstep_store *store, uint32_t number, bool revoked,
+                                uint64_t now_unix_ms, struct lockstep_error *err)
+{
+    const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(number),
+                                          LOCKSTEP_INTEGER(revoked ? REVOKED : REMOVED)};
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_journal_run(store->journal,
+                                      "UPDATE node SET revoked = ?2, member = 0, cordoned = 0 "
+                                      "WHERE number = ?1 AND revoked = 0",
+                                      binds, LOCKSTEP_COUNT(binds), &changed, err));
+    if (changed != 1) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "the node has left the fleet already");
+    }
+    LOCKSTEP_RUN(store->journal, err, "DELETE FROM desired WHERE node = ?1",
+                 LOCKSTEP_INTEGER(number));
+    LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1", LOCKSTEP_INTEGER(number));
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal,
+        "UPDATE module SET placement = NULL, placement_before = NULL, placement_by = NULL "
+        "WHERE NOT EXISTS (SELECT 1 FROM desired WHERE desired.module = module.name)",
+        NULL, 0, NULL, err));
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE token SET revoked = ?2 WHERE used = 0 AND revoked = 0 AND "
+                 "node = (SELECT name FROM node WHERE number = ?1)",
+                 LOCKSTEP_INTEGER(number), LOCKSTEP_INTEGER(now_unix_ms));
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_node_forget(struct lockstep_store *store, uint32_t number,
+                                             bool revoked, uint64_t now_unix_ms,
+                                             const struct lockstep_audit *audit,
+                                             struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store, forget(store, number, revoked, now_unix_ms, err), audit, err);
 }
 
 static enum lockstep_err write_lives(struct lockstep_store *store, uint32_t number,
@@ -129,7 +170,8 @@ static enum lockstep_err node_exists(struct lockstep_store *store, const char *n
                                      bool *ret_exists, struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
-    LOCKSTEP_TRY(lockstep_query_begin(store->journal, "SELECT 1 FROM node WHERE name = ?1",
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
+                                      "SELECT 1 FROM node WHERE name = ?1 AND revoked = 0",
                                       &LOCKSTEP_TEXT(name), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, ret_exists, err));
     lockstep_query_end(&rows);
@@ -155,7 +197,11 @@ static enum lockstep_err insert_token(struct lockstep_store *store,
     }
     LOCKSTEP_TRY(node_exists(store, token->node.text, &exists, err));
     if (exists) {
-        return LOCKSTEP_FAIL(err, CONFLICT, "node %s is enrolled already", token->node.text);
+        return LOCKSTEP_FAIL(
+            err, CONFLICT,
+            "node %s is enrolled already; its name is free once lockstep node remove or "
+            "node revoke has taken it from the fleet",
+            token->node.text);
     }
     lockstep_token_psk(token, psk);
     result = lockstep_journal_run(
@@ -331,9 +377,9 @@ static enum lockstep_err node_by_key(struct lockstep_store *store, const uint8_t
 {
     struct lockstep_query_rows rows;
     bool found = false;
-    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
-                                      "SELECT " NODE_COLUMNS " FROM node WHERE key = ?1",
-                                      &LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT " NODE_COLUMNS " FROM node WHERE key = ?1 AND revoked = 0",
+        &LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
     if (!found) {
         return LOCKSTEP_FAIL(err, CORRUPT, "a node that was just enrolled is not in the journal");

@@ -10,7 +10,8 @@ struct lockstep_node_row {
     uint8_t key[LOCKSTEP_KEY_BYTES]; /* X25519 */
     struct lockstep_id journal;
     bool member;
-    bool revoked;
+    bool gone;                          /* removed or revoked */
+    bool revoked;                       /* its key does not come back */
     bool cordoned;                      /* operations are kept off it */
     char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
     uint64_t enrolled_unix_ms;
@@ -28,6 +29,13 @@ enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32
 /* An operator cordons the node, or ends that. */
 enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
                                              bool cordoned, const struct lockstep_audit *audit,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The node leaves the fleet: its rows of what it is to run, and with the last of a module that
+ * module's placement; what it reported; and the tokens for its name. REVOKED: its key does not come
+ * back. CONFLICT if it has left already. */
+enum lockstep_err lockstep_store_node_forget(struct lockstep_store *store, uint32_t number,
+                                             bool revoked, uint64_t now_unix_ms,
+                                             const struct lockstep_audit *audit,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* What the node last reported as live, so that a restart knows it before the node is back. */
 enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,

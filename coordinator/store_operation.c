@@ -282,6 +282,10 @@ static enum lockstep_err write_success(struct lockstep_store *store,
         LOCKSTEP_TRY(put_placement_back(store, operation, err));
     }
     LOCKSTEP_TRY(write_desired(store, operation, pin, err));
+    LOCKSTEP_TRY(lockstep_journal_run(
+        store->journal,
+        "DELETE FROM desired WHERE node IN (SELECT number FROM node WHERE revoked <> 0)", NULL, 0,
+        NULL, err)); /* who has left meanwhile is to run nothing */
     return write_placement(store, operation, err);
 }
 

@@ -66,6 +66,17 @@ const char *const lockstep_store_migrations[] = {
     "  FROM (SELECT sequence, time FROM audit ORDER BY sequence DESC LIMIT 10000);",
     "ALTER TABLE desired ADD COLUMN after BLOB NOT NULL DEFAULT "
     "x'0000000000000000000000000000000000000000000000000000000000000000';",
+    /* A name may come back with another key, and a key that was removed with another number. */
+    "CREATE TABLE nodes("
+    "  number INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL, labels TEXT NOT NULL,"
+    "  journal BLOB NOT NULL, member INTEGER NOT NULL, revoked INTEGER NOT NULL,"
+    "  enrolled INTEGER NOT NULL, cordoned INTEGER NOT NULL DEFAULT 0);"
+    "INSERT INTO nodes SELECT number, name, key, labels, journal, member, revoked, enrolled, "
+    "cordoned FROM node;"
+    "DROP TABLE node;"
+    "ALTER TABLE nodes RENAME TO node;"
+    "CREATE UNIQUE INDEX node_name ON node(name) WHERE revoked = 0;"
+    "CREATE UNIQUE INDEX node_key ON node(key) WHERE revoked < 2;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

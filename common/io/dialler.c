@@ -70,6 +70,11 @@ static void on_heard(void *self)
     dialler->backoff_ms = dialler->settings.reconnect_first;
 }
 
+void lockstep_dialler_hold(struct lockstep_dialler *dialler)
+{
+    dialler->backoff_ms = dialler->settings.reconnect_last;
+}
+
 static void on_gone(void *self, struct lockstep_link *link)
 {
     struct lockstep_dialler *dialler = self;

@@ -120,6 +120,8 @@ enum lockstep_err lockstep_dialler_new(struct lockstep_loop *loop,
                                        const struct lockstep_dialler_config *config,
                                        struct lockstep_dialler **ret_dialler,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* It was told to go away: the next pauses are as long as pauses get. For a callback of its link. */
+void lockstep_dialler_hold(struct lockstep_dialler *dialler);
 /* Closes its link without `down`, and frees. Not from a callback, but for the last `failed` of
  * `once`. NULL is fine. Always NULL. */
 struct lockstep_dialler *lockstep_dialler_free(struct lockstep_dialler *dialler);

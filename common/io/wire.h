@@ -184,6 +184,7 @@ struct lockstep_wire {
         struct lockstep_wire_node_cordon node_cordon;
         struct lockstep_wire_events events;
         struct lockstep_wire_node_pin node_pin;
+        struct lockstep_wire_node_remove node_remove;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;
         struct lockstep_wire_failure failure;

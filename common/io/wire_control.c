@@ -237,6 +237,14 @@ static const struct lockstep_wire_field node_pin_rows[] = {
 };
 SHAPE(node_pin_shape, node_pin, node_pin_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field node_remove_rows[] = {
+    REST(NodeRemove, node_remove, request, U64, 0, 0),
+    REST(NodeRemove, node_remove, node, NAME, 0, 0),
+    REST(NodeRemove, node_remove, revoke, BOOL, 0, 0),
+    REST(NodeRemove, node_remove, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(node_remove_shape, node_remove, node_remove_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field document_rows[] = {
     REST(Document, document, request, U64, 0, 0),
     REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
@@ -272,6 +280,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_CANCEL, &cancel_shape},
     {LOCKSTEP_MESSAGE_NODE_CORDON, &node_cordon_shape},
     {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
+    {LOCKSTEP_MESSAGE_NODE_REMOVE, &node_remove_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

@@ -211,6 +211,13 @@ struct lockstep_wire_node_pin {
     const char *message;
 };
 
+struct lockstep_wire_node_remove {
+    uint64_t request;
+    struct lockstep_name node;
+    bool revoke; /* also while it is connected, and its key does not come back */
+    const char *message;
+};
+
 struct lockstep_wire_audit {
     uint64_t request;
     uint64_t from;  /* sequence of the first row */

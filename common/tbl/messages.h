@@ -48,6 +48,7 @@
     X(79, AUDIT, AUDITOR, "asks for rows of the audit chain")                                   \
     X(80, CANCEL, VIEWER, "no more answers to an earlier request")                              \
     X(81, NODE_CORDON, OPERATOR, "keeps operations off a node, or ends that")                   \
+    X(82, NODE_REMOVE, SECURITY_ADMIN, "takes a node from the fleet, and with it its key")      \
     X(84, NODE_PIN, OPERATOR, "keeps a node on a version that it runs, or ends that")           \
     X(85, TOKEN_REVOKE, SECURITY_ADMIN, "ends join tokens that were not used yet")              \
     X(86, EVENTS, VIEWER, "asks for events, and may follow them")                               \

@@ -137,3 +137,33 @@ enum lockstep_exit lockstep_command_node_unpin(struct lockstep_run *run)
     pin->message = run->flags.message;
     return ask(run, &wire);
 }
+
+/* ---- leaving the fleet ---------------------------------------------------------------------- */
+
+static enum lockstep_exit take_out(struct lockstep_run *run, bool revoke)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_REMOVE};
+    struct lockstep_wire_node_remove *remove = &wire.u.node_remove;
+    enum lockstep_exit code = find(run, &remove->node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    remove->request = lockstep_session_number(run->session);
+    remove->revoke = revoke;
+    remove->message = run->flags.message;
+    return ask(run, &wire);
+}
+
+enum lockstep_exit lockstep_command_node_remove(struct lockstep_run *run)
+{
+    return take_out(run, false);
+}
+
+enum lockstep_exit lockstep_command_node_revoke(struct lockstep_run *run)
+{
+    if (run->flags.message[0] == '\0') {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "why? A node is revoked with -m WHY, for the audit trail");
+    }
+    return take_out(run, true);
+}

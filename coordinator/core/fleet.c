@@ -208,7 +208,7 @@ void lockstep_fleet_receive(struct lockstep_fleet *fleet, struct lockstep_time n
     ASSERT(node < fleet->node_count);
     lockstep_fleet_enter(fleet, ret_actions);
     fleet->nodes[node].heard = now;
-    switch ((unsigned)message->type) {
+    switch (fleet->nodes[node].gone ? LOCKSTEP_MESSAGE_UNSPECIFIED : (unsigned)message->type) {
     case LOCKSTEP_MESSAGE_STATE:
         receive_state(fleet, now, node, &message->u.state);
         break;

@@ -31,6 +31,7 @@ struct lockstep_node {
     bool ready;    /* joined, and not held */
     bool down;     /* silent for so long that operations were told */
     bool cordoned; /* an operator keeps operations off it */
+    bool gone;     /* removed or revoked: it never comes back under this number */
     struct lockstep_time heard;
     struct lockstep_time held;        /* it came and went: not READY before that time */
     uint8_t returns;                  /* from being down */
@@ -146,6 +147,12 @@ const struct lockstep_operation *lockstep_fleet_undecided(const struct lockstep_
  * began; what it is owed, or misses from now on, it gets when the cordon ends. */
 void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
                            bool cordoned, struct lockstep_fleet_actions *ret_actions);
+
+/* An operator removes or revokes NODE. It is in no roster any more: an operation that is not
+ * decided and needs it is aborted; one that is decided waits for it no longer. Nothing is heard of
+ * it from now on. WHY is for people. */
+void lockstep_fleet_forget(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           const char *why, struct lockstep_fleet_actions *ret_actions);
 
 /* Looks at deadlines and at silence. */
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,

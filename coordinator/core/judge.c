@@ -55,6 +55,9 @@ enum lockstep_result lockstep_judge_result(const struct lockstep_operation *oper
         tally->failed + tally->in[LOCKSTEP_PART_REFUSED] > 0) {
         return LOCKSTEP_RESULT_FAILED_MIXED;
     }
-    return tally->done == operation->part_count ? LOCKSTEP_RESULT_SUCCEEDED
-                                                : LOCKSTEP_RESULT_SUCCEEDED_PARTIAL;
+    /* Who is no node of the fleet any more needs not go back. */
+    return tally->done + (lockstep_operation_goes_back(operation) ? tally->gone : 0) ==
+                   operation->part_count
+               ? LOCKSTEP_RESULT_SUCCEEDED
+               : LOCKSTEP_RESULT_SUCCEEDED_PARTIAL;
 }

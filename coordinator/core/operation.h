@@ -80,6 +80,7 @@ struct lockstep_tally {
     uint32_t failed;    /* FAILED or LOST */
     uint32_t done;      /* LIVE or HEALTHY */
     uint32_t unsettled; /* CONTACTED or TOUCHED */
+    uint32_t gone;      /* of the SKIPPED, nodes that were removed or revoked */
 };
 
 struct lockstep_operation {
@@ -93,7 +94,7 @@ struct lockstep_operation {
     uint64_t sequence; /* of its decision; zero before */
     uint8_t state;     /* enum lockstep_operation_state */
     uint8_t result;    /* enum lockstep_result */
-    bool abort_asked;  /* by an operator, before anything could be done about it */
+    bool abort_asked;  /* by what an operator did, before anything could be done about it */
     bool window_held;  /* the window may not end by time: another operation is open on the module */
     struct lockstep_cause cause;
     struct lockstep_time phase; /* deadline of the state */

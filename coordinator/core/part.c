@@ -24,11 +24,28 @@ static void count(struct lockstep_tally *tally, const struct lockstep_part *part
     bool failed = part->state == LOCKSTEP_PART_FAILED || part->state == LOCKSTEP_PART_LOST;
     bool done = part->state == LOCKSTEP_PART_LIVE || part->state == LOCKSTEP_PART_HEALTHY;
     bool unsettled = part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_CONTACTED;
+    bool gone = part->state == LOCKSTEP_PART_SKIPPED && part->no == LOCKSTEP_NO_REVOKED;
     tally->in[part->state] += one;
+    tally->gone += gone ? one : 0;
     tally->integrity += vetoes ? one : 0;
     tally->failed += failed ? one : 0;
     tally->done += done ? one : 0;
     tally->unsettled += unsettled ? one : 0;
+}
+
+bool lockstep_part_may_run(const struct lockstep_part *part)
+{
+    switch (part->state) {
+    case LOCKSTEP_PART_CONTACTED:
+    case LOCKSTEP_PART_TOUCHED:
+    case LOCKSTEP_PART_LIVE:
+    case LOCKSTEP_PART_HEALTHY:
+    case LOCKSTEP_PART_FAILED:
+    case LOCKSTEP_PART_LOST:
+        return true;
+    default:
+        return false;
+    }
 }
 
 void lockstep_operation_tally(const struct lockstep_operation *operation,

@@ -16,6 +16,9 @@ void lockstep_part_remind(const struct lockstep_operation *operation, struct loc
 void lockstep_part_set(struct lockstep_operation *operation, struct lockstep_part *part,
                        enum lockstep_part_state state, enum lockstep_no no);
 
+/* True if the node of PART is, or may be, on the version that its operation brings. */
+bool lockstep_part_may_run(const struct lockstep_part *part);
+
 /* Moves every part in state FROM to state TO. */
 void lockstep_parts_move(struct lockstep_operation *operation, enum lockstep_part_state from,
                          enum lockstep_part_state to);

@@ -2,6 +2,7 @@
 
 #include "common/base/assert.h"
 #include "coordinator/core/catch_up.h"
+#include "coordinator/core/part.h"
 
 #include <string.h>
 
@@ -73,22 +74,6 @@ static void put_in_slot(struct lockstep_fleet *fleet, struct lockstep_operation 
 
 /* ---- compensation --------------------------------------------------------------------------- */
 
-/* True if the node of PART is, or may be, on the version that is being left. */
-static bool may_run_it(const struct lockstep_part *part)
-{
-    switch (part->state) {
-    case LOCKSTEP_PART_CONTACTED:
-    case LOCKSTEP_PART_TOUCHED:
-    case LOCKSTEP_PART_LIVE:
-    case LOCKSTEP_PART_HEALTHY:
-    case LOCKSTEP_PART_FAILED:
-    case LOCKSTEP_PART_LOST:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* The id of a compensation follows from its parent's, so that a coordinator that opens it, dies and
  * is asked again gives the same answer. */
 struct lockstep_id lockstep_fleet_child_id(const struct lockstep_id *parent)
@@ -107,7 +92,7 @@ static void copy_parts(const struct lockstep_fleet *fleet, const struct lockstep
     for (uint32_t i = 0; i < parent->part_count; i++) {
         const struct lockstep_part *part = &parent->parts[i];
         const struct lockstep_node *node = &fleet->nodes[part->node];
-        if (may_run_it(part)) {
+        if (lockstep_part_may_run(part)) {
             uint32_t to = child->part_count++;
             memset(&child->parts[to], 0, sizeof(child->parts[to]));
             child->parts[to].node = part->node;
@@ -259,6 +244,21 @@ void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
     }
 }
 
+/* A node may have left after the journal's last word of it. */
+static void drop_gone(struct lockstep_fleet *fleet, struct lockstep_time now,
+                      struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_NODE_GONE,
+                                                 .part = i,
+                                                 .no = LOCKSTEP_NO_REVOKED,
+                                                 .text = "it is no node of the fleet any more"};
+        if (fleet->nodes[operation->parts[i].node].gone) {
+            lockstep_fleet_step(fleet, now, operation, &event);
+        }
+    }
+}
+
 /* ---- entering and leaving ------------------------------------------------------------------- */
 
 void lockstep_fleet_enter(struct lockstep_fleet *fleet, struct lockstep_fleet_actions *actions)
@@ -338,6 +338,7 @@ void lockstep_fleet_restore(struct lockstep_fleet *fleet, struct lockstep_time n
     put_in_slot(fleet, operation);
     act_on_wants(fleet, now, operation, lockstep_operation_resume(operation, now, row));
     settle_cordons(fleet, now, operation);
+    drop_gone(fleet, now, operation);
     if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
         tell_parent(fleet, now, operation);
     }
@@ -414,5 +415,34 @@ void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time no
     fleet->nodes[node].cordoned = cordoned;
     lockstep_fleet_tell(fleet, now, node,
                         cordoned ? LOCKSTEP_EVENT_CORDONED : LOCKSTEP_EVENT_UNCORDONED);
+    lockstep_fleet_leave(fleet, now);
+}
+
+/* ---- leaving the fleet ---------------------------------------------------------------------- */
+
+void lockstep_fleet_forget(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           const char *why, struct lockstep_fleet_actions *ret_actions)
+{
+    struct lockstep_node *row = &fleet->nodes[node];
+    ASSERT(node < fleet->node_count);
+    lockstep_fleet_link_down(fleet, now, node);
+    lockstep_fleet_enter(fleet, ret_actions);
+    row->gone = true;
+    row->member = false;
+    row->cordoned = false;
+    row->held = LOCKSTEP_TIME_NEVER;
+    row->live = NULL;
+    row->live_count = 0;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0) {
+            struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_NODE_GONE,
+                                                     .part = (uint32_t)part,
+                                                     .no = LOCKSTEP_NO_REVOKED,
+                                                     .text = why};
+            lockstep_fleet_step(fleet, now, operation, &event);
+        }
+    }
     lockstep_fleet_leave(fleet, now);
 }

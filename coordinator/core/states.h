@@ -90,7 +90,8 @@ enum lockstep_due {
     X(11, OVERTAKEN, "the next operation on a module has committed")                      \
     X(12, NODE_FORGOT, "a node has lost its journal: its vote is void")                   \
     X(13, CORDONED, "an operator has cordoned a node")                                    \
-    X(14, UNCORDONED, "a node is not cordoned any more")
+    X(14, UNCORDONED, "a node is not cordoned any more")                                  \
+    X(15, NODE_GONE, "an operator has removed or revoked a node")
 
 enum lockstep_operation_event_type {
 #define LOCKSTEP_OPERATION_EVENT_ENUM(number, name, text) LOCKSTEP_EVENT_##name = (number),

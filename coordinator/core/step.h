@@ -33,6 +33,15 @@ void lockstep_step_arm_resend(struct lockstep_operation *operation, struct locks
 /* The part of the event does not wait for anything any more that others may be waiting for. */
 void lockstep_step_give_place(struct lockstep_operation *operation, struct lockstep_step *step);
 
+/* The node of a part has left the fleet (step_gone.c). */
+lockstep_step_fn lockstep_step_drop;
+lockstep_step_fn lockstep_step_drop_opening;
+lockstep_step_fn lockstep_step_drop_voter;
+lockstep_step_fn lockstep_step_drop_committed;
+lockstep_step_fn lockstep_step_drop_ended;
+/* If nothing else is the cause of what is about to happen, it is that a node has left. */
+void lockstep_step_blame_gone(struct lockstep_operation *operation);
+
 /* Until the decision (step_prepare.c). */
 lockstep_step_fn lockstep_step_opened;
 lockstep_step_fn lockstep_step_count_yes;
@@ -73,6 +82,12 @@ lockstep_step_fn lockstep_step_settle;
 lockstep_step_fn lockstep_step_settled;
 lockstep_step_fn lockstep_step_finalized;
 
+/* Judges the votes; DEADLINE: the time to prepare is over. Returns the state. */
+unsigned lockstep_step_decide(struct lockstep_operation *operation, struct lockstep_step *step,
+                              bool deadline);
+/* Where an operation with a written COMMIT stands, given its parts. Returns the state. */
+unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
+                                    struct lockstep_step *step);
 /* Nodes failed after commit: go back on all, or hold if that was asked for. Returns the state. */
 unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lockstep_step *step);
 

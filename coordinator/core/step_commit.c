@@ -18,6 +18,17 @@ static unsigned enter_succeeding(struct lockstep_operation *operation, struct lo
     return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SUCCEEDING);
 }
 
+/* False if every node that took it has left the fleet: then nobody is left to go back. */
+static bool is_on_any(const struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        if (lockstep_part_may_run(&operation->parts[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Nodes failed after commit: go back on all, or hold if that was asked for. */
 unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lockstep_step *step)
 {
@@ -27,6 +38,10 @@ unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lock
     for (uint32_t i = 0; i < operation->part_count; i++) {
         operation->parts[i].due = 0; /* who has not heard of COMMIT need not hear of it now */
     }
+    if (!is_on_any(operation)) {
+        operation->result = LOCKSTEP_RESULT_ROLLED_BACK;
+        return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SETTLING);
+    }
     if (operation->options.on_failure == LOCKSTEP_ON_FAILURE_HOLD) {
         operation->result = LOCKSTEP_RESULT_FAILED_MIXED;
         return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_SETTLING);
@@ -35,11 +50,12 @@ unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lock
     return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_DEGRADING);
 }
 
-/* Where an operation with a written COMMIT stands, given its parts. */
-static unsigned after_commit(struct lockstep_operation *operation, struct lockstep_step *step)
+unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
+                                    struct lockstep_step *step)
 {
     step->wants |= LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
     if (lockstep_judge_beyond_repair(operation) || operation->abort_asked) {
+        lockstep_step_blame_gone(operation);
         return lockstep_step_degrade(operation, step);
     }
     if (operation->state == LOCKSTEP_OPERATION_SOAKING) {
@@ -64,7 +80,7 @@ unsigned lockstep_step_committed(struct lockstep_operation *operation, struct lo
     operation->window = lockstep_time_after(step->now, options->window_ms);
     lockstep_step_arm_resend(operation, step->now);
     step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
-    return after_commit(operation, step);
+    return lockstep_step_after_commit(operation, step);
 }
 
 /* A version that crashed its host has crashed it, also when the host is back with it. */
@@ -99,7 +115,7 @@ unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
     if (part->state == LOCKSTEP_PART_CONTACTED) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
         lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
-        return after_commit(operation, step);
+        return lockstep_step_after_commit(operation, step);
     }
     if (step->event->no == LOCKSTEP_NO_STALE_GENERATION &&
         (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED)) {
@@ -124,7 +140,7 @@ unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lo
     }
     lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, LOCKSTEP_PART_LIVE);
-    return after_commit(operation, step);
+    return lockstep_step_after_commit(operation, step);
 }
 
 unsigned lockstep_step_note_not_applied(struct lockstep_operation *operation,
@@ -146,8 +162,9 @@ unsigned lockstep_step_fail_node(struct lockstep_operation *operation, struct lo
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
-    return operation->state == LOCKSTEP_OPERATION_SUCCEEDING ? operation->state
-                                                             : after_commit(operation, step);
+    return operation->state == LOCKSTEP_OPERATION_SUCCEEDING
+               ? operation->state
+               : lockstep_step_after_commit(operation, step);
 }
 
 unsigned lockstep_step_lose_soaking(struct lockstep_operation *operation,
@@ -161,7 +178,7 @@ unsigned lockstep_step_lose_soaking(struct lockstep_operation *operation,
     lockstep_part_set(operation, part, LOCKSTEP_PART_LOST, LOCKSTEP_NO_LOST);
     lockstep_step_note_cause(operation, LOCKSTEP_NO_LOST, part->node,
                              "silent while it was watched");
-    return after_commit(operation, step);
+    return lockstep_step_after_commit(operation, step);
 }
 
 /* A node is back after the decision: repeat what it may have missed. */
@@ -203,7 +220,7 @@ unsigned lockstep_step_commit_tick(struct lockstep_operation *operation, struct 
                                      part->text[0] != '\0' ? part->text
                                                            : "no read-back by the commit deadline");
         }
-        return after_commit(operation, step);
+        return lockstep_step_after_commit(operation, step);
     }
     lockstep_parts_resend(operation, step->now, &step->wants);
     return operation->state;

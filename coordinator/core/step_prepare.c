@@ -10,8 +10,8 @@ static unsigned enter_aborting(struct lockstep_operation *operation, struct lock
     return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_ABORTING);
 }
 
-static unsigned decide(struct lockstep_operation *operation, struct lockstep_step *step,
-                       bool deadline)
+unsigned lockstep_step_decide(struct lockstep_operation *operation, struct lockstep_step *step,
+                              bool deadline)
 {
     switch (lockstep_judge_votes(operation, deadline)) {
     case LOCKSTEP_VERDICT_COMMIT:
@@ -44,7 +44,7 @@ unsigned lockstep_step_opened(struct lockstep_operation *operation, struct locks
     operation->phase = lockstep_time_after(step->now, options->fetch_ms + options->prepare_ms);
     lockstep_step_arm_resend(operation, step->now);
     step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED;
-    return decide(operation, step, false);
+    return lockstep_step_decide(operation, step, false);
 }
 
 unsigned lockstep_step_count_yes(struct lockstep_operation *operation, struct lockstep_step *step)
@@ -54,8 +54,9 @@ unsigned lockstep_step_count_yes(struct lockstep_operation *operation, struct lo
         return operation->state; /* a repeated vote, or of one that was not asked */
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_PREPARED);
-    return operation->state == LOCKSTEP_OPERATION_PREPARING ? decide(operation, step, false)
-                                                            : operation->state;
+    return operation->state == LOCKSTEP_OPERATION_PREPARING
+               ? lockstep_step_decide(operation, step, false)
+               : operation->state;
 }
 
 unsigned lockstep_step_count_no(struct lockstep_operation *operation, struct lockstep_step *step)
@@ -66,8 +67,9 @@ unsigned lockstep_step_count_no(struct lockstep_operation *operation, struct loc
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_REFUSED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
-    return operation->state == LOCKSTEP_OPERATION_PREPARING ? decide(operation, step, false)
-                                                            : operation->state;
+    return operation->state == LOCKSTEP_OPERATION_PREPARING
+               ? lockstep_step_decide(operation, step, false)
+               : operation->state;
 }
 
 unsigned lockstep_step_lose_voter(struct lockstep_operation *operation, struct lockstep_step *step)
@@ -81,7 +83,7 @@ unsigned lockstep_step_lose_voter(struct lockstep_operation *operation, struct l
     lockstep_step_note_cause(operation, LOCKSTEP_NO_LOST, part->node,
                              "silent before it could be told");
     step->wants |= LOCKSTEP_WANT_CHANGED;
-    return decide(operation, step, false);
+    return lockstep_step_decide(operation, step, false);
 }
 
 /* A node is back before the decision: ask it (again). */
@@ -123,7 +125,7 @@ unsigned lockstep_step_prepare_tick(struct lockstep_operation *operation,
         }
     }
     if (lockstep_time_due(operation->phase, step->now)) {
-        return decide(operation, step, true);
+        return lockstep_step_decide(operation, step, true);
     }
     lockstep_parts_resend(operation, step->now, &step->wants);
     return LOCKSTEP_OPERATION_PREPARING;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Who belongs to the fleet is an operator's word: nodes that are cordoned.
+# Who belongs to the fleet is an operator's word: nodes that are cordoned, removed and revoked, and
+# hosts that were built anew; between operations and in the middle of them.
 set -u
 . "$(dirname "$0")/../support/fleet.sh"
 
@@ -86,6 +87,138 @@ check "it succeeds" fleet_cli op wait "$(fleet_operation .short)"
 check "now it can be cordoned" fleet_cli node cordon n1
 check "and uncordoned" fleet_cli node uncordon n1
 check_eventually "the fleet is consistent" fleet_cli check
+
+# ---- removed: gone for good ------------------------------------------------------------------------
+
+gone() { # gone NODE: its link is no more, and it is in no list
+    [ -z "$(fleet_json ".nodes[] | select(.node == \"$1\") | .node" node ls)" ]
+}
+
+told() { # told NODE TEXT: its agent's log says so
+    grep -q -F -- "$2" "$FLEET/log/agent-$1"
+}
+
+start_refused() { # start_refused NODE TEXT [ARGUMENT...]: an agent that is not let in
+    fleet_start "agent-$1" "$2" "$FLEET_BIN/lockstep-agent" --config "$FLEET/$1/agent.yaml" "${@:3}"
+}
+
+# A host built anew: nothing is left of what it was.
+build_anew() { # build_anew NODE
+    local pid
+    fleet_kill "agent-$1" KILL
+    for pid in $(fleet_leftovers); do
+        grep -q -F -- "$FLEET/$1/" "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null && kill -s KILL "$pid"
+    done
+    rm -rf "${FLEET:?}/$1"
+}
+
+check_status 4 "who is connected is not removed" fleet_cli node remove n3
+check_says 'next: lockstep node revoke n3 -m' "what to do is said" fleet_cli node remove n3
+fleet_kill agent-n3
+fleet_needs "n3 is seen to be away" fleet_until fleet_absent n3
+check_status 5 "its name is taken" fleet_cli token create --join n3
+check_status 3 "check misses it" fleet_cli check
+check "n3 is removed" fleet_cli node remove n3 -m "scrapped"
+check "that is audited" audited node.remove n3 scrapped
+check "it is in no list" gone n3
+check_same removed "node show says what became of it" fleet_json .state node show n3
+check_status 2 "there is no such node any more" fleet_cli node cordon n3
+check "nobody misses it" fleet_cli check
+check_same 2 "nor counts it" fleet_json .n plan --strategy sync_all echo@1.0.0
+check "it does not get in again, and is told why" start_refused n3 'refused: this node was removed'
+build_anew n3
+check "its name is free: a host built anew joins" fleet_node n3
+check_same "3 ready" "it counts" \
+    fleet_json '"\([.nodes[] | select(.member)] | length) \(.nodes[] | select(.node == "n3") | .state)"' node ls
+check "it gets what is placed on it" fleet_reload echo@1.0.0 --soak 0
+check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "like the others" fleet_versions echo
+
+# ---- revoked: cut off, and for good ----------------------------------------------------------------
+
+(umask 077 && fleet_cli token create --join n9 >"$FLEET/n9.token")
+check_status 2 "why is to be said" fleet_cli node revoke n3
+before=$(date +%s%N)
+check "n3 is revoked" fleet_cli node revoke n3 -m "key stolen"
+check "that is audited" audited node.revoke n3 "key stolen"
+check_eventually "its link is cut" told n3 "refused: this node's key is revoked"
+check "within a second" [ $(($(date +%s%N) - before)) -lt 1000000000 ]
+check "it is in no list" gone n3
+check_same revoked "node show says what became of it" fleet_json .state node show n3
+check "nobody misses it" fleet_cli check
+fleet_kill lockstepd KILL
+check "the coordinator starts again" fleet_start_coordinator
+check_eventually "the others are back" fleet_ready n1 n2
+fleet_kill agent-n3
+check "its key does not come back" start_refused n3 "refused: this node's key is revoked"
+build_anew n3
+check "the name does, with a new key" fleet_node n3
+check "and gets what is placed on it" fleet_reload echo@2.0.0 --soak 0
+check_eventually "the fleet is consistent" fleet_cli check
+
+# A token for the name of a node that leaves lets nobody join.
+fleet_needs "n4 joins" fleet_node n4
+fleet_kill agent-n4
+fleet_needs "n4 is seen to be away" fleet_until fleet_absent n4
+check "n4 is removed" fleet_cli node remove n4
+(umask 077 && fleet_cli token create --join n4 >"$FLEET/n4.token")
+build_anew n4
+check "another n4 joins" fleet_node n4
+check "it is revoked" fleet_cli node revoke n4 -m "not ours"
+build_anew n4
+fleet_node_folder n4 "$FLEET_SETTINGS"
+check "the older token for its name is dead" start_refused n4 'the join token was revoked' --join "$FLEET/n4.token"
+
+# ---- in the middle of operations -------------------------------------------------------------------
+
+# Between its YES and the decision, which waits for n2.
+kill -s STOP "$(fleet_pid agent-n2)"
+check "an operation begins" fleet_reload echo@1.0.0 --soak 0 --detach
+voted() { [ "$(part_of "$1")" = prepared ]; }
+check_eventually "n3 has voted yes" voted n3
+check "n3 is revoked" fleet_cli node revoke n3 -m "key stolen again"
+check_status 6 "the operation is aborted" fleet_cli op wait "$(fleet_operation .short)"
+check_same "aborted n3 REVOKED" "because of it" fleet_operation '"\(.result) \(.cause.node) \(.cause.code)"'
+kill -s CONT "$(fleet_pid agent-n2)"
+check_eventually "nobody has changed" fleet_cli check
+check_same "n1=2.0.0 n2=2.0.0" "they run what they ran" fleet_versions_of echo n1 n2
+build_anew n3
+check "n3 is built anew" fleet_node n3
+check "and brought up" fleet_reload echo@2.0.0 --soak 0
+
+# After COMMIT, before its read-back: n3 has voted, is stopped, and the decision cannot reach it.
+committing() { [ "$(fleet_operation .state)" = committing ]; }
+kill -s STOP "$(fleet_pid agent-n2)"
+check "an operation begins" fleet_reload echo@1.0.0 --soak 0 --detach
+check_eventually "n3 has voted yes" voted n3
+kill -s STOP "$(fleet_pid agent-n3)"
+kill -s CONT "$(fleet_pid agent-n2)"
+check_eventually "it is decided" committing
+check "n3 is revoked" fleet_cli node revoke n3 -m "no answer"
+check "the operation succeeds without it" fleet_cli op wait "$(fleet_operation .short)"
+check_same "succeeded-partial skipped REVOKED" "its part says why" \
+    fleet_operation '"\(.result) \(.parts[] | select(.node == "n3") | .state + " " + .code)"'
+check_same "n1=1.0.0 n2=1.0.0" "the others have it" fleet_versions_of echo n1 n2
+check "nothing is owed" fleet_cli check
+check_same 0 "and nothing alarms" fleet_json '.alarms | length' status
+kill -s CONT "$(fleet_pid agent-n3)"
+check_eventually "n3 is told when it wakes" told n3 "refused: this node's key is revoked"
+build_anew n3
+
+# Lost after COMMIT: mixed for as long as it might come back, and no longer.
+check "n3 is built anew" fleet_node n3
+check "and brought up" fleet_reload echo@1.0.0 --soak 0
+kill -s STOP "$(fleet_pid agent-n2)"
+check "an operation begins" fleet_reload echo@2.0.0 --soak 0 --commit-deadline 300ms --detach
+check_eventually "n3 has voted yes" voted n3
+fleet_kill agent-n3 KILL
+kill -s CONT "$(fleet_pid agent-n2)"
+check_status 7 "the operation leaves the fleet mixed" fleet_cli op wait "$(fleet_operation .short)"
+check "n3 is removed" fleet_cli node remove n3 -m "it is not coming back"
+reloads_say() { [ "$(fleet_operation_of reload .result)" = "$1" ]; }
+check_eventually "everybody who is left is back" reloads_say rolled-back
+check "the fleet is consistent" fleet_cli check
+check_same "n1=1.0.0 n2=1.0.0" "on what it ran" fleet_versions_of echo n1 n2
+build_anew n3
 
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

@@ -299,6 +299,11 @@ void story_coordinator(const struct story_command *command)
         lockstep_fleet_abort(&fleet, now, operation_of(command->words[1]), &actions);
     } else if (strcmp(verb, "cordon") == 0 || strcmp(verb, "uncordon") == 0) {
         lockstep_fleet_cordon(&fleet, now, node_of(command->words[1]), verb[0] == 'c', &actions);
+    } else if (strcmp(verb, "revoke") == 0) {
+        lockstep_fleet_forget(&fleet, now, node_of(command->words[1]), "revoked by ana", &actions);
+    } else if (strcmp(verb, "cause") == 0) {
+        const struct lockstep_cause *cause = &operation_of(command->words[1])->cause;
+        story_say("%s n%u %s", lockstep_no_name(cause->no), cause->node, cause->text);
     } else if (strcmp(verb, "undecided") == 0) {
         const struct lockstep_operation *operation = lockstep_fleet_undecided(
             &fleet, node_of(command->words[1]));

@@ -442,7 +442,7 @@ static void check_revoked(void **state)
     json_t *made = NULL;
     (void)state;
     (void)set_up(NULL);
-    world.views[2].row.revoked = true;
+    world.views[2].row.gone = true;
     assert_int_equal(lockstep_document_check(&world.view, NULL, &made, NULL), LOCKSTEP_OK);
     assert_string_equal(json_string_value(json_object_get(made, "text")), "consistent: 2 of 2");
     json_decref(made);

@@ -219,6 +219,108 @@ static void labels_are_whole_or_refused(void **state)
                      LOCKSTEP_OK);
 }
 
+static enum lockstep_err enrol_as(struct place *place, const char *name, const uint8_t *key,
+                                  struct lockstep_node_row *row)
+{
+    struct lockstep_token token;
+    draw_token(name, &token);
+    if (lockstep_store_token_add(place->store, &token, "", &somebody, NULL) != LOCKSTEP_OK) {
+        return LOCKSTEP_REFUSED;
+    }
+    return lockstep_store_enrol(place->store, &(struct lockstep_enrolment){token.id, key, NOW},
+                                &somebody, row, NULL);
+}
+
+static void count_module(void *context, const struct lockstep_name *module, uint64_t generation,
+                         const char *placement)
+{
+    (void)module;
+    (void)generation;
+    *(int *)context += placement == NULL ? 1 : 10;
+}
+
+static void count_open(void *context, const struct lockstep_token_row *row)
+{
+    *(int *)context += strcmp(lockstep_token_state(row, NOW), "open") == 0 ? 1 : 0;
+}
+
+static void count_desired(void *context, const struct lockstep_desired_row *row)
+{
+    (void)row;
+    *(int *)context += 1;
+}
+
+static void take_node(void *context, const struct lockstep_node_row *row)
+{
+    *(struct lockstep_node_row *)context = *row;
+}
+
+static void check_forgotten(struct place *place, bool revoked)
+{
+    static const uint8_t key[LOCKSTEP_KEY_BYTES] = {1};
+    static const uint8_t other_key[LOCKSTEP_KEY_BYTES] = {2};
+    struct lockstep_node_row row;
+    uint32_t number;
+    int modules = 0;
+    int desired = 0;
+    int open = 0;
+    assert_int_equal(enrol_as(place, "n1", key, &row), LOCKSTEP_OK);
+    number = row.number;
+    meddle(place, "INSERT INTO module(name, generation, placement) VALUES('pay', 1, '');"
+                  "INSERT INTO desired(node, module, digest, previous, operation, pin) VALUES(0, "
+                  "'pay', zeroblob(32), zeroblob(32), "
+                  "zeroblob(16), 0);"
+                  "INSERT INTO token(id, psk, node, labels, expires, used, failures, who) "
+                  "SELECT randomblob(8), psk, node, labels, expires, 0, 0, who "
+                  "FROM token");
+    assert_int_equal(
+        lockstep_store_node_forget(place->store, number, revoked, NOW, &somebody, NULL),
+        LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_node_forget(place->store, number, revoked, NOW, &somebody, NULL),
+        LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_store_modules(place->store, count_module, &modules, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(modules, 1); /* known, and placed nowhere */
+    assert_int_equal(lockstep_store_desired(place->store, count_desired, &desired, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(desired, 0);
+    assert_int_equal(lockstep_store_tokens(place->store, count_open, &open, NULL), LOCKSTEP_OK);
+    assert_int_equal(open, 0);
+    open_again(place);
+    assert_int_equal(enrol_as(place, "n1", key, &row), revoked ? LOCKSTEP_CONFLICT : LOCKSTEP_OK);
+    if (revoked) {
+        assert_int_equal(enrol_as(place, "n1", other_key, &row), LOCKSTEP_OK);
+    }
+    assert_int_equal(row.number, number + 1);
+    assert_string_equal(row.name.text, "n1");
+    assert_false(row.gone);
+}
+
+static void a_removed_node_leaves_its_name_and_key(void **state)
+{
+    check_forgotten(*state, false);
+}
+
+static void a_revoked_node_leaves_its_name(void **state)
+{
+    check_forgotten(*state, true);
+}
+
+static void a_cordon_is_kept(void **state)
+{
+    struct place *place = *state;
+    static const uint8_t key[LOCKSTEP_KEY_BYTES] = {1};
+    struct lockstep_node_row row;
+    assert_int_equal(enrol_as(place, "n1", key, &row), LOCKSTEP_OK);
+    assert_false(row.cordoned);
+    assert_int_equal(lockstep_store_node_cordon(place->store, row.number, true, &somebody, NULL),
+                     LOCKSTEP_OK);
+    open_again(place);
+    assert_int_equal(lockstep_store_nodes(place->store, take_node, &row, NULL), LOCKSTEP_OK);
+    assert_true(row.cordoned);
+}
+
 static void a_full_fleet_takes_nobody(void **state)
 {
     struct place *place = *state;
@@ -366,6 +468,9 @@ int main(void)
         IN_A_PLACE(a_burned_token_says_nothing),
         IN_A_PLACE(the_fifth_try_may_be_the_right_one),
         IN_A_PLACE(labels_are_whole_or_refused),
+        IN_A_PLACE(a_removed_node_leaves_its_name_and_key),
+        IN_A_PLACE(a_revoked_node_leaves_its_name),
+        IN_A_PLACE(a_cordon_is_kept),
         IN_A_PLACE(a_full_fleet_takes_nobody),
         IN_A_PLACE(a_version_is_one_digest),
         IN_A_PLACE(a_chain_hashed_anew_is_not_ours),
