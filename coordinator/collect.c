@@ -10,6 +10,7 @@ static void need_desired(void *context, const struct lockstep_desired_row *row)
 {
     lockstep_retention_need(context, &row->digest);
     lockstep_retention_need(context, &row->previous);
+    lockstep_retention_need(context, &row->after);
 }
 
 /* What a node runs, and what it may go back to. */

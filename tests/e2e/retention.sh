@@ -24,6 +24,11 @@ kept() { # the versions whose bytes are there
     done
 }
 
+brought_back() {
+    fleet_until fleet_ready n1 n2 && fleet_cli node unpin n1 echo && fleet_cli node unpin n2 echo &&
+        fleet_reload echo@current --soak 0 && [ "$(fleet_versions echo)" = "n1=2.0.0 n2=2.0.0" ]
+}
+
 fleet_of 2
 fleet_needs "two versions are pushed" push_all 1 2
 fleet_needs "the first is installed" fleet_install echo@1.0.0
@@ -44,4 +49,17 @@ touch "$FLEET/coordinator/artifacts/$(printf '%064d' 7).so" # what no row knows 
 check "the coordinator starts again" fleet_start_coordinator
 check_status 2 "and clears up" ls "$FLEET/coordinator/artifacts/$(printf '%064d' 7).so"
 check_eventually "the fleet is consistent" fleet_cli check
+
+# What a node is to run when its pin is over is kept until then, also where nobody runs it.
+for node in n1 n2; do
+    for version in 13.0.0 14.0.0; do
+        fleet_cli reload --strategy local --node "$node" echo@$version --soak 0 --rollback-window 0 \
+            >"$FLEET/log/pin" 2>&1
+    done
+done
+check_same "n1=14.0.0 n2=14.0.0" "both are pinned elsewhere" fleet_versions echo
+fleet_kill lockstepd TERM
+fleet_needs "the coordinator starts again" fleet_start_coordinator
+check_says '^2 ' "what is for afterwards stays" kept
+check "so that it can be brought back" brought_back
 fleet_end
