@@ -195,7 +195,7 @@ void lockstep_control_pin(struct lockstep_session *session,
 {
     struct pinning pinning = {
         .session = session, .message = message, .row.module = message->module};
-    char subject[2 * LOCKSTEP_NAME_MAX + LOCKSTEP_WORD_MAX + 3];
+    char subject[2 * LOCKSTEP_NAME_MAX + LOCKSTEP_WORD_MAX + sizeof("@ on ")];
     struct lockstep_audit audit = {.who = session->who,
                                    .what = message->lift ? "node.unpin" : "node.pin",
                                    .subject = subject,
@@ -203,8 +203,8 @@ void lockstep_control_pin(struct lockstep_session *session,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result = lockstep_control_node(session->coordinator, message->node.text,
                                                      &pinning.row.node, &err);
-    (void)snprintf(subject, sizeof(subject), "%s %s%s%s", message->node.text, message->module.text,
-                   message->lift ? "" : "@", message->version);
+    (void)snprintf(subject, sizeof(subject), "%s%s%s on %s", message->module.text,
+                   message->lift ? "" : "@", message->version, message->node.text);
     if (result == LOCKSTEP_OK) {
         result = message->lift ? end_pin(&pinning, &audit, &err) : set_pin(&pinning, &audit, &err);
     }

@@ -165,13 +165,13 @@ static enum lockstep_err describe_operation(struct lockstep_store *store, const 
     return LOCKSTEP_OK;
 }
 
-/* The module of MODULE@VERSION, or of a digest. */
+/* The module of MODULE@VERSION, of MODULE on NODE, or of a digest. */
 static enum lockstep_err find_module(struct lockstep_store *store, const char *subject,
                                      char ret_modules[MODULES_TEXT], struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
     struct lockstep_digest digest;
-    const char *at = strchr(subject, '@');
+    const char *at = strpbrk(subject, "@ ");
     bool row = false;
     if (at != NULL && at - subject <= LOCKSTEP_NAME_MAX) {
         (void)snprintf(ret_modules, MODULES_TEXT, " %.*s ", (int)(at - subject), subject);

@@ -12,6 +12,15 @@ is_found() { # is_found MODULE DIFFERENCES
     [ "$(found "$1")" = "$2" ]
 }
 
+first_pin() {
+    fleet_cli -o jsonl events echo --limit 1000 | jq -r 'select(.what == "node.pin") | "\(.what) \(.subject) \(.text)"' |
+        head -n 1
+}
+
+unpins() {
+    fleet_cli -o jsonl events echo --limit 1000 | jq -r 'select(.what == "node.unpin") | .subject' | grep -c '^echo on n2$'
+}
+
 text_of() { # text_of MODULE [OPTION...]: check's one line
     fleet_json '.text' check "$@"
 }
@@ -210,8 +219,11 @@ check "a reload of all takes them along" fleet_reload echo@1.0.0 --soak 0
 check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "to where all are" fleet_versions echo
 check_same 0 "and no pin is left" fleet_json '.pinned | length' check echo
 check_eventually "all is well" is_found echo ""
-check_same "node.pin n1 echo@1.0.0" "who pinned is in the audit trail" \
+check_same "node.pin echo@1.0.0 on n1" "who pinned is in the audit trail" \
     fleet_json '[.rows[] | select(.what == "node.pin")][0] | "\(.what) \(.subject)"' audit --limit 1000
+
+check_same "node.pin echo@1.0.0 on n1 being watched" "and among what happened to the module" first_pin
+check_same "1" "where no more pin is told too" unpins
 
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
