@@ -210,9 +210,18 @@ static enum lockstep_err fill_archive(struct archive *archive, const char *data,
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* What it is of, from the copy itself. */
-static enum lockstep_err describe(const char *journal, const struct archive *archive,
-                                  const char *target, bool with_key, struct lockstep_error *err)
+/* What a copy knows: found out before anything is made of it. */
+struct contents {
+    int64_t epoch;
+    int64_t decision;
+    int64_t nodes;
+    int64_t operations;
+    int64_t audit;
+    int64_t bundle;
+};
+
+static enum lockstep_err read_contents(const char *journal, struct contents *contents,
+                                       struct lockstep_error *err)
 {
     int64_t numbers[6] = {0};
     LOCKSTEP_TRY(lockstep_journal_copy_ask(
@@ -220,13 +229,20 @@ static enum lockstep_err describe(const char *journal, const struct archive *arc
         "SELECT epoch, sequence, (SELECT count(*) FROM node), (SELECT count(*) FROM operation), "
         "(SELECT max(sequence) FROM audit), (SELECT max(version) FROM bundle) FROM meta",
         numbers, LOCKSTEP_COUNT(numbers), err));
+    *contents = (struct contents){numbers[0], numbers[1], numbers[2],
+                                  numbers[3], numbers[4], numbers[5]};
+    return LOCKSTEP_OK;
+}
+
+static void tell(const struct contents *contents, const struct archive *archive, const char *target,
+                 bool with_key)
+{
     printf("%s holds the journal (epoch %lld, decision %lld, %lld nodes, %lld operations, audit "
            "trail up to row %lld), trust bundle %lld, %u manifests and signatures, %s key; no "
            "artifacts' bytes, no configuration\n",
-           target, (long long)numbers[0], (long long)numbers[1], (long long)numbers[2],
-           (long long)numbers[3], (long long)numbers[4], (long long)numbers[5], archive->papers,
-           with_key ? "the coordinator's" : "no");
-    return LOCKSTEP_OK;
+           target, (long long)contents->epoch, (long long)contents->decision,
+           (long long)contents->nodes, (long long)contents->operations, (long long)contents->audit,
+           (long long)contents->bundle, archive->papers, with_key ? "the coordinator's" : "no");
 }
 
 /* Gives the archive its name, unless that is taken meanwhile. */
@@ -248,7 +264,9 @@ static enum lockstep_err write_archive(const char *data, const char *journal, co
 {
     char unfinished[PATH_SIZE];
     struct archive archive = {.path = unfinished};
+    struct contents contents;
     enum lockstep_err result;
+    LOCKSTEP_TRY(read_contents(journal, &contents, err));
     (void)snprintf(unfinished, sizeof(unfinished), "%s.XXXXXX", target);
     archive.fd = mkostemp(unfinished, O_CLOEXEC); /* 0600 */
     if (archive.fd < 0) {
@@ -260,7 +278,10 @@ static enum lockstep_err write_archive(const char *data, const char *journal, co
         result = name_archive(unfinished, target, err);
     }
     (void)unlink(unfinished);
-    return result == LOCKSTEP_OK ? describe(journal, &archive, target, with_key, err) : result;
+    if (result == LOCKSTEP_OK) {
+        tell(&contents, &archive, target, with_key);
+    }
+    return result;
 }
 
 enum lockstep_err lockstep_coordinator_backup(const struct lockstep_config_coordinator *config,

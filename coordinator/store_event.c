@@ -144,6 +144,8 @@ static enum lockstep_err describe_operation(struct lockstep_store *store, const 
                                             struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
+    const char *strategy;
+    const char *kind;
     const char *result;
     bool row = false;
     LOCKSTEP_TRY(lockstep_query_begin(
@@ -155,10 +157,11 @@ static enum lockstep_err describe_operation(struct lockstep_store *store, const 
     if (!row) {
         return LOCKSTEP_OK; /* it never was an operation: a request that waited for nodes */
     }
+    strategy = lockstep_strategy_text((enum lockstep_strategy)lockstep_row_integer(&rows, 0));
+    kind = lockstep_kind_text((enum lockstep_kind)lockstep_row_integer(&rows, 1));
     result = lockstep_result_word((unsigned)lockstep_row_integer(&rows, 2));
     (void)snprintf(ret_text, LOCKSTEP_EVENT_TEXT_MAX + 1, "%s %s%s%s",
-                   lockstep_strategy_text((enum lockstep_strategy)lockstep_row_integer(&rows, 0)),
-                   lockstep_kind_text((enum lockstep_kind)lockstep_row_integer(&rows, 1)),
+                   strategy == NULL ? "?" : strategy, kind == NULL ? "?" : kind,
                    result == NULL ? "" : ": ", result == NULL ? "" : result);
     lockstep_row_copy(&rows, 3, ret_modules, MODULES_TEXT);
     lockstep_query_end(&rows);

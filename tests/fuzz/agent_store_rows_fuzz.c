@@ -35,6 +35,10 @@ static const char *const cells[] = {
     CELL(item, generation),
     CELL(item, digest),
     CELL(item, leaving),
+    CELL(heuristic, operation),
+    CELL(heuristic, outcome),
+    CELL(heuristic, uid),
+    CELL(heuristic, reason),
     "DELETE FROM item WHERE position = ?1",
     "DELETE FROM module WHERE name = ?1",
 };
@@ -57,6 +61,7 @@ static void begin(void)
 {
     const struct lockstep_wire_prepare intent = {.intent = {(const uint8_t *)"text", 4},
                                                  .extra = "x"};
+    struct lockstep_agent_resolution resolution = {.commit = true, .reason = "gone"};
     MUST(mkdtemp(directory) != NULL && atexit(end) == 0);
     MUST(lockstep_agent_store_open(directory, &store, NULL) == LOCKSTEP_OK);
     for (size_t i = 0; i < LOCKSTEP_COUNT(orders); i++) {
@@ -72,6 +77,8 @@ static void begin(void)
         MUST(lockstep_agent_store_vow(store, order, &intent, 1, NULL) == LOCKSTEP_OK);
         MUST(i > 0 || lockstep_agent_store_point(store, order, 2, NULL) == LOCKSTEP_OK);
     }
+    resolution.operation = orders[1].operation;
+    MUST(lockstep_agent_store_resolve(store, &resolution, NULL) == LOCKSTEP_OK);
 }
 
 static void must_be_sound(void)
@@ -100,6 +107,19 @@ static void drive(void)
     lockstep_agent_tick(&core, lockstep_time_after(now, LOCKSTEP_HOUR), &actions);
 }
 
+static void check_resolution(void *context, const struct lockstep_agent_resolution *resolution)
+{
+    (void)context;
+    MUST(strlen(resolution->reason) <= LOCKSTEP_TEXT_MAX);
+}
+
+static void check_doubt(void *context, const struct lockstep_id *id, const char *text,
+                        const char *reason)
+{
+    (void)context;
+    MUST(id != NULL && text != NULL && reason != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lockstep_defaults settings;
@@ -125,6 +145,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             MUST(strlen(intent.extra) <= LOCKSTEP_EXTRA_MAX);
         }
     }
+    (void)lockstep_agent_store_resolutions(store, check_resolution, NULL, NULL);
+    (void)lockstep_agent_store_doubts(store, check_doubt, NULL, NULL);
     lockstep_journal_rollback(store->journal);
     return 0;
 }

@@ -39,9 +39,13 @@ static const char *const cells[] = {
     CELL(operation, placement),
     CELL(audit, detail),
     CELL(audit, hash),
+    CELL(event, audit),
+    CELL(event, modules),
+    CELL(event, time),
     "DELETE FROM item WHERE place = ?1",
     "DELETE FROM part WHERE place = ?1",
     "DELETE FROM audit WHERE sequence = ?1",
+    "DELETE FROM event WHERE sequence = ?1",
 };
 
 static const struct lockstep_id cluster = {.bytes = {7}};
@@ -126,6 +130,24 @@ static void check_module(void *context, const struct lockstep_name *module, uint
     MUST(lockstep_name_valid(module->text, strlen(module->text)));
 }
 
+static void check_event(void *context, const struct lockstep_event *event)
+{
+    uint64_t *last = context;
+    MUST(event->sequence > *last && event->who != NULL && event->what != NULL);
+    MUST(event->subject != NULL && event->modules != NULL && event->text != NULL);
+    *last = event->sequence;
+}
+
+static void read_events(void)
+{
+    const struct lockstep_event_query query = {.since_unix_ms = 1, .limit = 2};
+    uint64_t last = 0;
+    struct lockstep_event_page page = {.count = 9, .each = check_event, .context = &last};
+    if (lockstep_store_events_begin(store, &query, &page.next, NULL) == LOCKSTEP_OK) {
+        (void)lockstep_store_events_read(store, &query, &page, NULL);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lockstep_operation *operation = NULL;
@@ -145,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         (void)lockstep_operation_free(operation);
     }
+    read_events();
     (void)lockstep_store_modules(store, check_module, NULL, NULL);
     (void)lockstep_store_audit_verify(store, &bad, &last, &head, NULL);
     lockstep_journal_rollback(store->journal);
