@@ -129,7 +129,7 @@ static void refuse_revoke(struct lockstep_session *session, uint64_t request,
                                 "its id, or 6 characters of that",
                                 search->word);
     } else if (strcmp(state, "used") == 0) {
-        (void)snprintf(next, sizeof(next), "lockstep node show %s", node);
+        (void)snprintf(next, sizeof(next), "lockstep node revoke %s", node);
         lockstep_control_refuse(session, request, LOCKSTEP_WHY(4, "used", next),
                                 "the join token of %s was used: the node is enrolled, and its own "
                                 "key is what lets it in now",

@@ -22,6 +22,7 @@ check_status 2 "nobody's token is not revoked" fleet_cli token revoke n7
 check_says 'next: lockstep token ls' "and it is said how to find them" fleet_cli token revoke n7
 check_status 4 "nor one that was used" fleet_cli token revoke n1
 check_says 'its own key is what lets it in' "and it is said what lets the node in" fleet_cli token revoke n1
+check_says 'next: lockstep node revoke n1' "and what keeps it out" fleet_cli token revoke n1
 check_says 'revoked +n2|n2 +2 tokens|2 tokens' "those of a node are" fleet_cli token revoke n2 -m "sent to the wrong person"
 check_same "revoked revoked" "which shows" state_of n2
 check_status 4 "once" fleet_cli token revoke n2
