@@ -246,6 +246,12 @@ static void on_refused(struct lockstep_node_agent *agent,
     }
 }
 
+static void answer_ping(struct lockstep_node_agent *agent, uint64_t request)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PONG, .u.ping.request = request};
+    lockstep_driver_send(agent, &wire);
+}
+
 static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
 {
     switch ((unsigned)wire->message.type) {
@@ -275,6 +281,9 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
         break;
     case LOCKSTEP_MESSAGE_BUNDLE:
         on_bundle(agent, &wire->u.bundle);
+        break;
+    case LOCKSTEP_MESSAGE_PING:
+        answer_ping(agent, wire->u.ping.request);
         break;
     case LOCKSTEP_MESSAGE_TOOL_RUN:
         lockstep_tools_run(agent, &wire->u.tool_run);

@@ -194,6 +194,8 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
         note_report(session, &wire->u.report);
     } else if (message->type == LOCKSTEP_MESSAGE_RESOLVED) {
         note_resolved(session, &wire->u.resolved);
+    } else if (message->type == LOCKSTEP_MESSAGE_PONG) {
+        lockstep_control_pong(session, wire->u.ping.request);
     } else if (message->type == LOCKSTEP_MESSAGE_TOOL_RESULT) {
         lockstep_control_tool_result(session, &wire->u.tool_result);
     }

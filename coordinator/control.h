@@ -39,6 +39,12 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
                                           const char *selector, const struct lockstep_name *nodes,
                                           uint32_t node_count, bool *ret_selected,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A free call, numbered, for REQUEST of SESSION; NULL: there is no room. */
+struct lockstep_calling *lockstep_control_call(struct lockstep_session *session, uint64_t request,
+                                               uint32_t node);
+void lockstep_control_ping(struct lockstep_session *session,
+                           const struct lockstep_wire_node_ping *message);
+void lockstep_control_pong(struct lockstep_session *agent, uint64_t request);
 /* Calls of a person who has left, and calls on a node that has. */
 void lockstep_control_calls_forget(const struct lockstep_session *session);
 void lockstep_control_tool_call(struct lockstep_session *session,

@@ -1,4 +1,5 @@
-/* What operators do with a node: cordon it, take it from the fleet. */
+/* What operators do with a node: cordon it, take it from the fleet, ask whether it is
+ * there. */
 #include "coordinator/driver_internal.h"
 
 #include "common/io/log.h"
@@ -140,4 +141,55 @@ void lockstep_control_remove(struct lockstep_session *session,
     lockstep_driver_act(coordinator);
     lockstep_control_answer(session, message->request, done(what, message->node.text, ""), true);
     lockstep_control_wait_on(coordinator);
+}
+
+/* ---- a sign of life ------------------------------------------------------------------------- */
+
+/* It is answered when the PONG is here; how long is waited for that is the person's business. */
+void lockstep_control_ping(struct lockstep_session *session,
+                           const struct lockstep_wire_node_ping *message)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PING};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_calling *call;
+    uint32_t node = 0;
+    if (lockstep_control_node(coordinator, message->node.text, &node, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, message->request, &err);
+        return;
+    }
+    if (coordinator->agents[node] == NULL) {
+        lockstep_control_refuse(session, message->request,
+                                LOCKSTEP_WHY(4, "unreachable", "lockstep node ls"),
+                                "node %s is away", message->node.text);
+        return;
+    }
+    call = lockstep_control_call(session, message->request, node);
+    if (call == NULL) {
+        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
+                                "too many calls are under way");
+        return;
+    }
+    call->asked_us = lockstep_monotonic_us();
+    wire.u.ping.request = call->ticket;
+    lockstep_driver_send_to(coordinator, node, &wire);
+}
+
+void lockstep_control_pong(struct lockstep_session *agent, uint64_t request)
+{
+    struct lockstep_coordinator *coordinator = agent->coordinator;
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
+        struct lockstep_calling *call = &coordinator->calls[i];
+        if (call->ticket == 0 || call->ticket != request || call->node != agent->node ||
+            call->asked_us == 0) {
+            continue;
+        }
+        call->ticket = 0;
+        lockstep_control_answer(call->person, call->request,
+                                json_pack("{s:s, s:s, s:I}", "schema", "lockstep/ping/v1", "node",
+                                          coordinator->nodes[call->node].name.text, "round_trip_us",
+                                          (json_int_t)(lockstep_monotonic_us() - call->asked_us)),
+                                true);
+        return;
+    }
 }

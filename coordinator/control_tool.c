@@ -14,11 +14,29 @@ void lockstep_control_calls_forget(const struct lockstep_session *session)
         if (call->ticket != 0 && call->person == session) {
             call->ticket = 0;
         } else if (call->ticket != 0 && session->agent && call->node == session->node) {
-            lockstep_control_refuse(call->person, call->request, LOCKSTEP_WHY(6, "lost", ""),
+            lockstep_control_refuse(call->person, call->request,
+                                    LOCKSTEP_WHY(call->asked_us == 0 ? 6 : 4, "lost", ""),
                                     "the node went away during the call");
             call->ticket = 0;
         }
     }
+}
+
+struct lockstep_calling *lockstep_control_call(struct lockstep_session *session, uint64_t request,
+                                               uint32_t node)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
+        struct lockstep_calling *call = &coordinator->calls[i];
+        if (call->ticket == 0) {
+            *call = (struct lockstep_calling){.ticket = ++coordinator->call_tickets,
+                                              .request = request,
+                                              .person = session,
+                                              .node = node};
+            return call;
+        }
+    }
+    return NULL;
 }
 
 void lockstep_control_tool_call(struct lockstep_session *session,
@@ -28,9 +46,6 @@ void lockstep_control_tool_call(struct lockstep_session *session,
     int64_t node = lockstep_driver_node(coordinator, message->node.text);
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RUN};
     struct lockstep_calling *call = NULL;
-    for (size_t i = 0; i < LOCKSTEP_CALLS_MAX && call == NULL; i++) {
-        call = coordinator->calls[i].ticket == 0 ? &coordinator->calls[i] : NULL;
-    }
     if (node < 0 || coordinator->agents[node] == NULL) {
         lockstep_control_refuse(session, message->request,
                                 LOCKSTEP_WHY(node < 0 ? 2 : 4, "unreachable", "lockstep node ls"),
@@ -38,16 +53,13 @@ void lockstep_control_tool_call(struct lockstep_session *session,
                                 message->node.text);
         return;
     }
-    if (message->more || call == NULL) {
+    call = message->more ? NULL : lockstep_control_call(session, message->request, (uint32_t)node);
+    if (call == NULL) {
         lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
                                 message->more ? "the input is too long for a call through a node"
                                               : "too many calls are under way");
         return;
     }
-    *call = (struct lockstep_calling){.ticket = ++coordinator->call_tickets,
-                                      .request = message->request,
-                                      .person = session,
-                                      .node = (uint32_t)node};
     (void)snprintf(call->tool, sizeof(call->tool), "%s", message->tool);
     wire.u.tool_run.request = call->ticket;
     wire.u.tool_run.tool = message->tool;
@@ -83,7 +95,8 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
     struct lockstep_coordinator *coordinator = agent->coordinator;
     for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
         struct lockstep_calling *call = &coordinator->calls[i];
-        if (call->ticket == 0 || call->ticket != result->request || call->node != agent->node) {
+        if (call->ticket == 0 || call->ticket != result->request || call->node != agent->node ||
+            call->asked_us != 0) {
             continue;
         }
         call->ticket = 0;

@@ -92,12 +92,13 @@ struct lockstep_session {
     struct lockstep_session *previous;
 };
 
-/* A tool call that a node has been asked to make for a person. */
+/* A tool call that a node has been asked to make for a person, or a sign of life. */
 struct lockstep_calling {
     uint64_t ticket; /* the request's number towards the node; 0: free */
     uint64_t request;
     struct lockstep_session *person;
     uint32_t node;
+    uint64_t asked_us; /* when a sign of life was asked for; 0: it is a tool call */
     char tool[LOCKSTEP_WORD_MAX + 1];
 };
 

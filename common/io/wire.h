@@ -82,6 +82,10 @@ enum lockstep_artifact_part {
     LOCKSTEP_ARTIFACT_PART_SIGNATURE = 3,
 };
 
+struct lockstep_wire_ping {
+    uint64_t request; /* of the coordinator; the answer carries it */
+};
+
 struct lockstep_wire_fetch {
     uint64_t request; /* chosen by the agent; chunks carry it */
     struct lockstep_digest digest;
@@ -161,6 +165,7 @@ struct lockstep_wire {
         struct lockstep_wire_refused refused;
         struct lockstep_wire_prepare prepare;
         struct lockstep_wire_report report;
+        struct lockstep_wire_ping ping; /* PING and PONG */
         struct lockstep_wire_fetch fetch;
         struct lockstep_wire_chunk chunk;
         struct lockstep_wire_checkpoint checkpoint;
@@ -185,6 +190,7 @@ struct lockstep_wire {
         struct lockstep_wire_events events;
         struct lockstep_wire_node_pin node_pin;
         struct lockstep_wire_node_remove node_remove;
+        struct lockstep_wire_node_ping node_ping;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;
         struct lockstep_wire_failure failure;

@@ -329,6 +329,16 @@ static const struct lockstep_wire_field resolved_rows[] = {
 };
 SHAPE(resolved_shape, resolved, resolved_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field ping_rows[] = {
+    REST(Ping, ping, request, U64, 0, 0),
+};
+SHAPE(ping_shape, ping, ping_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field pong_rows[] = {
+    REST(Pong, ping, request, U64, 0, 0),
+};
+SHAPE(pong_shape, pong, pong_rows, struct lockstep_wire, NULL);
+
 const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_WELCOME, &welcome_shape},
     {LOCKSTEP_MESSAGE_REFUSED, &refused_shape},
@@ -340,6 +350,7 @@ const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_REPORT, &report_shape},
     {LOCKSTEP_MESSAGE_FETCH, &fetch_shape},
     {LOCKSTEP_MESSAGE_TOOL_RESULT, &tool_result_shape},
+    {LOCKSTEP_MESSAGE_PONG, &pong_shape},
     {LOCKSTEP_MESSAGE_RESOLVED, &resolved_shape},
     {LOCKSTEP_MESSAGE_READY, &ready_shape},
     {LOCKSTEP_MESSAGE_PREPARE, &prepare_shape},
@@ -351,5 +362,6 @@ const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_QUARANTINE, &quarantine_shape},
     {LOCKSTEP_MESSAGE_BUNDLE, &bundle_shape},
     {LOCKSTEP_MESSAGE_TOOL_RUN, &tool_run_shape},
+    {LOCKSTEP_MESSAGE_PING, &ping_shape},
 };
 const size_t lockstep_wire_agent_row_count = LOCKSTEP_COUNT(lockstep_wire_agent_rows);

@@ -237,6 +237,12 @@ static const struct lockstep_wire_field node_pin_rows[] = {
 };
 SHAPE(node_pin_shape, node_pin, node_pin_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field node_ping_rows[] = {
+    REST(NodePing, node_ping, request, U64, 0, 0),
+    REST(NodePing, node_ping, node, NAME, 0, 0),
+};
+SHAPE(node_ping_shape, node_ping, node_ping_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field node_remove_rows[] = {
     REST(NodeRemove, node_remove, request, U64, 0, 0),
     REST(NodeRemove, node_remove, node, NAME, 0, 0),
@@ -281,6 +287,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_NODE_CORDON, &node_cordon_shape},
     {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
     {LOCKSTEP_MESSAGE_NODE_REMOVE, &node_remove_shape},
+    {LOCKSTEP_MESSAGE_NODE_PING, &node_ping_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

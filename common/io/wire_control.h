@@ -211,6 +211,11 @@ struct lockstep_wire_node_pin {
     const char *message;
 };
 
+struct lockstep_wire_node_ping {
+    uint64_t request;
+    struct lockstep_name node;
+};
+
 struct lockstep_wire_node_remove {
     uint64_t request;
     struct lockstep_name node;

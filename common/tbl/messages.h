@@ -25,6 +25,7 @@
     X(15, REPORT, AGENT, "modules of this node as they are mapped and as they are on disk")     \
     X(16, FETCH, AGENT, "asks for bytes of an artifact, a manifest or a signature")             \
     X(17, TOOL_RESULT, AGENT, "answer to TOOL_RUN")                                             \
+    X(18, PONG, AGENT, "answer to PING")                                                        \
     X(19, RESOLVED, AGENT, "a person on this node has decided what was in doubt")               \
     X(40, READY, COORDINATOR, "joining is done: the node counts as present")                    \
     X(41, PREPARE, COORDINATOR, "get ready to run these versions, and vote")                    \
@@ -36,6 +37,7 @@
     X(47, QUARANTINE, COORDINATOR, "versions that no operation may bring onto a node")          \
     X(48, BUNDLE, COORDINATOR, "a newer trust bundle")                                          \
     X(49, TOOL_RUN, COORDINATOR, "call a tool of a module on this node")                        \
+    X(50, PING, COORDINATOR, "asks for a PONG")                                                 \
     X(70, SHOW, VIEWER, "asks for a document: status, nodes, operations, …")                    \
     X(71, PLAN, VIEWER, "what would this operation do, and under which numbers?")               \
     X(72, WATCH, VIEWER, "asks for an operation's document each time it changes")               \
@@ -49,6 +51,7 @@
     X(80, CANCEL, VIEWER, "no more answers to an earlier request")                              \
     X(81, NODE_CORDON, OPERATOR, "keeps operations off a node, or ends that")                   \
     X(82, NODE_REMOVE, SECURITY_ADMIN, "takes a node from the fleet, and with it its key")      \
+    X(83, NODE_PING, OPERATOR, "asks a node for a sign of life")                                \
     X(84, NODE_PIN, OPERATOR, "keeps a node on a version that it runs, or ends that")           \
     X(85, TOKEN_REVOKE, SECURITY_ADMIN, "ends join tokens that were not used yet")              \
     X(86, EVENTS, VIEWER, "asks for events, and may follow them")                               \

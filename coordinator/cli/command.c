@@ -52,6 +52,7 @@ static const struct lockstep_command commands[] = {
     {"node pin", "NODE MODULE@VERSION", "keep a node on a version, whatever else is desired",
      lockstep_command_node_pin, 2, 2, lockstep_options_pin, LOCKSTEP_OPTIONS_PIN},
     {"node unpin", "NODE MODULE", "end that", lockstep_command_node_unpin, 2, 2, NONE},
+    {"node ping", "NODE", "is it there, and how far away?", lockstep_command_node_ping, 1, 1, NONE},
     {"node remove", "NODE", "take a node that is gone for good from the fleet",
      lockstep_command_node_remove, 1, 1, NONE},
     {"node revoke", "NODE", "cut a node off, and let its key never come back",

@@ -132,6 +132,7 @@ lockstep_command_fn lockstep_command_node_cordon;
 lockstep_command_fn lockstep_command_node_uncordon;
 lockstep_command_fn lockstep_command_node_pin;
 lockstep_command_fn lockstep_command_node_unpin;
+lockstep_command_fn lockstep_command_node_ping;
 lockstep_command_fn lockstep_command_node_remove;
 lockstep_command_fn lockstep_command_node_revoke;
 lockstep_command_fn lockstep_command_module_ls;

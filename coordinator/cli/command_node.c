@@ -6,6 +6,7 @@
 #include "coordinator/cli/render.h"
 #include "coordinator/cli/subject.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* The node that is meant; not DONE: it has been said why. */
@@ -166,4 +167,42 @@ enum lockstep_exit lockstep_command_node_revoke(struct lockstep_run *run)
                                  "why? A node is revoked with -m WHY, for the audit trail");
     }
     return take_out(run, true);
+}
+
+/* ---- a sign of life ------------------------------------------------------------------------- */
+
+#define PING_TIMEOUT (5 * LOCKSTEP_SECOND)
+
+enum lockstep_exit lockstep_command_node_ping(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_PING};
+    LOCKSTEP_DECREF json_t *document = NULL;
+    enum lockstep_exit code;
+    uint64_t us;
+    if (!run->flags.timeout.given) {
+        run->flags.timeout.number = PING_TIMEOUT;
+    }
+    code = find(run, &wire.u.node_ping.node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    wire.u.node_ping.request = lockstep_session_number(run->session);
+    code = lockstep_run_ask(run, &wire, &document);
+    if (code == LOCKSTEP_EXIT_TIMED_OUT) {
+        lockstep_print(run->output.err,
+                       "node %s is connected and says nothing\n"
+                       "next: lockstep node show %s\n",
+                       wire.u.node_ping.node.text, wire.u.node_ping.node.text);
+    }
+    if (code != LOCKSTEP_EXIT_DONE || run->output.quiet) {
+        return code;
+    }
+    if (lockstep_output_is_json(&run->output)) {
+        lockstep_print_json(&run->output, document);
+        return code;
+    }
+    us = lockstep_document_number(document, "round_trip_us");
+    lockstep_print(run->output.out, "%s: %" PRIu64 ".%03" PRIu64 " ms\n",
+                   lockstep_document_text(document, "node"), us / 1000, us % 1000);
+    return code;
 }

@@ -22,6 +22,17 @@ fleet_of 3
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2
 fleet_needs "version 1 is installed" fleet_install echo@1.0.0
 
+# ---- a sign of life --------------------------------------------------------------------------------
+
+check_says '^n1: [0-9]+\.[0-9]{3} ms$' "n1 answers, and how fast" fleet_cli node ping n1
+check_same true "scripts are told too" fleet_json '.round_trip_us > 0 and .node == "n1"' node ping n1
+check_status 2 "there is no node n9" fleet_cli node ping n9
+kill -s STOP "$(fleet_pid agent-n3)"
+check_status 124 "a node that hangs does not answer" fleet_cli node ping n3 --timeout 300ms
+check_says 'connected and says nothing' "that is said" fleet_cli node ping n3 --timeout 300ms
+kill -s CONT "$(fleet_pid agent-n3)"
+check "it answers again" fleet_cli node ping n3
+
 # ---- cordoned: not counted, not contacted, owed it afterwards --------------------------------------
 
 check "n3 is cordoned" fleet_cli node cordon n3 -m "its disk is exchanged"
@@ -68,6 +79,7 @@ check_same "n1=2.0.0 n2=2.0.0 n3=2.0.0" "on what it went back to" fleet_versions
 check "n3 is cordoned" fleet_cli node cordon n3
 fleet_kill agent-n3
 fleet_needs "n3 is seen to be away" fleet_until fleet_absent n3
+check_status 4 "it cannot be asked" fleet_cli node ping n3
 check "that is no difference either" fleet_cli check
 check_same 0 "and no alarm" fleet_json '.alarms | length' status
 check "sync_all succeeds" fleet_reload echo@1.0.0 --soak 0

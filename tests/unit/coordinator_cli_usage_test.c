@@ -40,6 +40,7 @@ static const struct row rows[] = {
     {"revoke what", "token revoke", 2, NULL, "token revoke wants NODE|ID"},
     {"cordon what", "node cordon", 2, NULL, "node cordon wants NODE"},
     {"a name that is none", "node cordon N/1", 2, NULL, "is no name"},
+    {"ping what", "node ping", 2, NULL, "node ping wants NODE"},
     {"revoke without a reason", "node revoke n1", 2, NULL, "why?"},
     {"nearly a word", "node revok n1", 2, NULL, "did you mean node revoke?"},
     {"help of a group", "op --help", 0, "usage: lockstep op COMMAND", NULL},
