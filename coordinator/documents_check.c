@@ -64,12 +64,15 @@ static void say_not_known(const struct lockstep_judgement *judgement,
                           const struct lockstep_finding *finding, const struct naming *named,
                           struct saying *saying)
 {
+    bool held = finding->held && finding->connected;
+    const char *why = held                                     ? "it comes and goes, and is held"
+                      : finding->drift == LOCKSTEP_DRIFT_STALE ? "its report is old"
+                      : finding->connected                     ? "it is not ready"
+                                                               : "it is not connected";
     char age[AGE];
     format_age(judgement, finding, age);
-    SAY(saying->text, "%s; it last ran %s, %s",
-        finding->drift == LOCKSTEP_DRIFT_STALE ? "its report is old" : "it is not connected",
-        named->found, age);
-    SAY(saying->next, "lockstep node show %s", named->node);
+    SAY(saying->text, "%s; it last ran %s, %s", why, named->found, age);
+    SAY(saying->next, held ? "lockstep node resume %s" : "lockstep node show %s", named->node);
 }
 
 /* A reload of this one node mends it. A version that was not pushed goes by no name. */

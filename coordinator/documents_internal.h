@@ -161,10 +161,12 @@ struct lockstep_finding {
     struct lockstep_digest found;
     struct lockstep_digest on_disk; /* of DISK_DIFFERS */
     uint64_t generation;
-    uint64_t pin_unix_ms;                       /* a pin in force, until then; 0: none */
-    struct lockstep_digest after;               /* of a pin: what then; zeros: not recorded */
-    uint64_t unpinned_unix_ms;                  /* when a pin ended that was; 0: none was */
-    uint64_t seen_unix_ms;                      /* its last report or heartbeat; 0: never */
+    uint64_t pin_unix_ms;         /* a pin in force, until then; 0: none */
+    struct lockstep_digest after; /* of a pin: what then; zeros: not recorded */
+    uint64_t unpinned_unix_ms;    /* when a pin ended that was; 0: none was */
+    uint64_t seen_unix_ms;        /* its last report or heartbeat; 0: never */
+    bool connected;
+    bool held;                                  /* it comes and goes */
     bool known;                                 /* it is ready, and its report fresh */
     const struct lockstep_operation *operation; /* of OWED and IN_DOUBT */
 };

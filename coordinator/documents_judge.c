@@ -175,6 +175,8 @@ bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t no
         .found = live == NULL ? nothing : live->digest,
         .generation = live == NULL ? 0 : live->generation,
         .seen_unix_ms = seen_at(view, node),
+        .connected = view->fleet->nodes[node].connected,
+        .held = lockstep_time_set(view->fleet->nodes[node].held),
         .known = sight.ready && sight.fresh,
     };
     ret_finding->operation = unsettled_by(judgement, node, &sight.unsettled);

@@ -208,8 +208,8 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
                        held ? "node %s came and went too often, and is held until it stays"
                             : "node %s is not connected",
                        node->name.text);
-        (void)snprintf(next, sizeof(next), "lockstep node %s %s", held ? "resume" : "show",
-                       node->name.text);
+        (void)snprintf(next, sizeof(next),
+                       held ? "lockstep node resume %s" : "lockstep node show %s", node->name.text);
         (void)json_array_append_new(alarms,
                                     json_pack("{s:s, s:s, s:n, s:n, s:s, s:s}", "code",
                                               held ? "held" : "absent", "node", node->name.text,

@@ -198,6 +198,43 @@ static void check_owed_to_nothing(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
+/* Who is not known is not known for a reason, and there may be something to do about it. */
+struct unknown_row {
+    const char *name;
+    bool connected;
+    bool held;
+    const char *text;
+    const char *next;
+};
+
+static const struct unknown_row unknown_rows[] = {
+    {"away", false, false, "it is not connected; it last ran 2.4.2, heard of 1s ago",
+     "lockstep node show n1"},
+    {"away, and held before", false, true,
+     "it is not connected; it last ran 2.4.2, heard of 1s ago", "lockstep node show n1"},
+    {"joining", true, false, "it is not ready; it last ran 2.4.2, heard of 1s ago",
+     "lockstep node show n1"},
+    {"held", true, true, "it comes and goes, and is held; it last ran 2.4.2, heard of 1s ago",
+     "lockstep node resume n1"},
+};
+
+static void check_unknown(void **state)
+{
+    const struct unknown_row *row = *state;
+    json_t *made;
+    json_t *first;
+    (void)set_up(NULL);
+    world.nodes[0].ready = false;
+    world.nodes[0].connected = row->connected;
+    world.nodes[0].held.ms = row->held ? 1 : 0;
+    made = checked(NULL, "consistent so far: 1 of 3", "unknown");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "text")), row->text);
+    assert_string_equal(json_string_value(json_object_get(first, "next")), row->next);
+    json_decref(made);
+    assert_int_equal(tear_down(NULL), 0);
+}
+
 /* A report is stale when it is older than three heartbeats, not when it is as old. */
 static void check_moment_of_staleness(void **state)
 {
@@ -506,6 +543,7 @@ int main(void)
                                                cmocka_unit_test(check_revoked),
                                                cmocka_unit_test(check_waiting)};
     int failed = LOCKSTEP_RUN_TABLE("check", check_rows, check_check);
+    failed += LOCKSTEP_RUN_TABLE("unknown", unknown_rows, check_unknown);
     failed += LOCKSTEP_RUN_TABLE("pin", pin_rows, check_pin);
     failed += LOCKSTEP_RUN_TABLE("placement", placement_rows, check_placement);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
