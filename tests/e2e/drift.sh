@@ -208,6 +208,7 @@ check_eventually "and all is well" is_found echo ""
 check "n2 is brought elsewhere again" fleet_cli node pin n2 echo@2.0.0 --soak 0
 check "and unpinned" fleet_cli node unpin n2 echo
 check_eventually "which is drift at once" is_found echo "n2:other-version"
+check_says "did you mean echo" "by the name of a module that there is" fleet_cli node unpin n2 ecoh
 check_says "it was not pinned" "and no more than once" fleet_cli node unpin n2 echo
 
 # A pin takes nobody out of a roster.
