@@ -24,6 +24,9 @@ static const char *node_state(const struct lockstep_view *view, uint32_t node)
     if (view->views[node].row.gone) {
         return view->views[node].row.revoked ? "revoked" : "removed";
     }
+    if (view->views[node].row.fenced) {
+        return "fenced";
+    }
     if (row->ready) {
         uint64_t silence = view->now_unix_ms - view->views[node].heard_unix_ms;
         bool behind = is_behind(view, node);

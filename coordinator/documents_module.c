@@ -193,6 +193,24 @@ static json_t *count_nodes(const struct lockstep_fleet *fleet)
                      "cordoned", cordoned);
 }
 
+static void alarm_fenced(const struct lockstep_view *view, json_t *alarms)
+{
+    for (uint32_t i = 0; i < view->fleet->node_count; i++) {
+        const char *node = view->fleet->nodes[i].name.text;
+        char text[LOCKSTEP_DOCUMENT_LINE];
+        char next[LOCKSTEP_DOCUMENT_COMMAND];
+        if (!view->views[i].row.fenced || view->views[i].row.gone) {
+            continue;
+        }
+        (void)snprintf(text, sizeof(text), "two agents have the key of node %s, and are kept out",
+                       node);
+        (void)snprintf(next, sizeof(next), "lockstep node revoke %s -m WHY", node);
+        (void)json_array_append_new(alarms, json_pack("{s:s, s:s, s:n, s:n, s:s, s:s}", "code",
+                                                      "fenced", "node", node, "module", "operation",
+                                                      "text", text, "next", next));
+    }
+}
+
 static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
 {
     for (uint32_t i = 0; i < view->fleet->node_count; i++) {
@@ -200,7 +218,7 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
         char text[LOCKSTEP_DOCUMENT_LINE];
         char next[LOCKSTEP_DOCUMENT_COMMAND];
         bool held;
-        if (!node->member || node->ready || node->cordoned) {
+        if (!node->member || node->ready || node->cordoned || view->views[i].row.fenced) {
             continue;
         }
         held = node->connected && lockstep_time_set(node->held);
@@ -270,6 +288,7 @@ json_t *lockstep_document_alarms(const struct lockstep_view *view)
                                               lockstep_admission_text(LOCKSTEP_ADMISSION_ISOLATED),
                                               "next", "lockstep op resume --accept-loss"));
     }
+    alarm_fenced(view, alarms);
     alarm_absent(view, alarms);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         if (view->fleet->operations[i] != NULL) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SOFTWARE LOCKSTEP_VERSION
+#define FENCED   "two agents have this node's key; neither is let in until it is revoked"
 
 /* ---- who is it? ----------------------------------------------------------------------------- */
 
@@ -159,6 +160,10 @@ static bool on_accept(void *context, struct lockstep_link *link)
     }
     session->agent = agent;
     session->node = node;
+    if (agent && coordinator->views[node].row.fenced) {
+        session->agent = false;
+        (void)snprintf(session->refusal, sizeof(session->refusal), "%s", FENCED);
+    }
     session->roles = agent ? (unsigned)LOCKSTEP_ROLE_AGENT : operator->roles;
     (void)snprintf(session->who, sizeof(session->who), "%s",
                    agent ? coordinator->nodes[node].name.text : operator->key.name.text);
@@ -205,6 +210,29 @@ static void send_bundle(struct lockstep_session *session)
     lockstep_driver_send(session, &wire);
 }
 
+/* Two agents take turns under one key: which of them is the node's nobody can tell from here. The
+ * older link is closed by now, whoever had it. */
+static void fence(struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_node_view *view = &coordinator->views[session->node];
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char detail[256];
+    struct lockstep_audit audit = {
+        .who = "coordinator", .what = "node.fence", .subject = session->who, .detail = detail};
+    (void)snprintf(detail, sizeof(detail), "two agents have its key: they came from %s and %s",
+                   view->address, lockstep_link_address(session->link));
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator", "node %s is fenced: %s", session->who,
+                 detail);
+    if (lockstep_store_node_fence(coordinator->store, session->node, &audit, &err) != LOCKSTEP_OK) {
+        lockstep_driver_miss(coordinator, &err);
+    }
+    view->row.fenced = true;
+    coordinator->agents[session->node] = NULL;
+    session->agent = false;
+    refuse(session, FENCED);
+}
+
 static void agent_up(struct lockstep_session *session)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
@@ -224,6 +252,11 @@ static void agent_up(struct lockstep_session *session)
         lockstep_link_close(older->link, "a newer session of this node");
         lockstep_fleet_link_down(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                  session->node);
+    }
+    if (lockstep_view_run(view, lockstep_loop_now(coordinator->loop),
+                          &lockstep_link_hello(session->link)->boot)) {
+        fence(session);
+        return;
     }
     coordinator->agents[session->node] = session;
     view->report_begun = false; /* what the older link had begun to say is lost */

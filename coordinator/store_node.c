@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_COLUMNS "number, name, key, labels, journal, member, revoked, enrolled, cordoned"
+#define NODE_COLUMNS \
+    "number, name, key, labels, journal, member, revoked, enrolled, cordoned, fenced"
 
 /* Values of `revoked`; they are in journals, and in the conditions of indexes. */
 enum { IN_FLEET = 0, REVOKED = 1, REMOVED = 2 };
@@ -24,6 +25,7 @@ static void read_node(const struct lockstep_query_rows *rows, struct lockstep_no
     row->revoked = lockstep_row_integer(rows, 6) == REVOKED;
     row->enrolled_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
     row->cordoned = lockstep_row_integer(rows, 8) != 0;
+    row->fenced = lockstep_row_integer(rows, 9) != 0;
 }
 
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
@@ -74,6 +76,18 @@ enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint3
         lockstep_journal_run(store->journal, "UPDATE node SET cordoned = ?2 WHERE number = ?1",
                              binds, LOCKSTEP_COUNT(binds), NULL, err),
         audit, err);
+}
+
+enum lockstep_err lockstep_store_node_fence(struct lockstep_store *store, uint32_t number,
+                                            const struct lockstep_audit *audit,
+                                            struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store,
+                              lockstep_journal_run(store->journal,
+                                                   "UPDATE node SET fenced = 1 WHERE number = ?1",
+                                                   &LOCKSTEP_INTEGER(number), 1, NULL, err),
+                              audit, err);
 }
 
 static enum lockstep_err forget(struct lockstep_store *store, uint32_t number, bool revoked,

@@ -13,6 +13,7 @@ struct lockstep_node_row {
     bool gone;                          /* removed or revoked */
     bool revoked;                       /* its key does not come back */
     bool cordoned;                      /* operations are kept off it */
+    bool fenced;                        /* two agents have its key: neither is let in */
     char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
     uint64_t enrolled_unix_ms;
 };
@@ -30,6 +31,10 @@ enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32
 enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
                                              bool cordoned, const struct lockstep_audit *audit,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Two agents have the node's key. */
+enum lockstep_err lockstep_store_node_fence(struct lockstep_store *store, uint32_t number,
+                                            const struct lockstep_audit *audit,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The node leaves the fleet: its rows of what it is to run, and with the last of a module that
  * module's placement; what it reported; and the tokens for its name. REVOKED: its key does not come
  * back. CONFLICT if it has left already. */

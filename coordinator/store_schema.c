@@ -77,6 +77,7 @@ const char *const lockstep_store_migrations[] = {
     "ALTER TABLE nodes RENAME TO node;"
     "CREATE UNIQUE INDEX node_name ON node(name) WHERE revoked = 0;"
     "CREATE UNIQUE INDEX node_key ON node(key) WHERE revoked < 2;",
+    "ALTER TABLE node ADD COLUMN fenced INTEGER NOT NULL DEFAULT 0;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

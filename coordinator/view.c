@@ -78,3 +78,27 @@ void lockstep_node_view_deinit(struct lockstep_node_view *view)
     free(view->modules);
     memset(view, 0, sizeof(*view));
 }
+
+static void count_return(struct lockstep_node_view *view, struct lockstep_time now)
+{
+    if (view->came_back == 0 || now.ms - view->came_back_first.ms >= LOCKSTEP_VIEW_CLONE_FOR) {
+        view->came_back = 0;
+        view->came_back_first = now;
+    }
+    view->came_back++;
+}
+
+bool lockstep_view_run(struct lockstep_node_view *view, struct lockstep_time now,
+                       const struct lockstep_id *run)
+{
+    size_t at = 0;
+    while (at < LOCKSTEP_VIEW_RUNS - 1 && !lockstep_id_equal(&view->runs[at], run)) {
+        at++;
+    }
+    if (at > 0 && lockstep_id_equal(&view->runs[at], run)) {
+        count_return(view, now);
+    }
+    memmove(&view->runs[1], &view->runs[0], at * sizeof(view->runs[0]));
+    view->runs[0] = *run;
+    return view->came_back >= LOCKSTEP_VIEW_CLONE;
+}

@@ -10,8 +10,16 @@
 #include "coordinator/core/fleet.h"
 #include "coordinator/store.h"
 
+#define LOCKSTEP_VIEW_RUNS 4
+/* So many returns of a run within this time no restart explains, and no session that came late. */
+#define LOCKSTEP_VIEW_CLONE     4
+#define LOCKSTEP_VIEW_CLONE_FOR (10 * LOCKSTEP_MINUTE)
+
 struct lockstep_node_view {
     struct lockstep_node_row row;
+    struct lockstep_id runs[LOCKSTEP_VIEW_RUNS]; /* of its agent, the newest first; zeros: none */
+    uint8_t came_back; /* how often a run came back after a newer one: an agent runs once */
+    struct lockstep_time came_back_first;
     char software[LOCKSTEP_CHANNEL_SOFTWARE]; /* of its agent; empty: never seen */
     char address[64];
     uint64_t heard_unix_ms;     /* 0: not since the coordinator started */
@@ -55,6 +63,10 @@ void lockstep_view_report(struct lockstep_node_view *view,
 /* What the node last reported of the module, or NULL. */
 const struct lockstep_wire_module *lockstep_view_module(const struct lockstep_node_view *view,
                                                         const struct lockstep_name *module);
+/* Notes that a session of this RUN of an agent stands. True if two agents must be alive under the
+ * node's key: again and again a run has come back after it had been replaced. */
+bool lockstep_view_run(struct lockstep_node_view *view, struct lockstep_time now,
+                       const struct lockstep_id *run);
 /* Frees what it holds. */
 void lockstep_node_view_deinit(struct lockstep_node_view *view);
 

@@ -232,5 +232,35 @@ check "the fleet is consistent" fleet_cli check
 check_same "n1=1.0.0 n2=1.0.0" "on what it ran" fleet_versions_of echo n1 n2
 build_anew n3
 
+# ---- a clone: two agents with one key --------------------------------------------------------------
+
+check "n3 is built anew" fleet_node n3
+fleet_kill agent-n3
+mkdir -p "$FLEET/twin/run" "$FLEET/twin/modules"
+cp -r "$FLEET/n3/data" "$FLEET/twin/data"
+sed "s#$FLEET/n3/#$FLEET/twin/#" "$FLEET/n3/agent.yaml" >"$FLEET/twin/agent.yaml"
+check "n3 starts again, as often as it likes" fleet_start_agent n3
+fleet_kill agent-n3 KILL
+check "and again" fleet_start_agent n3
+check_eventually "it is let in" fleet_ready n3
+check "its twin comes up" start_refused twin 'connected to'
+fenced() { [ "$(fleet_json .state node show n3)" = fenced ]; }
+check_eventually "they are found out" fenced
+check_eventually "one is told" told n3 "refused: two agents have this node's key"
+check_eventually "so is the other" told twin "refused: two agents have this node's key"
+check "that is audited" audited node.fence n3 "two agents have its key"
+check_same fenced "status alarms" fleet_json '[.alarms[] | select(.node == "n3") | .code] | join(" ")' status
+fleet_kill agent-twin
+fleet_kill agent-n3
+fleet_kill lockstepd KILL
+check "the coordinator starts again" fleet_start_coordinator
+check "it is kept out still" start_refused n3 "refused: two agents have this node's key"
+check "it is revoked" fleet_cli node revoke n3 -m cloned
+build_anew n3
+build_anew twin
+check "and built anew" fleet_node n3
+check "it gets what is placed on it" fleet_reload echo@1.0.0 --soak 0
+check_eventually "the fleet is consistent" fleet_cli check
+
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

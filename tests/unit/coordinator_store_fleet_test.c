@@ -331,7 +331,7 @@ static void a_full_fleet_takes_nobody(void **state)
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_OK);
     meddle(place, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 16383)"
-                  "INSERT INTO node SELECT i, 'm' || i, 'k' || i, '', '', 0, 0, 0, 0 FROM n");
+                  "INSERT INTO node SELECT i, 'm' || i, 'k' || i, '', '', 0, 0, 0, 0, 0 FROM n");
     assert_int_equal(lockstep_store_enrol(place->store,
                                           &(struct lockstep_enrolment){token.id, key, NOW},
                                           &somebody, &row, NULL),
