@@ -105,6 +105,32 @@ echo "# the coordinator has $memory kB"
 kill -s CONT "${fleet_pids[slow]}"
 check_eventually "who reads slowly gets there" has slow '.subject == "y70"'
 fleet_kill slow INT
+# Twenty megabytes for somebody who does not read: the coordinator keeps none of it.
+fleet_kill lockstepd TERM
+sed -i 's/events_kept: 60/events_kept: 65000/' "$FLEET/lockstepd.yaml"
+sqlite3 "$FLEET/coordinator/journal.db" "WITH RECURSIVE n(i) AS (SELECT max(sequence) + 1 FROM event UNION ALL
+    SELECT i + 1 FROM n LIMIT 60000) INSERT INTO event SELECT i, 0, 0, 'filler', '', '',
+    hex(zeroblob(100)) FROM n"
+fleet_start_coordinator
+mkfifo "$FLEET/fifo"
+exec {fifo}<>"$FLEET/fifo"
+"$FLEET_BIN/lockstep" --config "$FLEET/operator.yaml" --coordinator "$FLEET_URL" events --from 1 -o jsonl \
+    >"$FLEET/fifo" 2>"$FLEET/blocked.err" &
+fleet_pids[blocked]=$!
+IFS= read -r line <&"$fifo" # it has begun, and now waits
+printf '%s\n' "$line" >"$FLEET/blocked"
+check "others are answered meanwhile" fleet_cli node ls
+memory=$(awk '/VmHWM/ {print $2}' "/proc/$(fleet_pid lockstepd)/status")
+echo "# the coordinator had at most $memory kB"
+check "and it keeps little for who does not read" [ "$memory" -lt 40000 ]
+cat <&"$fifo" >>"$FLEET/blocked" &
+reader=$!
+check "who reads at last gets to the end" fleet_wait_end blocked
+check_eventually "of all of it" bash -c "[ \"\$(wc -l <'$FLEET/blocked')\" -ge 60000 ]"
+kill "$reader"
+exec {fifo}<&-
+check "each once, in order" bash -c "jq -s -e 'map(select(.what != \"gap\").sequence) | . == [range(.[0]; .[0] + length)]' '$FLEET/blocked' >/dev/null"
+check_same "" "and was never cut off" cat "$FLEET/blocked.err"
 check_status 124 "--timeout bounds the following" fleet_cli events -f --timeout 1s
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

@@ -90,6 +90,51 @@ static void a_journal_that_nobody_holds_is_copied_too(void **state)
     check_copy(100, 1);
 }
 
+/* A copy of FROM in DIRECTORY as TO, as if its holder had been killed. */
+static void keep_as(const char *from, const char *to)
+{
+    static char bytes[1 << 20];
+    char path[128];
+    ssize_t size;
+    int fd;
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, from);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    size = read(fd, bytes, sizeof(bytes));
+    assert_true(fd >= 0 && size > 0 && size < (ssize_t)sizeof(bytes));
+    assert_int_equal(close(fd), 0);
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, to);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, bytes, (size_t)size), size);
+    assert_int_equal(close(fd), 0);
+}
+
+/* What a killed holder left in its log is copied, and stays its successor's to take over. */
+static void a_log_that_was_left_is_copied_and_left(void **state)
+{
+    static const char *const names[] = {"left/journal.db", "left/journal.db-wal",
+                                        "left/journal.db-shm", "left/lock"};
+    struct stat before;
+    struct stat after;
+    char left[128];
+    char path[160];
+    (void)state;
+    (void)snprintf(left, sizeof(left), "%s/left", directory);
+    (void)snprintf(path, sizeof(path), "%s/journal.db-wal", left);
+    assert_int_equal(mkdir(left, 0700), 0);
+    keep_as("journal.db", names[0]);
+    keep_as("journal.db-wal", names[1]);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(lockstep_journal_copy(left, file, NULL), LOCKSTEP_OK);
+    check_copy(100, 1);
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(left), 0);
+}
+
 static void check_failure(enum lockstep_err result, enum lockstep_err wanted,
                           const struct lockstep_error *err, const char *text)
 {
@@ -130,6 +175,7 @@ int main(void)
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         ROW(a_copy_is_one_snapshot),
         ROW(a_journal_that_nobody_holds_is_copied_too),
+        ROW(a_log_that_was_left_is_copied_and_left),
         ROW(what_cannot_be_copied_is_named),
 #undef ROW
     };

@@ -167,6 +167,24 @@ static void what_waits_is_bounded(void **state)
     assert_string_equal(text, "gap[]7 events could not be kept");
 }
 
+/* Numbers are those of what is durable: a write that fails takes none. */
+static void a_failure_takes_no_number(void **state)
+{
+    const struct place *place = *state;
+    const struct lockstep_event_query all = {0};
+    const struct lockstep_audit audit = {.who = "ann", .what = "b", .subject = ""};
+    note(place, "a", "", "");
+    meddle(place, "INSERT INTO event VALUES(4, 0, 0, 'in the way', '', '', '')");
+    assert_int_not_equal(lockstep_store_audit(place->store, &audit, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_events_last(place->store), 2);
+    note(place, "c", "", "");
+    assert_int_not_equal(lockstep_store_events_flush(place->store, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_events_last(place->store), 2);
+    meddle(place, "DELETE FROM event WHERE sequence = 4");
+    do_audited(place, "b", "");
+    check(place, &all, BEGUN ";a[];c[];b[]", 0);
+}
+
 static void an_operation_is_described(void **state)
 {
     struct place *place = *state;
@@ -213,6 +231,7 @@ int main(void)
         ROW(times_are_a_place_too),
         ROW(only_the_newest_are_kept),
         ROW(what_waits_is_bounded),
+        ROW(a_failure_takes_no_number),
         ROW(an_operation_is_described),
         ROW(who_waits_is_told),
 #undef ROW
