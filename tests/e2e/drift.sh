@@ -61,6 +61,12 @@ stop_node() { # stop_node NODE: its agent and its host
     fleet_until fleet_absent "$1"
 }
 
+forget_version() { # forget_version VERSION
+    fleet_kill lockstepd KILL
+    sqlite3 "$FLEET/coordinator/journal.db" "DELETE FROM artifact WHERE version = '$1'" &&
+        fleet_start_coordinator && fleet_until fleet_ready n1 n2 n3
+}
+
 start_node() {
     fleet_start_agent "$1" && fleet_until fleet_ready "$1"
 }
@@ -220,6 +226,27 @@ check "a reload of all takes them along" fleet_reload echo@1.0.0 --soak 0
 check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "to where all are" fleet_versions echo
 check_same 0 "and no pin is left" fleet_json '.pinned | length' check echo
 check_eventually "all is well" is_found echo ""
+# Other bytes under the same version: the coordinator has forgotten a version that it once brought,
+# and is given another of that name; then the disk of a node that ran the first is put back.
+check "all run a version" fleet_reload echo@2.0.0 --soak 0 --rollback-window 0
+stop_node n2
+cp -a "$FLEET/n2/data" "$FLEET/n2/copy"
+fleet_needs "n2 comes back" start_node n2
+check "all leave it" fleet_reload echo@1.0.0 --soak 0 --rollback-window 0
+check "the coordinator forgets it" forget_version 2.0.0
+check "it is built again" "$FLEET_BIN/lockstep-cc" -o "$FLEET/echo.so" -D_GNU_SOURCE \
+    '-DECHO_VERSION="2.0.0"' -O0 "$FLEET_ROOT/tests/modules/echo.c"
+check "and pushed" fleet_push "$FLEET/echo.so" --counter 50
+check "all run the new one" fleet_reload echo@2.0.0 --soak 0 --rollback-window 0
+stop_node n2
+rm -r "$FLEET/n2/data"
+mv "$FLEET/n2/copy" "$FLEET/n2/data"
+fleet_needs "n2 comes back as it was before" start_node n2
+check_eventually "it runs other bytes" is_found echo "n2:other-bytes"
+check_says 'it runs .* with other bytes than those of echo@2.0.0' "and check says so" fleet_cli check echo
+check "what check says to type mends it" mend echo other-bytes
+check_eventually "and all is well" is_found echo ""
+
 check_same "node.pin echo@1.0.0 on n1" "who pinned is in the audit trail" \
     fleet_json '[.rows[] | select(.what == "node.pin")][0] | "\(.what) \(.subject)"' audit --limit 1000
 
