@@ -186,10 +186,34 @@ static void check_versions(struct sim_world *world, uint32_t node)
     }
 }
 
+/* Nobody waits for a node that has left the fleet, and nothing is owed to it. */
+static void check_gone(struct sim_world *world, uint32_t node)
+{
+    const struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    if (fleet->nodes[node].member || fleet->nodes[node].ready) {
+        sim_fail(world, "n%u has left, and counts", node);
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        bool gives = operation != NULL && (operation->state == LOCKSTEP_OPERATION_SUCCEEDED ||
+                                           operation->state == LOCKSTEP_OPERATION_FINAL);
+        int64_t part = gives ? lockstep_operation_part(operation, node) : -1;
+        unsigned state = part < 0 ? LOCKSTEP_PART_SKIPPED : operation->parts[part].state;
+        if (state == LOCKSTEP_PART_OWED || state == LOCKSTEP_PART_CONTACTED ||
+            state == LOCKSTEP_PART_CORDONED) {
+            sim_fail(world, "op %02x waits for n%u, which has left", operation->id.bytes[0], node);
+        }
+    }
+}
+
 void sim_check_rest(struct sim_world *world)
 {
     check_operations(world);
     for (uint32_t i = 0; i < world->node_count; i++) {
+        if (world->coordinator.nodes[i].gone) {
+            check_gone(world, i);
+            continue;
+        }
         if (!world->nodes[i].running || !world->nodes[i].linked) {
             sim_fail(world, "n%u has not come back", i);
         }

@@ -1,4 +1,4 @@
-/* Somebody who asks for reloads, undoes them and changes their mind. */
+/* Somebody who asks for reloads, undoes them and changes their mind, and looks after nodes. */
 #include "tests/sim/world.h"
 
 #include <string.h>
@@ -133,6 +133,22 @@ static void cordon(struct sim_world *world, uint32_t node, bool cordoned)
     sim_coordinator_act(world, &actions);
 }
 
+/* Once a history, so that enough are left to disagree. */
+static void revoke(struct sim_world *world, uint32_t node)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    struct lockstep_fleet_actions actions;
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        if (fleet->nodes[i].gone) {
+            return;
+        }
+    }
+    sim_note(world, "operator: revoke n%u", node);
+    sim_break_link(world, node);
+    lockstep_fleet_forget(fleet, sim_now(world), node, "revoked", &actions);
+    sim_coordinator_act(world, &actions);
+}
+
 static void look_after_one(struct sim_world *world)
 {
     struct lockstep_fleet *fleet = &world->coordinator.fleet;
@@ -146,7 +162,9 @@ static void look_after_one(struct sim_world *world)
         sim_note(world, "operator: trusts n%u again", node);
         lockstep_fleet_release(fleet, sim_now(world), node, &actions);
         sim_coordinator_act(world, &actions);
-    } else {
+    } else if (world->node_count > 3 && sim_chance(world, 50)) {
+        revoke(world, node);
+    } else if (!fleet->nodes[node].gone) {
         cordon(world, node, !fleet->nodes[node].cordoned);
     }
 }

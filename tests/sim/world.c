@@ -220,8 +220,8 @@ void sim_break_link(struct sim_world *world, uint32_t node)
 static void try_link(struct sim_world *world, uint32_t node)
 {
     struct sim_node *row = &world->nodes[node];
-    if (row->linked) {
-        return;
+    if (row->linked || world->coordinator.nodes[node].gone) {
+        return; /* who has left the fleet is not let in again */
     }
     if (!row->running || !world->coordinator.running || row->cut) {
         sim_schedule(world, sim_between(world, 50, 300),
