@@ -137,6 +137,22 @@ enum lockstep_err lockstep_store_events_flush(struct lockstep_store *store,
 
 /* ---- audited acts --------------------------------------------------------------------------- */
 
+/* " (n2: SMOKE: two and two is 5)" of columns 3 to 5: node, code, text; "" if there is no cause. */
+static void describe_cause(const struct lockstep_query_rows *rows,
+                           char ret_text[LOCKSTEP_EVENT_TEXT_MAX + 1])
+{
+    const char *node = lockstep_row_text_at(rows, 3);
+    const char *code = lockstep_no_name((enum lockstep_no)lockstep_row_integer(rows, 4));
+    const char *text = lockstep_row_text_at(rows, 5);
+    bool coded = lockstep_row_integer(rows, 4) != 0 && code != NULL;
+    ret_text[0] = '\0';
+    if (coded || text[0] != '\0') {
+        (void)snprintf(ret_text, LOCKSTEP_EVENT_TEXT_MAX + 1, " (%s%s%s%s%s)", coded ? node : "",
+                       coded && node[0] != '\0' ? ": " : "", coded ? code : "",
+                       coded && text[0] != '\0' ? ": " : "", text);
+    }
+}
+
 /* The modules of an operation, and what it is: its rows are written before its audit row. */
 static enum lockstep_err describe_operation(struct lockstep_store *store, const char *id,
                                             char ret_modules[MODULES_TEXT],
@@ -147,11 +163,13 @@ static enum lockstep_err describe_operation(struct lockstep_store *store, const 
     const char *strategy;
     const char *kind;
     const char *result;
+    char cause[LOCKSTEP_EVENT_TEXT_MAX + 1];
     bool row = false;
     LOCKSTEP_TRY(lockstep_query_begin(
         store->journal,
-        "SELECT strategy, kind, result, (SELECT ' ' || group_concat(module, ' ') || ' ' FROM item "
-        "WHERE item.operation = operation.id) FROM operation WHERE text = ?1",
+        "SELECT strategy, kind, result, (SELECT name FROM node WHERE number = cause_node), "
+        "cause_no, cause_text, (SELECT ' ' || group_concat(module, ' ') || ' ' FROM item WHERE "
+        "item.operation = operation.id) FROM operation WHERE text = ?1",
         &LOCKSTEP_TEXT(id), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
     if (!row) {
@@ -160,10 +178,11 @@ static enum lockstep_err describe_operation(struct lockstep_store *store, const 
     strategy = lockstep_strategy_text((enum lockstep_strategy)lockstep_row_integer(&rows, 0));
     kind = lockstep_kind_text((enum lockstep_kind)lockstep_row_integer(&rows, 1));
     result = lockstep_result_word((unsigned)lockstep_row_integer(&rows, 2));
-    (void)snprintf(ret_text, LOCKSTEP_EVENT_TEXT_MAX + 1, "%s %s%s%s",
+    describe_cause(&rows, cause);
+    (void)snprintf(ret_text, LOCKSTEP_EVENT_TEXT_MAX + 1, "%s %s%s%s%.150s",
                    strategy == NULL ? "?" : strategy, kind == NULL ? "?" : kind,
-                   result == NULL ? "" : ": ", result == NULL ? "" : result);
-    lockstep_row_copy(&rows, 3, ret_modules, MODULES_TEXT);
+                   result == NULL ? "" : ": ", result == NULL ? "" : result, cause);
+    lockstep_row_copy(&rows, 6, ret_modules, MODULES_TEXT);
     lockstep_query_end(&rows);
     return LOCKSTEP_OK;
 }

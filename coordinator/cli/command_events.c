@@ -47,13 +47,13 @@ static void print_line(const struct lockstep_run *run, const json_t *event)
     const char *operation = lockstep_document_text(event, "operation");
     const char *subject = *operation != '\0' ? operation : lockstep_document_text(event, "subject");
     const char *who = lockstep_document_text(event, "who");
-    lockstep_print(
-        run->output.out, "%-20s  %6" PRIu64 "  %-18s  %-12s  %-12s  %s%s%s%s\n",
-        time == NULL ? "" : time, lockstep_document_number(event, "sequence"),
-        lockstep_document_text(event, "what"), *subject == '\0' ? "-" : subject,
-        modules == NULL || *modules == '\0' ? "-" : modules, lockstep_document_text(event, "text"),
-        strcmp(who, "coordinator") == 0 ? "" : " (", strcmp(who, "coordinator") == 0 ? "" : who,
-        strcmp(who, "coordinator") == 0 ? "" : ")");
+    const char *text = lockstep_document_text(event, "text");
+    bool person = strcmp(who, "coordinator") != 0;
+    lockstep_print(run->output.out, "%-20s  %6" PRIu64 "  %-19s  %-11s  %s%s%s%s%s%s\n",
+                   time == NULL ? "" : time, lockstep_document_number(event, "sequence"),
+                   lockstep_document_text(event, "what"), *subject == '\0' ? "-" : subject,
+                   modules == NULL || *modules == '\0' ? "-" : modules, *text == '\0' ? "" : "  ",
+                   text, person ? "  (" : "", person ? who : "", person ? ")" : "");
 }
 
 static void print_cells(const struct lockstep_run *run, const json_t *event)

@@ -99,6 +99,8 @@ check_eventually "nodes come back" fleet_ready n1 n2 n3
 check_eventually "it is reported, and what was decided" heard_of n1 "thought so; the coordinator's outcome: commit"
 check_eventually "the operation misses the node, and goes back on the others" all_are 2.0.0
 check_eventually "where nothing is left over" fleet_cli check echo
+check_says 'operation.SETTLED +op-secondin +echo +sync_all reload: rolled-back \(n1: LOST: ' "which is an event, with the cause" \
+    fleet_cli events echo
 check_same "rolled-back" "as it says" fleet_json .result op show "$second"
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

@@ -269,7 +269,7 @@ static const struct row rows[] = {
      "events auth",
      {{LOCKSTEP_MESSAGE_EVENTS, {EVENTS}, false}},
      0,
-     "1970-01-01T00:00:01Z       8  operation.OPEN      op-abcdefgh   auth          all (ana)\n",
+     "1970-01-01T00:00:01Z       8  operation.OPEN       op-abcdefgh  auth  all  (ana)\n",
      NULL},
     {"events, for scripts",
      "events -o tsv",
