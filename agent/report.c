@@ -34,7 +34,7 @@ static void fill_module(struct lockstep_node_agent *agent,
                         struct lockstep_wire_module *row)
 {
     const struct lockstep_known *known = lockstep_admit_known(agent, &module->loaded.digest);
-    const struct lockstep_live live = lockstep_agent_live(module);
+    const struct lockstep_live live = lockstep_agent_live(agent->core, module);
     memset(row, 0, sizeof(*row));
     row->module = module->name;
     row->service = module->service == LOCKSTEP_SERVICE_NONE

@@ -63,6 +63,7 @@ bool lockstep_duty_is_loaded(const struct lockstep_agent *agent, const struct lo
         const struct lockstep_item *item = &duty->order.items[i];
         const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
         if (module == NULL || !lockstep_digest_equal(&module->loaded.digest, &item->digest) ||
+            (lockstep_digest_is_zero(&item->digest) && !lockstep_module_is_told(agent, module)) ||
             (duty->order.again && module->loaded.generation < item->generation)) {
             return false;
         }

@@ -166,9 +166,9 @@ struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *a
 /* The module with this name, or NULL. */
 struct lockstep_agent_module *lockstep_agent_module(const struct lockstep_agent *agent,
                                                     const struct lockstep_name *name);
-
 /* What is reported of MODULE, with a generation that changed no bytes and no host has heard of. */
-struct lockstep_live lockstep_agent_live(const struct lockstep_agent_module *module);
+struct lockstep_live lockstep_agent_live(const struct lockstep_agent *agent,
+                                         const struct lockstep_agent_module *module);
 
 /* What becomes of MODULE when the COMMITTED row of ORDER is written; what was current is noted in
  * ITEM's `leaving`, which belongs to the row. The journal and the core's memory both follow this.

@@ -95,6 +95,9 @@ void lockstep_agent_send_query(struct lockstep_agent *agent, const struct lockst
 
 /* True if the hosts of every module of the duty are up (a module without a service needs none). */
 bool lockstep_duty_hosts_up(const struct lockstep_agent *agent, const struct lockstep_duty *duty);
+/* True if MODULE's host is there, or it needs none: what is loaded of it is known. */
+bool lockstep_module_is_told(const struct lockstep_agent *agent,
+                             const struct lockstep_agent_module *module);
 /* True if a module of the duty belongs to SERVICE. */
 bool lockstep_duty_uses(const struct lockstep_agent *agent, const struct lockstep_duty *duty,
                         uint8_t service);

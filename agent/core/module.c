@@ -29,6 +29,12 @@ struct lockstep_agent_module *lockstep_agent_add_module(struct lockstep_agent *a
     return module;
 }
 
+bool lockstep_module_is_told(const struct lockstep_agent *agent,
+                             const struct lockstep_agent_module *module)
+{
+    return module->service >= agent->service_count || agent->services[module->service].up;
+}
+
 static bool refused(const struct lockstep_agent *agent, const struct lockstep_digest *digest)
 {
     for (uint32_t i = 0; i < agent->refused_count; i++) {
@@ -51,7 +57,7 @@ static bool serves(const struct lockstep_agent *agent, const struct lockstep_ite
 {
     const struct lockstep_agent_module *module = lockstep_agent_module(agent, &item->module);
     bool up = module != NULL && module->service < agent->service_count &&
-              agent->services[module->service].up;
+              lockstep_module_is_told(agent, module);
     return lockstep_module_has(agent, item) &&
            (!up || lockstep_digest_equal(&module->loaded.digest, &item->digest));
 }

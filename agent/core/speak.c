@@ -72,13 +72,28 @@ void lockstep_agent_send_state(struct lockstep_agent *agent)
     } while (offset < agent->module_count);
 }
 
-/* True if every host that has something to run has said hello. */
+/* A host may still serve what an open operation takes out of it. */
+static bool is_being_changed(const struct lockstep_agent *agent, const struct lockstep_name *module)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *duty = &agent->duties[i];
+        for (uint32_t j = 0; duty->state != LOCKSTEP_DUTY_FREE && j < duty->order.item_count; j++) {
+            if (lockstep_name_equal(&duty->order.items[j].module, module)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* True if every host that has something to run, or to take out, has said hello. */
 static bool hosts_have_spoken(const struct lockstep_agent *agent)
 {
     for (uint32_t i = 0; i < agent->module_count; i++) {
         const struct lockstep_agent_module *module = &agent->modules[i];
-        if (module->service < agent->service_count && !agent->services[module->service].up &&
-            !lockstep_digest_is_zero(&module->current.digest)) {
+        if (!lockstep_module_is_told(agent, module) &&
+            (!lockstep_digest_is_zero(&module->current.digest) ||
+             is_being_changed(agent, &module->name))) {
             return false;
         }
     }
@@ -94,9 +109,13 @@ void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct locks
     }
 }
 
-struct lockstep_live lockstep_agent_live(const struct lockstep_agent_module *module)
+/* That nothing is loaded is known of a host that is there; of one that is away it says nothing. */
+struct lockstep_live lockstep_agent_live(const struct lockstep_agent *agent,
+                                         const struct lockstep_agent_module *module)
 {
-    bool same = lockstep_digest_equal(&module->loaded.digest, &module->current.digest);
+    bool same = lockstep_digest_equal(&module->loaded.digest, &module->current.digest) &&
+                (!lockstep_digest_is_zero(&module->current.digest) ||
+                 lockstep_module_is_told(agent, module));
     return (struct lockstep_live){.module = module->name,
                                   .generation = same ? module->current.generation
                                                      : module->loaded.generation,
@@ -114,7 +133,7 @@ static void fill_state(const struct lockstep_agent *agent,
     state->more = left > LOCKSTEP_ITEMS_MAX;
     state->live_count = state->more ? LOCKSTEP_ITEMS_MAX : left;
     for (uint32_t i = 0; i < state->live_count; i++) {
-        state->live[i] = lockstep_agent_live(&agent->modules[action->offset + i]);
+        state->live[i] = lockstep_agent_live(agent, &agent->modules[action->offset + i]);
     }
     for (uint32_t i = 0; !state->more && i < LOCKSTEP_AGENT_DUTIES; i++) {
         const struct lockstep_duty *duty = &agent->duties[i];
@@ -143,7 +162,7 @@ static void fill_ack(const struct lockstep_agent *agent, const struct lockstep_a
             const struct lockstep_agent_module *module = lockstep_agent_module(
                 agent, &duty->order.items[j].module);
             if (module != NULL) {
-                ack->live[ack->live_count++] = lockstep_agent_live(module);
+                ack->live[ack->live_count++] = lockstep_agent_live(agent, module);
             }
         }
     }
