@@ -32,7 +32,7 @@ static uint32_t free_places(const struct lockstep_fleet *fleet)
 {
     uint64_t taken = 0;
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        if (fleet->operations[i] != NULL) {
+        if (may_deliver(fleet->operations[i])) {
             taken += count_places(fleet->operations[i]);
         }
     }

@@ -24,6 +24,7 @@ void lockstep_fleet_init(struct lockstep_fleet *fleet, const struct lockstep_def
         fleet->nodes[i].ready = false;
         fleet->nodes[i].down = false;
         fleet->nodes[i].joined = false;
+        fleet->nodes[i].seen = false;
         fleet->nodes[i].held = LOCKSTEP_TIME_NEVER;
         fleet->nodes[i].returns = 0;
         fleet->nodes[i].heard = now;
@@ -36,6 +37,7 @@ void lockstep_fleet_link_up(struct lockstep_fleet *fleet, struct lockstep_time n
 {
     ASSERT(node < fleet->node_count);
     fleet->nodes[node].connected = true;
+    fleet->nodes[node].seen = true;
     fleet->nodes[node].joined = false;
     fleet->nodes[node].ready = false;
     fleet->nodes[node].heard = now;
@@ -72,7 +74,9 @@ static void answer(struct lockstep_fleet *fleet, struct lockstep_time now, uint3
                                                  .part = (uint32_t)part};
         lockstep_fleet_step(fleet, now, operation, &event);
         action.type = LOCKSTEP_FLEET_SAY;
-        action.outcome = lockstep_operation_outcome(operation);
+        action.outcome = operation->parts[part].state == LOCKSTEP_PART_CORDONED
+                             ? LOCKSTEP_OUTCOME_PENDING /* it hears of it when the cordon ends */
+                             : lockstep_operation_outcome(operation);
     }
     lockstep_fleet_act(fleet, &action);
 }

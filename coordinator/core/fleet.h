@@ -32,6 +32,7 @@ struct lockstep_node {
     bool down;     /* silent for so long that operations were told */
     bool cordoned; /* an operator keeps operations off it */
     bool gone;     /* removed or revoked: it never comes back under this number */
+    bool seen;     /* heard since this coordinator began */
     struct lockstep_time heard;
     struct lockstep_time held;        /* it came and went: not READY before that time */
     uint8_t returns;                  /* from being down */
@@ -72,7 +73,7 @@ struct lockstep_fleet_action {
 };
 
 /* Five an operation, one for each that a node's STATE holds open, and the links that one call
- * closes. */
+ * closes, or the nodes that it releases. */
 #define LOCKSTEP_FLEET_ACTIONS_MAX 512
 #define LOCKSTEP_FLEET_CLOSES_MAX  64
 

@@ -1,7 +1,7 @@
 #include "coordinator/core/judge.h"
 
-/* Who goes back waits for nobody for ever and needs no majority. Only an undo that no node can
- * follow is called off, for then the fleet is where it was; a compensation has to say that it is
+/* Who goes back waits for nobody for ever and needs no majority. Only an undo that every node
+ * refuses is called off, for then the fleet is where it was; a compensation has to say that it is
  * not. */
 static enum lockstep_verdict judge_back(const struct lockstep_operation *operation, bool deadline)
 {
@@ -9,8 +9,8 @@ static enum lockstep_verdict judge_back(const struct lockstep_operation *operati
     if (tally->in[LOCKSTEP_PART_CONTACTED] > 0 && !deadline) {
         return LOCKSTEP_VERDICT_WAIT;
     }
-    return operation->kind == LOCKSTEP_KIND_UNDO && tally->in[LOCKSTEP_PART_PREPARED] == 0 &&
-                   tally->in[LOCKSTEP_PART_REFUSED] > 0
+    return operation->kind == LOCKSTEP_KIND_UNDO &&
+                   tally->in[LOCKSTEP_PART_REFUSED] == operation->part_count
                ? LOCKSTEP_VERDICT_ABORT
                : LOCKSTEP_VERDICT_COMMIT;
 }
@@ -43,7 +43,8 @@ bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation)
     }
     if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM) {
         return tally->done + tally->unsettled < operation->options.need ||
-               tally->failed + tally->in[LOCKSTEP_PART_REFUSED] > operation->options.max_fail;
+               tally->failed + operation->borne + tally->in[LOCKSTEP_PART_REFUSED] >
+                   operation->options.max_fail;
     }
     return tally->failed > 0;
 }

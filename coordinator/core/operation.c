@@ -118,7 +118,7 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
                                     BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_SUCCEEDING] =
         {LEAVES, CORDONS_WAIT, ON(PERSISTED, succeeded, "the client may go; the window runs"),
-         NO_VOTES, IGNORE(READ_BACK, "repeated"), IGNORE(NOT_APPLIED, "late"),
+         NO_VOTES, ON(READ_BACK, caught_up, "an owed node is done"), IGNORE(NOT_APPLIED, "late"),
          ON(NODE_FAILED, fail_node, "failed; judged once the row is written"), NOTE_LINKS, WRITING,
          IGNORE(ABORT, "too late"), NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_SUCCEEDED] =
@@ -128,7 +128,8 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          IGNORE(NOT_APPLIED, "it tries again"),
          ON(NODE_FAILED, fail_in_window, "fell back: go back on all; else drift"),
          ON(NODE_UP, remind, "give it what it is owed"),
-         ON(NODE_DOWN, note_down, "note that it is down"), IGNORE(NODE_FORGOT, "drift"),
+         ON(NODE_DOWN, note_down, "note that it is down"),
+         ON(NODE_FORGOT, owe_again, "it is owed again"),
          ON(TICK, window_tick, "at the end of the window: final"),
          IGNORE(ABORT, "too late: undo does it"), NO_CHILD,
          ON(OVERTAKEN, end_window, "the window is over")},
@@ -160,8 +161,9 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
                                     IGNORE(OVERTAKEN, "it has ended")},
     [LOCKSTEP_OPERATION_FINALIZING] = {ON(NODE_GONE, drop_ended, "nothing is owed to it"),
                                        CORDONS_WAIT, ON(PERSISTED, finalized, "tell the nodes"),
-                                       NO_VOTES, NO_READ_BACKS, NOTE_LINKS, WRITING,
-                                       IGNORE(ABORT, "it has ended"), NO_CHILD,
+                                       NO_VOTES, ON(READ_BACK, caught_up, "an owed node is done"),
+                                       IGNORE(NOT_APPLIED, "late"), IGNORE(NODE_FAILED, "late"),
+                                       NOTE_LINKS, WRITING, IGNORE(ABORT, "it has ended"), NO_CHILD,
                                        ON(OVERTAKEN, forget_owed,
                                           "who is owed gets the newer version")},
     [LOCKSTEP_OPERATION_FINAL] =
@@ -170,7 +172,8 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
          IGNORE(NOT_APPLIED, "it tries again"), IGNORE(NODE_FAILED, "drift"),
          ON(NODE_UP, remind, "give it what it is owed"),
-         ON(NODE_DOWN, note_down, "note that it is down"), IGNORE(NODE_FORGOT, "drift"),
+         ON(NODE_DOWN, note_down, "note that it is down"),
+         ON(NODE_FORGOT, owe_again, "it is owed again"),
          ON(TICK, owed_tick, "ask owed nodes again"), IGNORE(ABORT, "it has ended"), NO_CHILD,
          ON(OVERTAKEN, forget_owed, "who is owed gets the newer version")},
 };

@@ -94,6 +94,7 @@ struct lockstep_operation {
     uint64_t sequence; /* of its decision; zero before */
     uint8_t state;     /* enum lockstep_operation_state */
     uint8_t result;    /* enum lockstep_result */
+    uint32_t borne;    /* failures after the commit that the strategy has borne; owed since then */
     bool abort_asked;  /* by what an operator did, before anything could be done about it */
     bool window_held;  /* the window may not end by time: another operation is open on the module */
     struct lockstep_cause cause;

@@ -123,6 +123,10 @@ uint32_t lockstep_parts_lose(struct lockstep_operation *operation)
         if (part->state != LOCKSTEP_PART_TOUCHED && part->state != LOCKSTEP_PART_CONTACTED) {
             continue;
         }
+        if (part->asked) {
+            move(operation, part, LOCKSTEP_PART_OWED); /* it came late, and has time of its own */
+            continue;
+        }
         if (part->no != LOCKSTEP_NO_UNSPECIFIED) {
             move(operation, part, LOCKSTEP_PART_FAILED);
         } else if (lockstep_operation_goes_back(operation)) {

@@ -32,8 +32,8 @@ static struct census count(const struct lockstep_fleet *fleet, struct lockstep_t
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         const struct lockstep_node *node = &fleet->nodes[i];
         uint64_t silence = now.ms - node->heard.ms;
-        if (!node->member || node->down) {
-            continue;
+        if (!node->member || node->down || !node->seen) {
+            continue; /* who was away before this coordinator began says nothing of it */
         }
         census.members++;
         census.heard += node->connected && silence < suspect ? 1 : 0;
@@ -197,23 +197,44 @@ void lockstep_fleet_release(struct lockstep_fleet *fleet, struct lockstep_time n
     lockstep_fleet_leave(fleet, now);
 }
 
-static void release_held(struct lockstep_fleet *fleet, struct lockstep_time now)
+/* False if some are left for the next tick, which is due at once. */
+static bool release_held(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
+    uint32_t released = 0;
     for (uint32_t i = 0; i < fleet->node_count; i++) {
-        if (lockstep_time_due(fleet->nodes[i].held, now)) {
-            release(fleet, now, i);
+        if (!lockstep_time_due(fleet->nodes[i].held, now)) {
+            continue;
         }
+        if (released++ == LOCKSTEP_FLEET_CLOSES_MAX) {
+            return false;
+        }
+        release(fleet, now, i);
+    }
+    return true;
+}
+
+/* Who was not looked for, because this process stood still, is not silent for that. */
+static void forgive_gap(struct lockstep_fleet *fleet, struct lockstep_time now)
+{
+    uint64_t gap = now.ms - fleet->scanned.ms;
+    for (uint32_t i = 0; i < fleet->node_count && gap >= lockstep_fleet_suspect_ms(fleet); i++) {
+        struct lockstep_node *node = &fleet->nodes[i];
+        node->heard = lockstep_time_after(node->heard, gap);
+        node->heard = node->heard.ms < now.ms ? node->heard : now;
     }
 }
 
 void lockstep_fleet_watch(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
+    bool all;
     if (now.ms - fleet->scanned.ms < fleet->settings.heartbeat) {
         return;
     }
+    forgive_gap(fleet, now);
     look_for_isolation(fleet, now);
-    release_held(fleet, now);
-    if (lockstep_time_set(fleet->isolated) || look_for_silence(fleet, now)) {
+    all = release_held(fleet, now);
+    all = (lockstep_time_set(fleet->isolated) || look_for_silence(fleet, now)) && all;
+    if (all) {
         fleet->scanned = now;
     }
 }

@@ -225,7 +225,11 @@ void lockstep_fleet_step(struct lockstep_fleet *fleet, struct lockstep_time now,
                          const struct lockstep_operation_event *event)
 {
     unsigned before = operation->state;
-    unsigned wants = lockstep_operation_step(operation, now, event);
+    unsigned wants;
+    if (lockstep_time_set(fleet->isolated)) {
+        now = fleet->isolated; /* the time of operations stands still */
+    }
+    wants = lockstep_operation_step(operation, now, event);
     act_on_wants(fleet, now, operation, wants);
     if (operation->state != before && (operation->state == LOCKSTEP_OPERATION_SUCCEEDED ||
                                        operation->state == LOCKSTEP_OPERATION_FINAL)) {

@@ -70,6 +70,7 @@ lockstep_step_fn lockstep_step_soak_tick;
 /* After the result (step_end.c). */
 lockstep_step_fn lockstep_step_succeeded;
 lockstep_step_fn lockstep_step_caught_up;
+lockstep_step_fn lockstep_step_owe_again;
 lockstep_step_fn lockstep_step_fail_in_window;
 lockstep_step_fn lockstep_step_window_tick;
 lockstep_step_fn lockstep_step_end_window;

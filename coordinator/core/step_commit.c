@@ -10,7 +10,8 @@ static unsigned enter_succeeding(struct lockstep_operation *operation, struct lo
     lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_HEALTHY);
     operation->result = (uint8_t)lockstep_judge_result(operation);
     if (!lockstep_operation_goes_back(operation)) {
-        /* What a quorum has borne it gives when they can take it. */
+        /* What a quorum has borne it gives when they can take it; its budget is spent by them. */
+        operation->borne = operation->tally.failed;
         lockstep_parts_move(operation, LOCKSTEP_PART_LOST, LOCKSTEP_PART_OWED);
         lockstep_parts_move(operation, LOCKSTEP_PART_FAILED, LOCKSTEP_PART_OWED);
         step->wants |= LOCKSTEP_WANT_CATCH_UP;

@@ -36,6 +36,20 @@ unsigned lockstep_step_succeeded(struct lockstep_operation *operation, struct lo
     return LOCKSTEP_OPERATION_SUCCEEDED;
 }
 
+/* A node has lost its journal, and with it the promise that it gave late: it is owed it again. */
+unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
+        lockstep_step_give_place(operation, step);
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
+        part->tries = 0;
+        part->retry = step->now;
+        step->wants |= LOCKSTEP_WANT_CATCH_UP | LOCKSTEP_WANT_PARTS;
+    }
+    return operation->state;
+}
+
 /* Inside the window only a crash loop takes an operation back; what else goes wrong is drift. */
 unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
                                       struct lockstep_step *step)
@@ -96,6 +110,7 @@ unsigned lockstep_step_set_aside(struct lockstep_operation *operation, struct lo
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_OWED) {
+        lockstep_step_give_place(operation, step);
         lockstep_step_mark(operation, step, LOCKSTEP_PART_CORDONED);
         step->wants |= LOCKSTEP_WANT_PARTS;
     }

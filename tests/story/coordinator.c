@@ -170,6 +170,7 @@ static void open_operation(const struct story_command *command,
     struct lockstep_operation_options *options = &request.options;
     struct lockstep_plan plan = {.roster = roster};
     const char *only = story_value(command, "node", NULL);
+    const char *most = story_value(command, "max-fail", NULL);
     request.kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
     request.install = story_value(command, "install", NULL) != NULL;
     options->on_failure = lockstep_on_failure_parse(story_value(command, "on-failure", "rollback"));
@@ -191,6 +192,10 @@ static void open_operation(const struct story_command *command,
     request.targets = targets;
     request.item_count = 1;
     request.items[0].module = pay;
+    if (most != NULL) {
+        request.max_fail_given = true;
+        options->max_fail = (uint32_t)story_number(most);
+    }
     request.items[0].digest = story_digest(story_value(command, "version", "v2"));
     request.items[0].leaving = story_digest(story_value(command, "leaving", "none"));
     lockstep_fleet_plan(&fleet, &request, &plan);

@@ -96,6 +96,7 @@ static void everybody_is_silent_at_once(void **state)
     assert_int_equal(open_reload(world), LOCKSTEP_ADMISSION_ADMITTED);
     lockstep_fleet_persisted(&world->fleet, (struct lockstep_time){1}, &world->operation,
                              &world->actions);
+    world->fleet.scanned = (struct lockstep_time){now.ms - 2000};
     do {
         assert_true(ticks++ < NODES);
         lockstep_fleet_tick(&world->fleet, now, &world->actions);
@@ -127,11 +128,51 @@ static void check_silence(void **state)
     struct world *world = new_world();
     world->fleet.node_count = row->nodes;
     assert_int_equal(lockstep_fleet_heartbeat(&world->fleet), row->heartbeat);
+    world->fleet.scanned = (struct lockstep_time){row->down - 2000};
     lockstep_fleet_tick(&world->fleet, (struct lockstep_time){row->down}, &world->actions);
     assert_int_equal(count_of(world, LOCKSTEP_FLEET_CLOSE), 0);
-    world->fleet.scanned = (struct lockstep_time){1};
+    world->fleet.scanned = (struct lockstep_time){row->down - 2000};
     lockstep_fleet_tick(&world->fleet, (struct lockstep_time){row->down + 1}, &world->actions);
     assert_true(count_of(world, LOCKSTEP_FLEET_CLOSE) > 0);
+    free(world);
+}
+
+/* Who is held comes back in portions, however many they are. */
+static void everybody_is_released_at_once(void **state)
+{
+    struct world *world = new_world();
+    struct lockstep_time now = {10000};
+    uint32_t ready = 0;
+    (void)state;
+    for (uint32_t i = 0; i < NODES; i++) {
+        world->nodes[i].ready = false;
+        world->nodes[i].joined = true;
+        world->nodes[i].heard = now;
+        world->nodes[i].held = now;
+    }
+    world->fleet.scanned = (struct lockstep_time){now.ms - 2000};
+    do {
+        lockstep_fleet_tick(&world->fleet, now, &world->actions);
+        ready += count_of(world, LOCKSTEP_FLEET_READY);
+    } while (lockstep_time_due(lockstep_fleet_deadline(&world->fleet), now));
+    assert_int_equal(ready, NODES);
+    free(world);
+}
+
+/* This process stood still for so long that everybody seems silent: that says nothing of them. */
+static void a_gap_of_our_own_is_nobodys_silence(void **state)
+{
+    struct world *world = new_world();
+    (void)state;
+    for (uint32_t i = 0; i < NODES; i++) {
+        world->nodes[i].heard = (struct lockstep_time){99000};
+        world->nodes[i].seen = true;
+    }
+    world->fleet.scanned = (struct lockstep_time){100000};
+    lockstep_fleet_tick(&world->fleet, (struct lockstep_time){900000}, &world->actions);
+    assert_int_equal(count_of(world, LOCKSTEP_FLEET_CLOSE), 0);
+    assert_false(world->nodes[7].down);
+    assert_false(lockstep_time_set(world->fleet.isolated));
     free(world);
 }
 
@@ -153,6 +194,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_is_silent_at_once),
+        cmocka_unit_test(everybody_is_released_at_once),
+        cmocka_unit_test(a_gap_of_our_own_is_nobodys_silence),
         cmocka_unit_test(a_refused_operation_leaves_no_trace)};
     int failed = cmocka_run_group_tests_name("fleet", tests, NULL, NULL);
     failed += LOCKSTEP_RUN_TABLE("silence", silence_rows, check_silence);

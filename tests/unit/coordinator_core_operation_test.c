@@ -64,6 +64,7 @@ static const struct votes votes[] = {
     {"going back: who has to, and cannot, says so", BACK, "nnn", 0, 0, false, COMMIT},
     {"undo: some can", UNDO, "ynn", 0, 0, false, COMMIT},
     {"undo: none can, so nothing happens", UNDO, "nnn", 0, 0, false, ABORT},
+    {"undo: none that is there can, and one is away", UNDO, "nna", 0, 0, false, COMMIT},
     {"undo: one is still out", UNDO, "nnc", 0, 0, false, WAIT},
     {"undo: who is out is owed it", UNDO, "ccl", 0, 0, true, COMMIT},
 };
