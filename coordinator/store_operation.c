@@ -350,6 +350,32 @@ static enum lockstep_err update_operation(struct lockstep_store *store,
                                         id, lockstep_row_text(row));
 }
 
+/* What PARENT brought is taken back from who is to run it, and has never got it: they have no part
+ * in CHILD. */
+static enum lockstep_err forget_wishes(struct lockstep_store *store,
+                                       const struct lockstep_operation *parent,
+                                       const struct lockstep_operation *child,
+                                       struct lockstep_error *err)
+{
+    for (uint32_t i = 0; i < parent->part_count * parent->item_count; i++) {
+        uint32_t node = parent->parts[i / parent->item_count].node;
+        const struct lockstep_item *item = &parent->items[i % parent->item_count];
+        if (lockstep_operation_part(child, node) >= 0) {
+            continue;
+        }
+        LOCKSTEP_RUN(store->journal, err,
+                     "UPDATE desired SET digest = ?3, operation = ?4, previous = zeroblob(?6), "
+                     "has_previous = 0 WHERE node = ?1 AND module = ?2 AND operation = ?5",
+                     LOCKSTEP_INTEGER(node), LOCKSTEP_TEXT(item->module.text),
+                     LOCKSTEP_BYTES_OF(&parent->starts[i]), LOCKSTEP_BYTES_OF(&child->id),
+                     LOCKSTEP_BYTES_OF(&parent->id), LOCKSTEP_INTEGER(LOCKSTEP_DIGEST_BYTES));
+    }
+    LOCKSTEP_RUN(store->journal, err,
+                 "DELETE FROM desired WHERE operation = ?1 AND digest = zeroblob(?2)",
+                 LOCKSTEP_BYTES_OF(&child->id), LOCKSTEP_INTEGER(LOCKSTEP_DIGEST_BYTES));
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err open_child(struct lockstep_store *store,
                                     const struct lockstep_operation *parent,
                                     const struct lockstep_operation *child, uint64_t now_unix_ms,
@@ -387,7 +413,11 @@ static enum lockstep_err write_row(struct lockstep_store *store,
     if (row == LOCKSTEP_ROW_SUCCEEDED) {
         LOCKSTEP_TRY(write_success(store, operation, now_unix_ms, err));
     }
-    return child == NULL ? LOCKSTEP_OK : open_child(store, operation, child, now_unix_ms, err);
+    if (child == NULL) {
+        return LOCKSTEP_OK;
+    }
+    LOCKSTEP_TRY(forget_wishes(store, operation, child, err));
+    return open_child(store, operation, child, now_unix_ms, err);
 }
 
 enum lockstep_err lockstep_store_operation_row(struct lockstep_store *store,

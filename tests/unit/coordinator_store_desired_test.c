@@ -474,12 +474,48 @@ static void who_fails_to_install_places_nothing(void **state)
     assert_null(placements.of[0]);
 }
 
+/* What succeeded and fell in its window is desired by nobody, also not by who never got it. */
+static void what_was_taken_back_is_desired_by_nobody(void **state)
+{
+    struct place *place = *state;
+    struct placements placements;
+    struct lockstep_operation *child = make_operation(&second);
+    struct wishes wishes;
+    open_it(place, place->operation, "");
+    place->operation->parts[0].state = LOCKSTEP_PART_HEALTHY;
+    place->operation->parts[1].state = LOCKSTEP_PART_REFUSED;
+    place->operation->parts[2].state = LOCKSTEP_PART_OWED;
+    write_state(place, place->operation, LOCKSTEP_OPERATION_DECIDING);
+    write_state(place, place->operation, LOCKSTEP_OPERATION_SUCCEEDING);
+    child->kind = LOCKSTEP_KIND_COMPENSATION;
+    child->parent = first;
+    child->part_count = 1; /* who may run it */
+    place->operation->state = LOCKSTEP_OPERATION_DEGRADING;
+    assert_int_equal(
+        lockstep_store_operation_row(place->store, place->operation, child, NOW, &somebody, NULL),
+        LOCKSTEP_OK);
+    child->parts[0].state = LOCKSTEP_PART_HEALTHY;
+    write_state(place, child, LOCKSTEP_OPERATION_DECIDING);
+    write_state(place, child, LOCKSTEP_OPERATION_SUCCEEDING);
+    wishes = read_desired(place);
+    assert_int_equal(wishes.count, 3); /* of markdown, which all had; of ratelimit none */
+    for (unsigned i = 0; i < wishes.count; i++) {
+        assert_string_equal(wishes.rows[i].module.text, "markdown");
+        assert_int_equal(wishes.rows[i].digest.bytes[0], 0x10 + wishes.rows[i].node);
+        assert_false(wishes.rows[i].has_previous);
+    }
+    read_placements(place, &placements);
+    assert_null(placements.of[0]);
+    (void)lockstep_operation_free(child);
+}
+
 #define IN_A_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         IN_A_PLACE(success_is_what_nodes_are_to_run),
+        IN_A_PLACE(what_was_taken_back_is_desired_by_nobody),
         IN_A_PLACE(a_local_success_is_a_pin),
         IN_A_PLACE(only_a_change_is_gone_back_from),
         IN_A_PLACE(the_first_record_may_have_nothing_before),
