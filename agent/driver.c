@@ -437,9 +437,11 @@ static enum lockstep_err carry_out_resolutions(struct lockstep_node_agent *agent
                                                struct lockstep_error *err)
 {
     struct resolutions *all = calloc(1, sizeof(*all));
-    enum lockstep_err result = all == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent")
-                                           : lockstep_agent_store_resolutions(
-                                                 agent->config.store, collect_resolution, all, err);
+    enum lockstep_err result;
+    if (all == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
+    }
+    result = lockstep_agent_store_resolutions(agent->config.store, collect_resolution, all, err);
     for (size_t i = 0; result == LOCKSTEP_OK && i < all->count; i++) {
         carry_out(agent, &all->list[i]);
     }

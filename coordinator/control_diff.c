@@ -115,9 +115,9 @@ enum lockstep_err lockstep_control_diff(struct lockstep_coordinator *coordinator
         result = LOCKSTEP_FAIL(err, INVALID, "'%.63s' is no module", name);
     } else {
         result = gather(coordinator, selected, &module, resolved, err);
-    }
-    if (result == LOCKSTEP_OK) {
-        result = make_diff(coordinator, show, resolved, found, ret_document, err);
+        if (result == LOCKSTEP_OK) {
+            result = make_diff(coordinator, show, resolved, found, ret_document, err);
+        }
     }
     if (resolved != NULL) {
         lockstep_resolved_deinit(resolved);

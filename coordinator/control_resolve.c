@@ -240,11 +240,11 @@ static enum lockstep_err resolve_undo_of(struct lockstep_coordinator *coordinato
 {
     struct lockstep_request *request = &resolved->request;
     bool *extra = calloc(request->selected_count + 1U, sizeof(*extra));
-    enum lockstep_err result = extra == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan")
-                                             : LOCKSTEP_OK;
-    if (result == LOCKSTEP_OK) {
-        result = find_extra(coordinator, resolved, index, extra, err);
+    enum lockstep_err result;
+    if (extra == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a plan");
     }
+    result = find_extra(coordinator, resolved, index, extra, err);
     if (result == LOCKSTEP_OK) {
         result = find_leaving(coordinator, resolved, index, extra, &request->items[index].leaving,
                               err);

@@ -142,7 +142,7 @@ static void check_all(void **state)
             struct lockstep_reconcile_request request = {.members = members, .member_count = n};
             uint32_t votes[256] = {0};
             unsigned rest = i / LOCKSTEP_COUNT(recorded);
-            char best = 0;
+            uint8_t best = 0;
             request.desired.bytes[0] = (uint8_t)recorded[i % LOCKSTEP_COUNT(recorded)];
             for (uint32_t j = 0; j < n; j++, rest /= (unsigned)LOCKSTEP_COUNT(ways)) {
                 const char *way = ways[rest % LOCKSTEP_COUNT(ways)];
@@ -150,7 +150,7 @@ static void check_all(void **state)
                 votes[(uint8_t)way[0]] += way[1] == '?' || way[1] == '!' ? 0 : 1;
             }
             for (const char *at = "abx"; *at != '\0'; at++) {
-                best = 2 * votes[(uint8_t)*at] > n ? *at : best;
+                best = 2 * votes[(uint8_t)*at] > n ? (uint8_t)*at : best;
             }
             lockstep_reconcile(&request, &answer);
             assert_int_equal(answer.majority.bytes[0], best);
