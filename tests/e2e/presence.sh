@@ -10,7 +10,7 @@ FLEET_SETTINGS="settings:
   flap_window: 1h
   reconnect_first: 50ms
   reconnect_last: 200ms
-  prepare: 4s
+  prepare: 10s
   fetch: 100ms
   commit_deadline: 4s
   decision_resend_first: 100ms
@@ -70,6 +70,7 @@ fleet_needs "modules are pushed" fleet_modules echo-1 echo-2
 fleet_needs "version 1 is installed" fleet_install echo@1.0.0
 
 # ---- three of five fall silent in the middle of an operation: it waits for whether it is us ----
+# What is left of the time to prepare, 10 s, has to do for the votes of three when they are back.
 halt n3
 fleet_reload echo@2.0.0 --soak 0 >"$FLEET/log/reload" 2>&1 &
 reload=$!
@@ -77,7 +78,7 @@ fleet_needs "an operation waits for n3" fleet_until operation_is preparing
 halt n4 n5
 check_eventually "it is asked whether it is us" isolated
 check_same true "the operation is paused" fleet_operation .paused
-check_eventually "for longer than its deadlines" silent_for 6 n5
+check_eventually "for longer than its deadlines" silent_for 13 n5
 check "nobody is marked down" state_is suspect n3 n4 n5
 check "and the operation is not over" operation_is preparing
 go_on n3 n4 n5
