@@ -171,6 +171,7 @@ static void open_operation(const struct story_command *command,
     struct lockstep_plan plan = {.roster = roster};
     const char *only = story_value(command, "node", NULL);
     const char *most = story_value(command, "max-fail", NULL);
+    const char *module = story_value(command, "module", NULL);
     request.kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
     request.install = story_value(command, "install", NULL) != NULL;
     options->on_failure = lockstep_on_failure_parse(story_value(command, "on-failure", "rollback"));
@@ -192,6 +193,9 @@ static void open_operation(const struct story_command *command,
     request.targets = targets;
     request.item_count = 1;
     request.items[0].module = pay;
+    if (module != NULL && !lockstep_name_parse(module, &request.items[0].module)) {
+        story_wrong("no name of a module", module);
+    }
     if (most != NULL) {
         request.max_fail_given = true;
         options->max_fail = (uint32_t)story_number(most);
@@ -230,7 +234,7 @@ static void report_live(const struct story_command *command,
     const char *runs = story_value(command, "runs", story_digest_text(ordered));
     if (strcmp(runs, UNKNOWN) != 0) {
         ack->live_count = 1;
-        ack->live[0] = (struct lockstep_live){pay, item->generation, story_digest(runs)};
+        ack->live[0] = (struct lockstep_live){item->module, item->generation, story_digest(runs)};
     }
 }
 
