@@ -106,6 +106,15 @@ void lockstep_control_answer(struct lockstep_session *session, uint64_t request,
     }
 }
 
+void lockstep_control_done(struct lockstep_session *session, uint64_t request, const char *what,
+                           const char *name, const char *text)
+{
+    lockstep_control_answer(session, request,
+                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
+                                      what, "name", name, "text", text),
+                            true);
+}
+
 /* What was cut in the middle of a character is no UTF-8, and would not be sent. */
 static void make_sound(char *text)
 {
@@ -223,17 +232,6 @@ static void on_cancel(struct lockstep_session *session, const struct lockstep_wi
 
 /* ---- quarantine, audit ---------------------------------------------------------------------- */
 
-/* What became of it, under the name that people know the version by. */
-static json_t *quarantine_document(const struct lockstep_wire_quarantine_set *set, bool was,
-                                   const struct lockstep_artifact_row *row)
-{
-    char name[LOCKSTEP_NAME_MAX + LOCKSTEP_VERSION_MAX + 2];
-    (void)snprintf(name, sizeof(name), "%s@%s", row->module.text, row->version);
-    return json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
-                     set->lift ? "unquarantined" : "quarantined", "name", name, "text",
-                     set->lift && !was ? "it was not quarantined" : "");
-}
-
 static void on_quarantine(struct lockstep_session *session,
                           const struct lockstep_wire_quarantine_set *set)
 {
@@ -246,6 +244,7 @@ static void on_quarantine(struct lockstep_session *session,
                                    .detail = set->message};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_err result;
+    char name[LOCKSTEP_NAME_MAX + LOCKSTEP_VERSION_MAX + 2]; /* as people know the version */
     bool was = false;
     if (lockstep_control_artifact(coordinator, NULL, set->artifact, &row) != 1) {
         lockstep_control_refuse(session, set->request,
@@ -264,7 +263,9 @@ static void on_quarantine(struct lockstep_session *session,
         return;
     }
     lockstep_driver_send_quarantine(coordinator, NULL);
-    lockstep_control_answer(session, set->request, quarantine_document(set, was, &row), true);
+    (void)snprintf(name, sizeof(name), "%s@%s", row.module.text, row.version);
+    lockstep_control_done(session, set->request, set->lift ? "unquarantined" : "quarantined", name,
+                          set->lift && !was ? "it was not quarantined" : "");
 }
 
 static void on_audit(struct lockstep_session *session, const struct lockstep_wire_audit *audit)

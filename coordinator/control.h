@@ -15,6 +15,9 @@ void lockstep_control_drained(struct lockstep_session *session);
 void lockstep_control_forget(struct lockstep_session *session);
 void lockstep_control_answer(struct lockstep_session *session, uint64_t request, json_t *document,
                              bool last);
+/* Answers with a `done` document: WHAT became of NAME, and a TEXT, which may be "". */
+void lockstep_control_done(struct lockstep_session *session, uint64_t request, const char *what,
+                           const char *name, const char *text);
 /* What a refusal means to scripts: the command's exit code, one word, what to type next or "". */
 struct lockstep_why {
     unsigned exit;

@@ -6,13 +6,6 @@
 
 #include <stdio.h>
 
-/* What became of it. */
-static json_t *done(const char *what, const char *name, const char *text)
-{
-    return json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what", what, "name",
-                     name, "text", text);
-}
-
 /* ---- cordon --------------------------------------------------------------------------------- */
 
 /* An operation that counts on the node is not pulled from under its feet. */
@@ -47,10 +40,8 @@ void lockstep_control_cordon(struct lockstep_session *session,
         return;
     }
     if (coordinator->nodes[node].cordoned != message->lift) {
-        lockstep_control_answer(session, message->request,
-                                done(what, message->node.text,
-                                     message->lift ? "it was not cordoned" : "it was cordoned"),
-                                true);
+        lockstep_control_done(session, message->request, what, message->node.text,
+                              message->lift ? "it was not cordoned" : "it was cordoned");
         return;
     }
     holder = message->lift ? NULL : lockstep_fleet_undecided(&coordinator->fleet, node);
@@ -67,7 +58,7 @@ void lockstep_control_cordon(struct lockstep_session *session,
     lockstep_fleet_cordon(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node,
                           !message->lift, coordinator->actions);
     lockstep_driver_act(coordinator);
-    lockstep_control_answer(session, message->request, done(what, message->node.text, ""), true);
+    lockstep_control_done(session, message->request, what, message->node.text, "");
     lockstep_control_wait_on(coordinator);
 }
 
@@ -139,7 +130,7 @@ void lockstep_control_remove(struct lockstep_session *session,
     lockstep_fleet_forget(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node, why,
                           coordinator->actions);
     lockstep_driver_act(coordinator);
-    lockstep_control_answer(session, message->request, done(what, message->node.text, ""), true);
+    lockstep_control_done(session, message->request, what, message->node.text, "");
     lockstep_control_wait_on(coordinator);
 }
 

@@ -232,11 +232,8 @@ static void abort_waiting(struct lockstep_session *session, const struct lockste
     lockstep_id_format(id, name + 3);
     name[11] = '\0';
     (void)lockstep_control_withdraw(session->coordinator, id, session->who);
-    lockstep_control_answer(session, abort->request,
-                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
-                                      "withdrawn", "name", name, "text",
-                                      "it waited for nodes; none was contacted"),
-                            true);
+    lockstep_control_done(session, abort->request, "withdrawn", name,
+                          "it waited for nodes; none was contacted");
 }
 
 void lockstep_control_abort(struct lockstep_session *session,
@@ -277,15 +274,6 @@ void lockstep_control_abort(struct lockstep_session *session,
 
 /* ---- RESUME ---------------------------------------------------------------------------------- */
 
-static void say_done(struct lockstep_session *session, uint64_t request, const char *name,
-                     const char *text)
-{
-    lockstep_control_answer(session, request,
-                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
-                                      "resumed", "name", name, "text", text),
-                            true);
-}
-
 static void accept_loss(struct lockstep_session *session, const struct lockstep_wire_resume *resume)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
@@ -301,7 +289,8 @@ static void accept_loss(struct lockstep_session *session, const struct lockstep_
         lockstep_fleet_accept_loss(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                    coordinator->actions);
         lockstep_driver_act(coordinator);
-        say_done(session, resume->request, "fleet", "who is silent is lost, and operations go on");
+        lockstep_control_done(session, resume->request, "resumed", "fleet",
+                              "who is silent is lost, and operations go on");
     }
 }
 
@@ -312,15 +301,10 @@ static void trust_again(struct lockstep_session *session, const struct lockstep_
                                    .what = "node.resume",
                                    .subject = resume->node,
                                    .detail = resume->message};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     uint32_t node = 0;
-    while (node < coordinator->fleet.node_count &&
-           strcmp(coordinator->nodes[node].name.text, resume->node) != 0) {
-        node++;
-    }
-    if (node == coordinator->fleet.node_count) {
-        lockstep_control_refuse(session, resume->request,
-                                LOCKSTEP_WHY(2, "unknown", "lockstep node ls"),
-                                "there is no node '%.63s'", resume->node);
+    if (lockstep_control_node(coordinator, resume->node, &node, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, resume->request, &err);
     } else if (!lockstep_time_set(coordinator->nodes[node].held)) {
         lockstep_control_refuse(session, resume->request,
                                 LOCKSTEP_WHY(4, "not-held", "lockstep node ls"),
@@ -329,7 +313,8 @@ static void trust_again(struct lockstep_session *session, const struct lockstep_
         lockstep_fleet_release(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node,
                                coordinator->actions);
         lockstep_driver_act(coordinator);
-        say_done(session, resume->request, resume->node, "it is trusted again");
+        lockstep_control_done(session, resume->request, "resumed", resume->node,
+                              "it is trusted again");
     }
 }
 

@@ -149,10 +149,7 @@ static void answer(const struct pinning *pinning, const char *what, const char *
     const struct lockstep_wire_node_pin *message = pinning->message;
     char name[2 * LOCKSTEP_NAME_MAX + sizeof(" on ") + 1];
     (void)snprintf(name, sizeof(name), "%s on %s", message->module.text, message->node.text);
-    lockstep_control_answer(pinning->session, message->request,
-                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
-                                      what, "name", name, "text", text),
-                            true);
+    lockstep_control_done(pinning->session, message->request, what, name, text);
 }
 
 static enum lockstep_err set_pin(struct pinning *pinning, struct lockstep_audit *audit,

@@ -187,8 +187,5 @@ void lockstep_control_token_revoke(struct lockstep_session *session,
     }
     (void)snprintf(text, sizeof(text), search.open_count == 1 ? "one token" : "%zu tokens",
                    search.open_count);
-    lockstep_control_answer(session, revoke->request,
-                            json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/done/v1", "what",
-                                      "revoked", "name", search.open[0].node.text, "text", text),
-                            true);
+    lockstep_control_done(session, revoke->request, "revoked", search.open[0].node.text, text);
 }

@@ -204,6 +204,16 @@ enum lockstep_exit lockstep_run_show(struct lockstep_run *run, enum lockstep_thi
     return lockstep_run_ask(run, &wire, ret_document);
 }
 
+enum lockstep_exit lockstep_run_do(struct lockstep_run *run, const struct lockstep_wire *wire)
+{
+    LOCKSTEP_DECREF json_t *document = NULL;
+    enum lockstep_exit code = lockstep_run_ask(run, wire, &document);
+    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
+        lockstep_render(&run->output, document);
+    }
+    return code;
+}
+
 /* ---- connecting ----------------------------------------------------------------------------- */
 
 static enum lockstep_exit read_config(struct lockstep_run *run)

@@ -115,6 +115,8 @@ enum lockstep_exit lockstep_run_fail_reply(struct lockstep_run *run,
  * number of lockstep_session_number. */
 enum lockstep_exit lockstep_run_ask(struct lockstep_run *run, const struct lockstep_wire *wire,
                                     json_t **ret_document);
+/* The same, and shows the answer unless it is to be quiet. */
+enum lockstep_exit lockstep_run_do(struct lockstep_run *run, const struct lockstep_wire *wire);
 /* The --node names, checked. */
 enum lockstep_exit lockstep_run_nodes(struct lockstep_run *run,
                                       struct lockstep_name ret_names[LOCKSTEP_LIST_MAX]);

@@ -221,7 +221,6 @@ enum lockstep_exit lockstep_command_artifact_push(struct lockstep_run *run)
 static enum lockstep_exit set_quarantine(struct lockstep_run *run, bool lift)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_QUARANTINE_SET};
-    LOCKSTEP_DECREF json_t *document = NULL;
     enum lockstep_exit code = lockstep_run_connect(run);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
@@ -231,11 +230,7 @@ static enum lockstep_exit set_quarantine(struct lockstep_run *run, bool lift)
         .artifact = run->words[0],
         .message = run->flags.message,
         .lift = lift};
-    code = lockstep_run_ask(run, &wire, &document);
-    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
+    return lockstep_run_do(run, &wire);
 }
 
 enum lockstep_exit lockstep_command_artifact_quarantine(struct lockstep_run *run)

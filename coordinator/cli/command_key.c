@@ -156,7 +156,6 @@ enum lockstep_exit lockstep_command_token_create(struct lockstep_run *run)
 enum lockstep_exit lockstep_command_token_revoke(struct lockstep_run *run)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOKEN_REVOKE};
-    LOCKSTEP_DECREF json_t *document = NULL;
     enum lockstep_exit code = lockstep_run_connect(run);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
@@ -165,9 +164,5 @@ enum lockstep_exit lockstep_command_token_revoke(struct lockstep_run *run)
         .request = lockstep_session_number(run->session),
         .token = run->words[0],
         .message = run->flags.message};
-    code = lockstep_run_ask(run, &wire, &document);
-    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
+    return lockstep_run_do(run, &wire);
 }

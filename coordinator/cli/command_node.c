@@ -19,16 +19,6 @@ static enum lockstep_exit find(struct lockstep_run *run, struct lockstep_name *r
     return lockstep_run_connect(run);
 }
 
-static enum lockstep_exit ask(struct lockstep_run *run, const struct lockstep_wire *wire)
-{
-    LOCKSTEP_DECREF json_t *document = NULL;
-    enum lockstep_exit code = lockstep_run_ask(run, wire, &document);
-    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
-}
-
 static enum lockstep_exit set_cordon(struct lockstep_run *run, bool lift)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_CORDON};
@@ -40,7 +30,7 @@ static enum lockstep_exit set_cordon(struct lockstep_run *run, bool lift)
     cordon->request = lockstep_session_number(run->session);
     cordon->lift = lift;
     cordon->message = run->flags.message;
-    return ask(run, &wire);
+    return lockstep_run_do(run, &wire);
 }
 
 enum lockstep_exit lockstep_command_node_cordon(struct lockstep_run *run)
@@ -51,6 +41,20 @@ enum lockstep_exit lockstep_command_node_cordon(struct lockstep_run *run)
 enum lockstep_exit lockstep_command_node_uncordon(struct lockstep_run *run)
 {
     return set_cordon(run, true);
+}
+
+enum lockstep_exit lockstep_command_node_resume(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RESUME};
+    struct lockstep_name node;
+    enum lockstep_exit code = find(run, &node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    wire.u.resume = (struct lockstep_wire_resume){.request = lockstep_session_number(run->session),
+                                                  .node = node.text,
+                                                  .message = run->flags.message};
+    return lockstep_run_do(run, &wire);
 }
 
 /* ---- pins ----------------------------------------------------------------------------------- */
@@ -136,7 +140,7 @@ enum lockstep_exit lockstep_command_node_unpin(struct lockstep_run *run)
     pin->version = "";
     pin->lift = true;
     pin->message = run->flags.message;
-    return ask(run, &wire);
+    return lockstep_run_do(run, &wire);
 }
 
 /* ---- leaving the fleet ---------------------------------------------------------------------- */
@@ -152,7 +156,7 @@ static enum lockstep_exit take_out(struct lockstep_run *run, bool revoke)
     remove->request = lockstep_session_number(run->session);
     remove->revoke = revoke;
     remove->message = run->flags.message;
-    return ask(run, &wire);
+    return lockstep_run_do(run, &wire);
 }
 
 enum lockstep_exit lockstep_command_node_remove(struct lockstep_run *run)

@@ -176,7 +176,6 @@ enum lockstep_exit lockstep_command_op_wait(struct lockstep_run *run)
 enum lockstep_exit lockstep_command_op_abort(struct lockstep_run *run)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_ABORT};
-    LOCKSTEP_DECREF json_t *document = NULL;
     enum lockstep_exit code = lockstep_run_connect(run);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
@@ -184,44 +183,26 @@ enum lockstep_exit lockstep_command_op_abort(struct lockstep_run *run)
     wire.u.abort = (struct lockstep_wire_abort){.request = lockstep_session_number(run->session),
                                                 .operation = run->words[0],
                                                 .message = run->flags.message};
-    code = lockstep_run_ask(run, &wire, &document);
-    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
-}
-
-static enum lockstep_exit resume(struct lockstep_run *run, const char *node)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RESUME};
-    LOCKSTEP_DECREF json_t *document = NULL;
-    enum lockstep_exit code = lockstep_run_connect(run);
-    if (code != LOCKSTEP_EXIT_DONE) {
-        return code;
-    }
-    wire.u.resume = (struct lockstep_wire_resume){.request = lockstep_session_number(run->session),
-                                                  .accept_loss = run->flags.accept_loss,
-                                                  .node = node,
-                                                  .message = run->flags.message};
-    code = lockstep_run_ask(run, &wire, &document);
-    if (code == LOCKSTEP_EXIT_DONE && !run->output.quiet) {
-        lockstep_render(&run->output, document);
-    }
-    return code;
+    return lockstep_run_do(run, &wire);
 }
 
 enum lockstep_exit lockstep_command_op_resume(struct lockstep_run *run)
 {
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RESUME};
+    enum lockstep_exit code;
     if (!run->flags.accept_loss) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
                                  "say --accept-loss: operations are paused only while the "
                                  "coordinator may be cut off, and go on by themselves when it is "
                                  "not");
     }
-    return resume(run, "");
-}
-
-enum lockstep_exit lockstep_command_node_resume(struct lockstep_run *run)
-{
-    return resume(run, run->words[0]);
+    code = lockstep_run_connect(run);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    wire.u.resume = (struct lockstep_wire_resume){.request = lockstep_session_number(run->session),
+                                                  .accept_loss = true,
+                                                  .node = "",
+                                                  .message = run->flags.message};
+    return lockstep_run_do(run, &wire);
 }
