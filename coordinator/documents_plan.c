@@ -11,9 +11,9 @@ static const struct lockstep_digest *target_of(const struct lockstep_document_pl
                                                uint32_t index, uint32_t item)
 {
     const struct lockstep_request *request = plan->request;
-    return request->kind == LOCKSTEP_KIND_RELOAD
-               ? &request->items[item].digest
-               : &request->targets[(size_t)plan->plan->roster[index] * request->item_count + item];
+    return lockstep_kind_goes_back(request->kind)
+               ? &request->targets[(size_t)plan->plan->roster[index] * request->item_count + item]
+               : &request->items[item].digest;
 }
 
 /* The version that all of the roster are to run of ITEM; null if they are to run different ones. */
@@ -152,7 +152,7 @@ static void arithmetic_of(const struct lockstep_document_plan *plan,
                           char ret_text[LOCKSTEP_DOCUMENT_LINE])
 {
     const struct lockstep_plan *numbers = plan->plan;
-    bool back = plan->request->kind != LOCKSTEP_KIND_RELOAD;
+    bool back = lockstep_kind_goes_back(plan->request->kind);
     bool enough = numbers->reachable >= numbers->need;
     if (back) {
         int length = snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,

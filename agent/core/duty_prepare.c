@@ -36,7 +36,7 @@ unsigned lockstep_duty_admitted(struct lockstep_duty *duty, struct lockstep_duty
     if (duty->changes == 0) {
         return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_PREPARED, LOCKSTEP_DUTY_VOWING);
     }
-    if (duty->order.kind != LOCKSTEP_KIND_RELOAD) {
+    if (lockstep_kind_goes_back(duty->order.kind)) {
         return enter_mapping(duty, step);
     }
     return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PROBE, LOCKSTEP_DUTY_PROBING);

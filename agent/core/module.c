@@ -92,7 +92,7 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
     if (refused(agent, &item->digest)) {
         return LOCKSTEP_NO_QUARANTINED;
     }
-    if (order->kind != LOCKSTEP_KIND_RELOAD) {
+    if (lockstep_kind_goes_back(order->kind)) {
         /* Going back leads to what this node recorded, and nowhere else. */
         bool leaves = module != NULL && module->has_previous &&
                       lockstep_digest_equal(&module->current.digest, &item->leaving) &&
@@ -114,7 +114,7 @@ void lockstep_module_point(struct lockstep_agent_module *module,
                            const struct lockstep_prepare *order, struct lockstep_item *item)
 {
     bool same = lockstep_digest_equal(&module->current.digest, &item->digest);
-    if (order->kind != LOCKSTEP_KIND_RELOAD) {
+    if (lockstep_kind_goes_back(order->kind)) {
         forget_previous(module); /* nobody goes back on going back */
     } else if (!same) {
         module->has_previous = true;

@@ -130,7 +130,7 @@ static const struct lockstep_text_field fields[] = {
     FIELD(extra, "extra", false, digest),
     {"item.", true, "GENERATION DIGEST LEAVING, with '-' for no version", read_item, write_items, 0,
      0},
-    {"kind", true, "reload or undo", read_kind, write_kind, 0, 0},
+    {"kind", true, "reload, undo or reconcile", read_kind, write_kind, 0, 0},
     LOCKSTEP_TEXT_FORMAT("lockstep-intent"),
     {"no-smoke", false, "yes", read_no_smoke, write_no_smoke, 0, 0},
     FIELD(not_after_unix_ms, "not-after-unix-ms", true, number),
@@ -164,7 +164,7 @@ static enum lockstep_err check_whole(const struct lockstep_intent *intent,
     for (uint32_t i = 0; i < intent->item_count; i++) {
         const struct lockstep_item *item = &intent->items[i];
         if (item->generation == 0 ||
-            (intent->kind == LOCKSTEP_KIND_RELOAD && lockstep_digest_is_zero(&item->digest))) {
+            (!lockstep_kind_goes_back(intent->kind) && lockstep_digest_is_zero(&item->digest))) {
             return LOCKSTEP_FAIL(err, INVALID, "the intent's item %s lacks a %s", item->module.text,
                                  item->generation == 0 ? "generation" : "version to load");
         }

@@ -30,7 +30,7 @@
 struct lockstep_intent {
     struct lockstep_id cluster;
     struct lockstep_id operation;
-    enum lockstep_kind kind; /* RELOAD or UNDO */
+    enum lockstep_kind kind; /* RELOAD, UNDO or RECONCILE */
     enum lockstep_strategy strategy;
     enum lockstep_on_failure on_failure;
     struct lockstep_digest roster; /* lockstep_roster_digest of the names in scope */

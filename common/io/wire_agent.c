@@ -134,7 +134,7 @@ static const struct lockstep_wire_field prepare_rows[] = {
     CORE(Prepare, prepare, operation, ID, 0, 0),
     CORE(Prepare, prepare, parent, ID_OR_NONE, 0, 0),
     CORE(Prepare, prepare, epoch, U64, 0, 0),
-    CORE(Prepare, prepare, kind, ENUM, 0, LOCKSTEP_KIND_COMPENSATION),
+    CORE(Prepare, prepare, kind, ENUM, 0, LOCKSTEP_KIND_RECONCILE),
     CORE(Prepare, prepare, strategy, ENUM, 0, LOCKSTEP_STRATEGY_ROLLING),
     CORE(Prepare, prepare, drain, ENUM, 0, LOCKSTEP_DRAIN_NEVER),
     CORE(Prepare, prepare, drain_timeout_ms, U64, 0, 0),

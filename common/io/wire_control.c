@@ -61,7 +61,7 @@ static const char *check_request(const void *plain)
                       most)
 static const struct lockstep_wire_field request_rows[] = {
     BODY(operation, ID, 0),
-    BODY(kind, ENUM, LOCKSTEP_KIND_COMPENSATION),
+    BODY(kind, ENUM, LOCKSTEP_KIND_RECONCILE),
     BODY(strategy, ENUM, LOCKSTEP_STRATEGY_ROLLING),
     LOCKSTEP_WIRE_SHAPES(Lockstep__V1__Request, subjects, ROWS, struct lockstep_wire_request,
                          subjects, subject_count, 1, LOCKSTEP_ITEMS_MAX, &subject_shape),

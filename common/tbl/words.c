@@ -76,6 +76,11 @@ const char *lockstep_disk_text(enum lockstep_disk value)
     return TEXT(disks, value);
 }
 
+bool lockstep_kind_goes_back(enum lockstep_kind kind)
+{
+    return kind == LOCKSTEP_KIND_UNDO || kind == LOCKSTEP_KIND_COMPENSATION;
+}
+
 enum lockstep_strategy lockstep_strategy_parse(const char *text)
 {
     return (enum lockstep_strategy)PARSE(strategies, text);

@@ -5,6 +5,8 @@
 #ifndef LOCKSTEP_TBL_WORDS_H
 #define LOCKSTEP_TBL_WORDS_H
 
+#include <stdbool.h>
+
 /* Which nodes must take a version for an operation to commit.  X(number, NAME, text) */
 #define LOCKSTEP_STRATEGY_TABLE(X) \
     X(1, SYNC_ALL, "sync_all")     \
@@ -14,10 +16,11 @@
 
 /* What an operation is. Two kinds go back: an operator's undo, and the compensation of a failed
  * operation. */
-#define LOCKSTEP_KIND_TABLE(X) \
-    X(1, RELOAD, "reload")     \
-    X(2, UNDO, "undo")         \
-    X(3, COMPENSATION, "compensation")
+#define LOCKSTEP_KIND_TABLE(X)         \
+    X(1, RELOAD, "reload")             \
+    X(2, UNDO, "undo")                 \
+    X(3, COMPENSATION, "compensation") \
+    X(4, RECONCILE, "reconcile")
 
 /* What becomes of an operation whose nodes fail after commit. */
 #define LOCKSTEP_ON_FAILURE_TABLE(X) \
@@ -110,6 +113,9 @@ const char *lockstep_drain_text(enum lockstep_drain value);
 const char *lockstep_outcome_text(enum lockstep_outcome value);
 const char *lockstep_applied_text(enum lockstep_applied value);
 const char *lockstep_disk_text(enum lockstep_disk value);
+
+/* True for what leads back to a version that ran before: an undo, and a compensation. */
+bool lockstep_kind_goes_back(enum lockstep_kind kind);
 
 /* The value with this text, or UNSPECIFIED. */
 enum lockstep_strategy lockstep_strategy_parse(const char *text);

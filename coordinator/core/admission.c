@@ -361,7 +361,7 @@ void lockstep_fleet_draft(const struct lockstep_fleet *fleet,
                           const struct lockstep_request *request, const struct lockstep_plan *plan,
                           struct lockstep_operation *operation)
 {
-    ASSERT(request->kind == LOCKSTEP_KIND_RELOAD || request->targets != NULL);
+    ASSERT(!lockstep_kind_goes_back(request->kind) || request->targets != NULL);
     operation->id = request->operation;
     operation->kind = request->kind;
     operation->strategy = request->strategy;

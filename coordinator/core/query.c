@@ -192,7 +192,7 @@ uint32_t lockstep_operation_size(const struct lockstep_operation *operation)
 
 bool lockstep_operation_goes_back(const struct lockstep_operation *operation)
 {
-    return operation->kind != LOCKSTEP_KIND_RELOAD;
+    return lockstep_kind_goes_back(operation->kind);
 }
 
 bool lockstep_operation_ended(const struct lockstep_operation *operation)

@@ -49,7 +49,7 @@ static const struct mutation mutations[] = {
     {"no strategy", "strategy: sync_all\n", "", "no 'strategy'"},
     {"no kind", "kind: reload\n", "", "no 'kind'"},
     {"compensation", "reload", "compensation", "nobody signs a compensation"},
-    {"unknown kind", "reload", "destroy", "reload or undo"},
+    {"unknown kind", "reload", "destroy", "reload, undo or reconcile"},
     {"unknown strategy", "sync_all", "any", "sync_all, quorum"},
     {"unknown on-failure", "rollback", "panic", "rollback or hold"},
     {"module twice", "item.pay", "item.auth", "repeated"},
