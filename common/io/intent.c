@@ -1,6 +1,7 @@
 #include "common/io/intent.h"
 
 #include "common/io/digest.h"
+#include "common/io/intent_internal.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -197,40 +198,54 @@ void lockstep_intent_sign(const char *text, size_t length, const struct lockstep
     lockstep_key_sign(key, SIGN_DOMAIN, text, length, ret_signature);
 }
 
-/* Finds the signer and verifies the signature. */
-static enum lockstep_no verify_signer(const struct lockstep_intent_offer *offer,
-                                      const struct lockstep_bundle *bundle,
-                                      struct lockstep_refusal *ret_refusal)
+enum lockstep_no lockstep_intent_check_signer(const struct lockstep_intent_offer *offer,
+                                              const struct lockstep_intent_sort *sort,
+                                              const struct lockstep_bundle *bundle,
+                                              struct lockstep_refusal *ret_refusal)
 {
     const struct lockstep_bundle_operator *signer = lockstep_bundle_operator_by_name(bundle,
                                                                                      offer->signer);
-    const struct lockstep_signed what = {SIGN_DOMAIN, offer->text, offer->length, offer->signature};
+    const struct lockstep_signed what = {sort->domain, offer->text, offer->length,
+                                         offer->signature};
     if (signer == NULL) {
         return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT,
-                               "its signer %.63s is not in trust bundle %llu, or is revoked",
-                               offer->signer, (unsigned long long)bundle->version);
+                               "the %s's signer %.63s is not in trust bundle %llu, or is revoked",
+                               sort->noun, offer->signer, (unsigned long long)bundle->version);
     }
     if ((signer->roles & (unsigned)LOCKSTEP_ROLE_OPERATOR) == 0) {
         return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT,
-                               "its signer %s does not have the role operator",
+                               "the %s's signer %s does not have the role operator", sort->noun,
                                signer->key.name.text);
     }
     if (offer->signature_length != LOCKSTEP_KEY_SIGNATURE ||
         !lockstep_key_verify(signer->key.signing, &what)) {
-        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT, "the intent is not what %s signed",
-                               signer->key.name.text);
+        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT, "the %s is not what %s signed",
+                               sort->noun, signer->key.name.text);
     }
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
-enum lockstep_no lockstep_intent_verify(const struct lockstep_intent_offer *offer,
-                                        const struct lockstep_bundle *bundle, uint64_t now_unix_ms,
-                                        struct lockstep_intent *ret_intent,
-                                        struct lockstep_refusal *ret_refusal)
+enum lockstep_no lockstep_intent_check_bundle(const struct lockstep_bundle *bundle,
+                                              uint64_t now_unix_ms,
+                                              struct lockstep_refusal *ret_refusal)
 {
+    return lockstep_bundle_expired(bundle, now_unix_ms)
+               ? lockstep_refuse(
+                     ret_refusal, LOCKSTEP_NO_EXPIRED,
+                     "trust bundle %llu has expired; a security-admin must sign the next",
+                     (unsigned long long)bundle->version)
+               : LOCKSTEP_NO_UNSPECIFIED;
+}
+
+enum lockstep_no lockstep_intent_authentic(const struct lockstep_intent_offer *offer,
+                                           const struct lockstep_bundle *bundle,
+                                           struct lockstep_intent *ret_intent,
+                                           struct lockstep_refusal *ret_refusal)
+{
+    static const struct lockstep_intent_sort sort = {SIGN_DOMAIN, "intent"};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_intent intent;
-    enum lockstep_no no = verify_signer(offer, bundle, ret_refusal);
+    enum lockstep_no no = lockstep_intent_check_signer(offer, &sort, bundle, ret_refusal);
     if (no != LOCKSTEP_NO_UNSPECIFIED) {
         return no;
     }
@@ -242,21 +257,27 @@ enum lockstep_no lockstep_intent_verify(const struct lockstep_intent_offer *offe
         return lockstep_refuse(ret_refusal, LOCKSTEP_NO_WRONG_CLUSTER,
                                "the intent is for another cluster");
     }
-    if (now_unix_ms > intent.not_after_unix_ms) {
-        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_EXPIRED, "the intent has expired");
-    }
-    if (lockstep_bundle_expired(bundle, now_unix_ms)) {
-        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_EXPIRED,
-                               "trust bundle %llu has expired; a security-admin must sign the next",
-                               (unsigned long long)bundle->version);
-    }
     *ret_intent = intent;
     return LOCKSTEP_NO_UNSPECIFIED;
 }
 
-/* The intent's item for MODULE, or NULL. */
-static const struct lockstep_item *find_item(const struct lockstep_intent *intent,
-                                             const struct lockstep_name *module)
+enum lockstep_no lockstep_intent_verify(const struct lockstep_intent_offer *offer,
+                                        const struct lockstep_bundle *bundle, uint64_t now_unix_ms,
+                                        struct lockstep_intent *ret_intent,
+                                        struct lockstep_refusal *ret_refusal)
+{
+    enum lockstep_no no = lockstep_intent_authentic(offer, bundle, ret_intent, ret_refusal);
+    if (no != LOCKSTEP_NO_UNSPECIFIED) {
+        return no;
+    }
+    if (now_unix_ms > ret_intent->not_after_unix_ms) {
+        return lockstep_refuse(ret_refusal, LOCKSTEP_NO_EXPIRED, "the intent has expired");
+    }
+    return lockstep_intent_check_bundle(bundle, now_unix_ms, ret_refusal);
+}
+
+const struct lockstep_item *lockstep_intent_item(const struct lockstep_intent *intent,
+                                                 const struct lockstep_name *module)
 {
     for (uint32_t i = 0; i < intent->item_count; i++) {
         if (lockstep_name_equal(&intent->items[i].module, module)) {
@@ -305,7 +326,7 @@ check_items(const struct lockstep_intent *intent, const struct lockstep_prepare 
     }
     for (uint32_t i = 0; i < prepare->item_count; i++) {
         const struct lockstep_item *item = &prepare->items[i];
-        found = find_item(intent, &item->module);
+        found = lockstep_intent_item(intent, &item->module);
         if (found == NULL || (seen & 1ULL << (found - intent->items)) != 0) {
             return lockstep_refuse(ret_refusal, LOCKSTEP_NO_INTENT,
                                    "module %s is not in the intent, or is ordered twice",

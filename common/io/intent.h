@@ -62,7 +62,7 @@ enum lockstep_err lockstep_intent_parse(const char *text, size_t length,
 void lockstep_intent_sign(const char *text, size_t length, const struct lockstep_key *key,
                           uint8_t ret_signature[LOCKSTEP_KEY_SIGNATURE]);
 
-/* An intent as it travels. Borrowed for the call. */
+/* An intent, or a standing order, as it travels. Borrowed for the call. */
 struct lockstep_intent_offer {
     const char *text;
     size_t length;
@@ -72,8 +72,14 @@ struct lockstep_intent_offer {
 };
 
 /* Verifies the signature under BUNDLE, then parses. UNSPECIFIED and *RET_INTENT set if it is an
- * order for this cluster by somebody who may give it and still good at NOW_UNIX_MS; else INTENT,
- * WRONG_CLUSTER or EXPIRED. */
+ * order for this cluster by somebody who may give it; else INTENT or WRONG_CLUSTER. It may have
+ * expired, and so is no order to carry out: it only says what was named (standing.h). */
+enum lockstep_no lockstep_intent_authentic(const struct lockstep_intent_offer *offer,
+                                           const struct lockstep_bundle *bundle,
+                                           struct lockstep_intent *ret_intent,
+                                           struct lockstep_refusal *ret_refusal);
+/* The same, and still good at NOW_UNIX_MS; else EXPIRED, which may also be said of BUNDLE.
+ * *RET_INTENT is set only with UNSPECIFIED and EXPIRED. */
 enum lockstep_no lockstep_intent_verify(const struct lockstep_intent_offer *offer,
                                         const struct lockstep_bundle *bundle, uint64_t now_unix_ms,
                                         struct lockstep_intent *ret_intent,

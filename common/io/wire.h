@@ -44,6 +44,11 @@ struct lockstep_wire_prepare {
     struct lockstep_blob signature; /* over the intent: 64 bytes */
     struct lockstep_name signer;    /* the operator's name in the trust bundle */
     const char *extra;
+    /* Of a RECONCILE that the coordinator opened by itself, and of nothing else (standing.h): the
+     * intent is then the one that named the version. All three or none. */
+    struct lockstep_blob standing; /* canonical text, at most LOCKSTEP_STANDING_MAX */
+    struct lockstep_blob standing_signature;
+    struct lockstep_name standing_signer;
 };
 
 /* One module as it is mapped and as it is on disk. Digests that may be absent are zeros then. */

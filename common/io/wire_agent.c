@@ -109,6 +109,20 @@ SHAPE(state_shape, state, state_rows, struct lockstep_wire, NULL);
 static const struct lockstep_wire_shape ready_shape = {&lockstep__v1__ready__descriptor, NULL, 0,
                                                        sizeof(struct lockstep_wire), NULL};
 
+/* A standing order is whole, and comes with what can only be ordered under one. */
+static const char *check_standing(const struct lockstep_wire *wire)
+{
+    const struct lockstep_wire_prepare *papers = &wire->u.prepare;
+    bool there = papers->standing.length > 0;
+    if (papers->standing_signature.length != (there ? LOCKSTEP_KEY_SIGNATURE : 0) ||
+        (papers->standing_signer.text[0] != '\0') != there) {
+        return "a standing order has a signature of 64 bytes and a signer";
+    }
+    return there && wire->message.u.prepare.kind != LOCKSTEP_KIND_RECONCILE
+               ? "a standing order is for a reconcile, and for nothing else"
+               : NULL;
+}
+
 static const char *check_prepare(const void *plain)
 {
     const struct lockstep_wire *wire = plain;
@@ -127,7 +141,7 @@ static const char *check_prepare(const void *plain)
             }
         }
     }
-    return NULL;
+    return check_standing(wire);
 }
 
 static const struct lockstep_wire_field prepare_rows[] = {
@@ -151,6 +165,9 @@ static const struct lockstep_wire_field prepare_rows[] = {
                       u.prepare.signature, 0, LOCKSTEP_KEY_SIGNATURE),
     REST(Prepare, prepare, signer, NAME_OR_NONE, 0, 0),
     REST(Prepare, prepare, extra, TEXT, 0, LOCKSTEP_EXTRA_MAX),
+    REST(Prepare, prepare, standing, BLOB, 0, LOCKSTEP_STANDING_MAX),
+    REST(Prepare, prepare, standing_signature, BLOB, 0, LOCKSTEP_KEY_SIGNATURE),
+    REST(Prepare, prepare, standing_signer, NAME_OR_NONE, 0, 0),
 };
 SHAPE(prepare_shape, prepare, prepare_rows, struct lockstep_wire, check_prepare);
 

@@ -155,7 +155,8 @@ static void mend(struct lockstep_wire *wire, bool largest)
     struct lockstep_message *message = &wire->message;
     switch ((int)message->type) {
     case LOCKSTEP_MESSAGE_PREPARE:
-        message->u.prepare.kind = largest ? LOCKSTEP_KIND_COMPENSATION : LOCKSTEP_KIND_RELOAD;
+        message->u.prepare.kind = largest ? LOCKSTEP_KIND_RECONCILE : LOCKSTEP_KIND_RELOAD;
+        message->u.prepare.parent = (struct lockstep_id){0};
         break;
     case LOCKSTEP_MESSAGE_VOTE:
         message->u.vote.yes = !largest;

@@ -132,6 +132,63 @@ static void sign_nothing(struct lockstep_wire *wire)
     wire->u.prepare.signature = (struct lockstep_blob){signature, sizeof(signature)};
 }
 
+/* A reconcile under a standing order. */
+static void reconcile(struct lockstep_wire *wire)
+{
+    static const uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    wire->message.u.prepare.kind = LOCKSTEP_KIND_RECONCILE;
+    wire->u.prepare.standing = (struct lockstep_blob){&byte, 1};
+    wire->u.prepare.standing_signature = (struct lockstep_blob){signature, sizeof(signature)};
+    memcpy(wire->u.prepare.standing_signer.text, "ann", 4);
+}
+
+static void reconcile_by_hand(struct lockstep_wire *wire)
+{
+    wire->message.u.prepare.kind = LOCKSTEP_KIND_RECONCILE;
+}
+
+static void reconcile_without_an_order(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->u.prepare.standing.length = 0;
+}
+
+static void reconcile_without_a_signature(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->u.prepare.standing_signature.length = 0;
+}
+
+static void reconcile_with_half_a_signature(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->u.prepare.standing_signature.length = LOCKSTEP_KEY_SIGNATURE - 1;
+}
+
+static void reconcile_without_a_signer(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->u.prepare.standing_signer.text[0] = '\0';
+}
+
+static void name_a_signer_only(struct lockstep_wire *wire)
+{
+    memcpy(wire->u.prepare.standing_signer.text, "ann", 4);
+}
+
+static void reload_under_an_order(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->message.u.prepare.kind = LOCKSTEP_KIND_RELOAD;
+}
+
+static void compensate_under_an_order(struct lockstep_wire *wire)
+{
+    reconcile(wire);
+    wire->message.u.prepare.kind = LOCKSTEP_KIND_COMPENSATION;
+    wire->message.u.prepare.parent.bytes[0] = 1;
+}
+
 static void order_one_twice(struct lockstep_wire *wire)
 {
     struct lockstep_prepare *prepare = &wire->message.u.prepare;
@@ -185,6 +242,16 @@ static const struct rule_row rule_rows[] = {
     {"compensation of nothing", LOCKSTEP_MESSAGE_PREPARE, have_no_parent, "a parent"},
     {"intent unsigned", LOCKSTEP_MESSAGE_PREPARE, intend_without_a_signature, "64 bytes"},
     {"signature of nothing", LOCKSTEP_MESSAGE_PREPARE, sign_nothing, "64 bytes"},
+    {"under a standing order", LOCKSTEP_MESSAGE_PREPARE, reconcile, NULL},
+    {"reconcile by hand", LOCKSTEP_MESSAGE_PREPARE, reconcile_by_hand, NULL},
+    {"standing order missing", LOCKSTEP_MESSAGE_PREPARE, reconcile_without_an_order, "has a sign"},
+    {"unsigned order", LOCKSTEP_MESSAGE_PREPARE, reconcile_without_a_signature, "has a signature"},
+    {"order half signed", LOCKSTEP_MESSAGE_PREPARE, reconcile_with_half_a_signature, "has a sign"},
+    {"order of nobody", LOCKSTEP_MESSAGE_PREPARE, reconcile_without_a_signer, "and a signer"},
+    {"signer of no order", LOCKSTEP_MESSAGE_PREPARE, name_a_signer_only, "and a signer"},
+    {"reload under an order", LOCKSTEP_MESSAGE_PREPARE, reload_under_an_order, "for a reconcile"},
+    {"compensation under an order", LOCKSTEP_MESSAGE_PREPARE, compensate_under_an_order,
+     "for a reconcile"},
     {"module ordered twice", LOCKSTEP_MESSAGE_PREPARE, order_one_twice, "named twice"},
     {"missing, and more of it", LOCKSTEP_MESSAGE_CHUNK, miss_and_go_on, "has no data"},
     {"missing", LOCKSTEP_MESSAGE_CHUNK, miss, NULL},
@@ -217,6 +284,21 @@ struct bound_row {
     const struct lockstep_wire_field *field;
 };
 
+static void keep_standing(struct lockstep_wire_prepare *papers, enum lockstep_kind *kind)
+{
+    static const uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    if (papers->standing.length == 0 && papers->standing_signature.length == 0) {
+        return;
+    }
+    if (papers->standing.length == 0) {
+        papers->standing = (struct lockstep_blob){&byte, 1};
+    } else {
+        papers->standing_signature = (struct lockstep_blob){signature, sizeof(signature)};
+    }
+    memcpy(papers->standing_signer.text, "ann", 4);
+    *kind = LOCKSTEP_KIND_RECONCILE;
+}
+
 /* What goes with the field that was made longer, so that its length alone is wrong. */
 static void keep_rules(struct lockstep_wire *wire)
 {
@@ -226,6 +308,7 @@ static void keep_rules(struct lockstep_wire *wire)
         if (wire->u.prepare.intent.length > 0) {
             wire->u.prepare.signature = (struct lockstep_blob){signature, sizeof(signature)};
         }
+        keep_standing(&wire->u.prepare, &wire->message.u.prepare.kind);
         break;
     case LOCKSTEP_MESSAGE_CHUNK:
         wire->u.chunk.offset = 0;

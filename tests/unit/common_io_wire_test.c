@@ -243,6 +243,32 @@ static void prepare_field_by_field(void **state)
     assert_memory_equal(back.u.prepare.signature.data, signature, sizeof(signature));
     assert_string_equal(back.u.prepare.signer.text, "ann");
     assert_string_equal(back.u.prepare.extra, "more");
+    assert_int_equal(back.u.prepare.standing.length, 0);
+}
+
+static void prepare_under_a_standing_order(void **state)
+{
+    static const uint8_t signature[LOCKSTEP_KEY_SIGNATURE] = {4, 5, 6};
+    struct lockstep_wire wire;
+    struct lockstep_wire back;
+    size_t length = 0;
+    (void)state;
+    lockstep_wire_fill(lockstep_wire_row_find(LOCKSTEP_MESSAGE_PREPARE), false, &wire);
+    wire.message.u.prepare.kind = LOCKSTEP_KIND_RECONCILE;
+    wire.message.u.prepare.strategy = LOCKSTEP_STRATEGY_ROLLING;
+    wire.u.prepare.standing = (struct lockstep_blob){(const uint8_t *)"order", 5};
+    wire.u.prepare.standing_signature = (struct lockstep_blob){signature, sizeof(signature)};
+    memcpy(wire.u.prepare.standing_signer.text, "bob", 4);
+    assert_int_equal(lockstep_wire_encode(codec, &wire, frame, &length, NULL), LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_wire_decode(codec, LOCKSTEP_ROLE_COORDINATOR, frame, length, &back, NULL),
+        LOCKSTEP_OK);
+    assert_memory_equal(&back.message, &wire.message, sizeof(wire.message));
+    assert_int_equal(back.u.prepare.standing.length, 5);
+    assert_memory_equal(back.u.prepare.standing.data, "order", 5);
+    assert_int_equal(back.u.prepare.standing_signature.length, sizeof(signature));
+    assert_memory_equal(back.u.prepare.standing_signature.data, signature, sizeof(signature));
+    assert_string_equal(back.u.prepare.standing_signer.text, "bob");
 }
 
 static void too_long_is_refused(void **state)
@@ -424,6 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_has_a_row),
         cmocka_unit_test(prepare_field_by_field),
+        cmocka_unit_test(prepare_under_a_standing_order),
         cmocka_unit_test(too_long_is_refused),
         cmocka_unit_test(swelling_is_refused),
         cmocka_unit_test(what_would_be_refused_is_not_sent),
