@@ -1,7 +1,7 @@
 /*
- * ADMIT: may this node run what is ordered? The operator's intent, then for each new version the
- * manifest's signature, and the bytes against it. What is missing is fetched from the coordinator,
- * or taken from module_path; whoever it came from, the signature decides.
+ * ADMIT: may this node run what is ordered? What an operator signed (orders.c), then for each new
+ * version the manifest's signature, and the bytes against it. What is missing is fetched from the
+ * coordinator, or taken from module_path; whoever it came from, the signature decides.
  */
 #include "agent/driver_internal.h"
 
@@ -345,33 +345,6 @@ static void import_if_there(struct lockstep_node_agent *agent, const struct lock
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-static bool judge_intent(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
-                         struct lockstep_refusal *refusal)
-{
-    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
-    struct lockstep_intent_offer offer;
-    struct lockstep_intent *intent;
-    bool good;
-    if (papers == NULL || agent->bundle == NULL) {
-        (void)lockstep_refuse(refusal, LOCKSTEP_NO_INTENT,
-                              "there is no intent, or no trust bundle");
-        return false;
-    }
-    offer = (struct lockstep_intent_offer){.text = papers->intent,
-                                           .length = papers->intent_length,
-                                           .signature = papers->signature,
-                                           .signature_length = sizeof(papers->signature),
-                                           .signer = papers->signer.text};
-    intent = calloc(1, sizeof(*intent));
-    ASSERT(intent != NULL);
-    good = lockstep_intent_verify(&offer, agent->bundle, lockstep_driver_unix_ms(agent), intent,
-                                  refusal) == LOCKSTEP_NO_UNSPECIFIED &&
-           lockstep_intent_covers(intent, &duty->order, refusal) == LOCKSTEP_NO_UNSPECIFIED &&
-           lockstep_intent_covers_extra(intent, papers->extra, refusal) == LOCKSTEP_NO_UNSPECIFIED;
-    free(intent);
-    return good;
-}
-
 static bool judge_artifact(struct lockstep_node_agent *agent, const struct lockstep_item *item,
                            struct lockstep_refusal *refusal)
 {
@@ -506,7 +479,7 @@ static void advance(struct lockstep_node_agent *agent, struct lockstep_admission
         job->used = false;
         return;
     }
-    job->judged = job->judged || judge_intent(agent, duty, &refusal);
+    job->judged = job->judged || lockstep_orders_judge(agent, duty, &refusal);
     while (job->judged && job->next < duty->order.item_count &&
            (!lockstep_duty_changes(duty, job->next) ||
             lockstep_digest_is_zero(&duty->order.items[job->next].digest))) {

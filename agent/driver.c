@@ -48,11 +48,7 @@ static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
     const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
     struct lockstep_wire_prepare intent;
     ASSERT(papers != NULL);
-    intent = (struct lockstep_wire_prepare){
-        .intent = {(const uint8_t *)papers->intent, papers->intent_length},
-        .signature = {papers->signature, sizeof(papers->signature)},
-        .signer = papers->signer,
-        .extra = papers->extra};
+    intent = lockstep_papers_wire(papers);
     return lockstep_agent_store_vow(agent->config.store, &duty->order, &intent, lockstep_unix_ms(),
                                     err);
 }

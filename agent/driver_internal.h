@@ -23,6 +23,10 @@ struct lockstep_papers {
     struct lockstep_name signer;
     char intent[LOCKSTEP_INTENT_MAX + 1];
     char extra[LOCKSTEP_EXTRA_MAX + 1];
+    size_t standing_length; /* 0: there is no standing order, the intent is for this operation */
+    uint8_t standing_signature[LOCKSTEP_KEY_SIGNATURE];
+    struct lockstep_name standing_signer;
+    char standing[LOCKSTEP_STANDING_MAX + 1];
 };
 
 /* A private copy of an artifact, for hosts to map. */
@@ -153,13 +157,6 @@ void lockstep_driver_cannot(struct lockstep_node_agent *agent, uint32_t ticket, 
 void lockstep_driver_send(struct lockstep_node_agent *agent, const struct lockstep_wire *wire);
 /* Later than this machine has ever seen, whatever its clock says now. */
 uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent);
-struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent,
-                                               const struct lockstep_id *operation);
-/* Remembers what came with an order, unless it is known; without room it goes without, and is
- * refused for that. */
-void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
-                                 const struct lockstep_id *operation,
-                                 const struct lockstep_wire_prepare *from);
 
 /* The duty whose work has this ticket, or NULL. */
 struct lockstep_duty *lockstep_driver_by_ticket(struct lockstep_node_agent *agent, uint32_t ticket);
@@ -170,12 +167,6 @@ void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lock
 enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_driver_failed_starts(void *context);
-
-/* ---- papers.c ------------------------------------------------------------------------------- */
-
-/* Papers of duties that are over are no longer needed; those of restored duties are read back. */
-void lockstep_papers_sweep(struct lockstep_node_agent *agent);
-void lockstep_papers_restore(struct lockstep_node_agent *agent);
 
 /* ---- session.c: what the coordinator says ---------------------------------------------------- */
 
@@ -244,5 +235,6 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #include "agent/copies.h"
+#include "agent/papers.h"
 
 #endif

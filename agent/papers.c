@@ -1,5 +1,7 @@
-/* What came with orders and is not the core's: intents, signatures and extras. */
+/* What came with orders and is not the core's: intents, standing orders, signatures and extras. */
 #include "agent/driver_internal.h"
+
+#include "common/base/assert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,13 +17,34 @@ struct lockstep_papers *lockstep_driver_papers(struct lockstep_node_agent *agent
     return NULL;
 }
 
+/* Copies a text of at most SIZE bytes; its length. */
+static size_t copy_text(const struct lockstep_blob *from, char *text, size_t size)
+{
+    ASSERT(from->length <= size);
+    if (from->length > 0) {
+        memcpy(text, from->data, from->length);
+    }
+    return from->length;
+}
+
+/* A signature of any other length is none: zeros, which nobody's key made. */
+static void copy_signature(const struct lockstep_blob *from,
+                           uint8_t signature[LOCKSTEP_KEY_SIGNATURE])
+{
+    memset(signature, 0, LOCKSTEP_KEY_SIGNATURE);
+    if (from->length == LOCKSTEP_KEY_SIGNATURE) {
+        memcpy(signature, from->data, LOCKSTEP_KEY_SIGNATURE);
+    }
+}
+
 void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
                                  const struct lockstep_id *operation,
                                  const struct lockstep_wire_prepare *from)
 {
     struct lockstep_papers *papers = NULL;
     if (lockstep_driver_papers(agent, operation) != NULL ||
-        from->intent.length > LOCKSTEP_INTENT_MAX) {
+        from->intent.length > LOCKSTEP_INTENT_MAX ||
+        from->standing.length > LOCKSTEP_STANDING_MAX) {
         return; /* an order said again does not change what was judged */
     }
     for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES && papers == NULL; i++) {
@@ -32,17 +55,31 @@ void lockstep_driver_keep_papers(struct lockstep_node_agent *agent,
     }
     papers->used = true;
     papers->operation = *operation;
-    papers->intent_length = from->intent.length;
+    papers->intent_length = copy_text(&from->intent, papers->intent, LOCKSTEP_INTENT_MAX);
     papers->signer = from->signer;
-    if (from->intent.length > 0) {
-        memcpy(papers->intent, from->intent.data, from->intent.length);
-    }
-    memset(papers->signature, 0, sizeof(papers->signature));
-    if (from->signature.length == sizeof(papers->signature)) {
-        memcpy(papers->signature, from->signature.data, sizeof(papers->signature));
-    }
+    copy_signature(&from->signature, papers->signature);
     (void)snprintf(papers->extra, sizeof(papers->extra), "%s",
                    from->extra == NULL ? "" : from->extra);
+    papers->standing_length = copy_text(&from->standing, papers->standing, LOCKSTEP_STANDING_MAX);
+    papers->standing_signer = from->standing_signer;
+    copy_signature(&from->standing_signature, papers->standing_signature);
+}
+
+struct lockstep_wire_prepare lockstep_papers_wire(const struct lockstep_papers *papers)
+{
+    struct lockstep_wire_prepare wire = {
+        .intent = {(const uint8_t *)papers->intent, papers->intent_length},
+        .signature = {papers->signature, sizeof(papers->signature)},
+        .signer = papers->signer,
+        .extra = papers->extra};
+    if (papers->standing_length > 0) {
+        wire.standing = (struct lockstep_blob){(const uint8_t *)papers->standing,
+                                               papers->standing_length};
+        wire.standing_signature = (struct lockstep_blob){papers->standing_signature,
+                                                         sizeof(papers->standing_signature)};
+        wire.standing_signer = papers->standing_signer;
+    }
+    return wire;
 }
 
 /* Papers of duties that are over are no longer needed. */

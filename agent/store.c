@@ -40,7 +40,11 @@ static const char *const migrations[] = {
     "UPDATE module SET has_previous = previous <> zeroblob(32);",
     "CREATE TABLE heuristic("
     "  operation BLOB PRIMARY KEY, outcome INTEGER NOT NULL, uid INTEGER NOT NULL,"
-    "  reason TEXT NOT NULL, time INTEGER NOT NULL, told INTEGER NOT NULL) WITHOUT ROWID;"};
+    "  reason TEXT NOT NULL, time INTEGER NOT NULL, told INTEGER NOT NULL) WITHOUT ROWID;",
+    "ALTER TABLE meta ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE operation ADD COLUMN standing BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE operation ADD COLUMN standing_signature BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE operation ADD COLUMN standing_signer TEXT NOT NULL DEFAULT '';"};
 
 enum lockstep_err lockstep_agent_store_end(struct lockstep_agent_store *store,
                                            enum lockstep_err so_far, struct lockstep_error *err)
@@ -80,6 +84,7 @@ static bool take_meta(struct lockstep_agent_store *store, const struct lockstep_
     store->bundle_version = (uint64_t)lockstep_row_integer(rows, 6);
     meta->clock_floor_unix_ms = (uint64_t)lockstep_row_integer(rows, 9);
     meta->checkpoint_sequence = (uint64_t)lockstep_row_integer(rows, 10);
+    meta->standing_issued_unix_ms = (uint64_t)lockstep_row_integer(rows, 12);
     return (!meta->enrolled || lockstep_name_parse(name, &meta->name)) &&
            lockstep_row_bytes(rows, 1, meta->cluster.bytes, LOCKSTEP_ID_BYTES) &&
            lockstep_row_bytes(rows, 2, meta->coordinator_key, LOCKSTEP_KEY_BYTES) &&
@@ -98,7 +103,7 @@ static enum lockstep_err read_meta(struct lockstep_agent_store *store, struct lo
     LOCKSTEP_TRY(lockstep_query_begin(
         store->journal,
         "SELECT name, cluster, coordinator_key, coordinator, epoch, sequence, bundle, text,"
-        " signatures, clock, checkpoint, head FROM meta",
+        " signatures, clock, checkpoint, head, standing FROM meta",
         NULL, 0, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
     good = row && take_meta(store, &rows);
@@ -235,6 +240,14 @@ enum lockstep_err lockstep_agent_store_clock_floor(struct lockstep_agent_store *
 {
     return change(store, "UPDATE meta SET clock = ?1 WHERE clock < ?1", &LOCKSTEP_INTEGER(unix_ms),
                   1, NULL, err);
+}
+
+enum lockstep_err lockstep_agent_store_standing(struct lockstep_agent_store *store,
+                                                uint64_t issued_unix_ms, struct lockstep_error *err)
+{
+    return change(store, "UPDATE meta SET standing = ?1 WHERE standing <= ?1",
+                  &LOCKSTEP_INTEGER(issued_unix_ms), 1,
+                  "a standing order that was issued later was believed before", err);
 }
 
 enum lockstep_err lockstep_agent_store_checkpoint(struct lockstep_agent_store *store,

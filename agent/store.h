@@ -61,6 +61,7 @@ struct lockstep_agent_meta {
     uint64_t clock_floor_unix_ms; /* it has been this late already */
     uint64_t checkpoint_sequence; /* of the coordinator's audit */
     struct lockstep_digest checkpoint_head;
+    uint64_t standing_issued_unix_ms; /* of the newest standing order believed here; 0: none */
 };
 
 /* As it is now; lives as long as the store. */
@@ -95,6 +96,11 @@ enum lockstep_err lockstep_agent_store_epoch(struct lockstep_agent_store *store,
 enum lockstep_err lockstep_agent_store_clock_floor(struct lockstep_agent_store *store,
                                                    uint64_t unix_ms,
                                                    struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A standing order that was issued then is believed here; CONFLICT if one that was issued later has
+ * been. */
+enum lockstep_err lockstep_agent_store_standing(struct lockstep_agent_store *store,
+                                                uint64_t issued_unix_ms,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The newest checkpoint of the coordinator's audit; CONFLICT if it is older than the one there is,
  * or has its sequence and another head. */
 enum lockstep_err lockstep_agent_store_checkpoint(struct lockstep_agent_store *store,

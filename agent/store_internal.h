@@ -16,6 +16,8 @@ struct lockstep_agent_store {
     uint8_t signatures[LOCKSTEP_BUNDLE_MAX];
     uint8_t intent[LOCKSTEP_INTENT_MAX];
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    uint8_t standing[LOCKSTEP_STANDING_MAX];
+    uint8_t standing_signature[LOCKSTEP_KEY_SIGNATURE];
     char extra[LOCKSTEP_EXTRA_MAX + 1];
 };
 

@@ -174,29 +174,41 @@ enum lockstep_err lockstep_agent_store_load(struct lockstep_agent_store *store,
 
 /* ---- what a vow was made on ----------------------------------------------------------------- */
 
+/* The blob in COLUMN, copied to BYTES of SIZE; false if it is longer. */
+static bool take_blob(const struct lockstep_query_rows *rows, int column, uint8_t *bytes,
+                      size_t size, struct lockstep_blob *ret_blob)
+{
+    const void *from = lockstep_row_blob(rows, column, &ret_blob->length);
+    if (ret_blob->length > size) {
+        return false;
+    }
+    if (ret_blob->length > 0) {
+        memcpy(bytes, from, ret_blob->length);
+    }
+    ret_blob->data = bytes;
+    return true;
+}
+
+/* A name, or none. */
+static bool take_name(const struct lockstep_query_rows *rows, int column,
+                      struct lockstep_name *ret_name)
+{
+    const char *text = lockstep_row_text_at(rows, column);
+    return text[0] == '\0' || lockstep_name_parse(text, ret_name);
+}
+
 static bool take_intent(struct lockstep_agent_store *store, const struct lockstep_query_rows *rows,
                         struct lockstep_wire_prepare *ret_intent)
 {
-    const char *signer = lockstep_row_text_at(rows, 2);
-    const void *intent = lockstep_row_blob(rows, 0, &ret_intent->intent.length);
-    if (ret_intent->intent.length > sizeof(store->intent)) {
-        return false;
-    }
-    if (ret_intent->intent.length > 0) {
-        memcpy(store->intent, intent, ret_intent->intent.length);
-    }
-    const void *signature = lockstep_row_blob(rows, 1, &ret_intent->signature.length);
-    if (ret_intent->signature.length > sizeof(store->signature)) {
-        return false;
-    }
-    if (ret_intent->signature.length > 0) {
-        memcpy(store->signature, signature, ret_intent->signature.length);
-    }
     lockstep_row_copy(rows, 3, store->extra, sizeof(store->extra));
-    ret_intent->intent.data = store->intent;
-    ret_intent->signature.data = store->signature;
     ret_intent->extra = store->extra;
-    return signer[0] == '\0' || lockstep_name_parse(signer, &ret_intent->signer);
+    return take_blob(rows, 0, store->intent, sizeof(store->intent), &ret_intent->intent) &&
+           take_blob(rows, 1, store->signature, sizeof(store->signature), &ret_intent->signature) &&
+           take_name(rows, 2, &ret_intent->signer) &&
+           take_blob(rows, 4, store->standing, sizeof(store->standing), &ret_intent->standing) &&
+           take_blob(rows, 5, store->standing_signature, sizeof(store->standing_signature),
+                     &ret_intent->standing_signature) &&
+           take_name(rows, 6, &ret_intent->standing_signer);
 }
 
 enum lockstep_err lockstep_agent_store_intent(struct lockstep_agent_store *store,
@@ -209,7 +221,9 @@ enum lockstep_err lockstep_agent_store_intent(struct lockstep_agent_store *store
     bool good;
     memset(ret_intent, 0, sizeof(*ret_intent));
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT intent, signature, signer, extra FROM operation WHERE id = ?1",
+        store->journal,
+        "SELECT intent, signature, signer, extra, standing, standing_signature, standing_signer"
+        " FROM operation WHERE id = ?1",
         &LOCKSTEP_BYTES_OF(operation), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
     if (!found) {

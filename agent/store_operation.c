@@ -77,13 +77,17 @@ static enum lockstep_err insert(struct lockstep_agent_store *store,
         state[0],
         state[1],
         state[2],
-        state[3]};
+        state[3],
+        LOCKSTEP_BLOB(intent->standing.data, intent->standing.length),
+        LOCKSTEP_BLOB(intent->standing_signature.data, intent->standing_signature.length),
+        LOCKSTEP_TEXT(intent->standing_signer.text)};
     LOCKSTEP_TRY(lockstep_journal_run(
         store->journal,
         "INSERT INTO operation(id, parent, epoch, kind, strategy, drain, drain_timeout, prepare,"
         " again, no_smoke, roster_size, roster, intent, signature, signer, extra, row, changed,"
-        " reason, ended) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
-        " ?16, ?17, ?18, ?19, ?20)",
+        " reason, ended, standing, standing_signature, standing_signer) VALUES(?1, ?2, ?3, ?4, ?5, "
+        "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+        " ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         binds, LOCKSTEP_COUNT(binds), NULL, err));
     return insert_items(store, order, err);
 }
@@ -109,6 +113,8 @@ enum lockstep_err lockstep_agent_store_vow(struct lockstep_agent_store *store,
 {
     if (intent->intent.length > LOCKSTEP_INTENT_MAX ||
         intent->signature.length > LOCKSTEP_KEY_SIGNATURE ||
+        intent->standing.length > LOCKSTEP_STANDING_MAX ||
+        intent->standing_signature.length > LOCKSTEP_KEY_SIGNATURE ||
         (intent->extra != NULL && strlen(intent->extra) > LOCKSTEP_EXTRA_MAX)) {
         return LOCKSTEP_FAIL(err, LIMIT, "the intent or what belongs to it is too long");
     }

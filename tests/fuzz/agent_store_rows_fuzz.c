@@ -31,6 +31,9 @@ static const char *const cells[] = {
     CELL(operation, signer),
     CELL(operation, extra),
     CELL(operation, ended),
+    CELL(operation, standing),
+    CELL(operation, standing_signature),
+    CELL(operation, standing_signer),
     CELL(item, module),
     CELL(item, generation),
     CELL(item, digest),
@@ -60,7 +63,8 @@ static void end(void)
 static void begin(void)
 {
     const struct lockstep_wire_prepare intent = {.intent = {(const uint8_t *)"text", 4},
-                                                 .extra = "x"};
+                                                 .extra = "x",
+                                                 .standing = {(const uint8_t *)"order", 5}};
     struct lockstep_agent_resolution resolution = {.commit = true, .reason = "gone"};
     MUST(mkdtemp(directory) != NULL && atexit(end) == 0);
     MUST(lockstep_agent_store_open(directory, &store, NULL) == LOCKSTEP_OK);
@@ -143,6 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             LOCKSTEP_OK) {
             MUST(intent.intent.length <= LOCKSTEP_INTENT_MAX);
             MUST(strlen(intent.extra) <= LOCKSTEP_EXTRA_MAX);
+            MUST(intent.standing.length <= LOCKSTEP_STANDING_MAX);
+            MUST(intent.standing_signature.length <= LOCKSTEP_KEY_SIGNATURE);
         }
     }
     (void)lockstep_agent_store_resolutions(store, check_resolution, NULL, NULL);

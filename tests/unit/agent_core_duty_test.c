@@ -45,6 +45,13 @@ static const struct order orders[] = {
     {"back where it is already", LOCKSTEP_KIND_COMPENSATION, 6, 2, 9, 0, LOCKSTEP_NO_UNSPECIFIED},
     {"back to a quarantined version", LOCKSTEP_KIND_COMPENSATION, 6, 1, 2, 1,
      LOCKSTEP_NO_QUARANTINED},
+    {"moved to a version it never ran", LOCKSTEP_KIND_RECONCILE, 6, 7, 0, 0,
+     LOCKSTEP_NO_UNSPECIFIED},
+    {"moved to what it ran before", LOCKSTEP_KIND_RECONCILE, 6, 1, 0, 0, LOCKSTEP_NO_UNSPECIFIED},
+    {"moved to a quarantined version", LOCKSTEP_KIND_RECONCILE, 6, 1, 0, 1,
+     LOCKSTEP_NO_QUARANTINED},
+    {"moved in a generation that is over", LOCKSTEP_KIND_RECONCILE, 5, 7, 0, 0,
+     LOCKSTEP_NO_STALE_GENERATION},
 };
 
 static struct lockstep_digest digest(uint8_t version)
@@ -97,6 +104,7 @@ static const struct pointing pointings[] = {
     {"the same bytes, again, are no other version", LOCKSTEP_KIND_RELOAD, true, 2, 2, true, 1, 2},
     {"other bytes, again", LOCKSTEP_KIND_RELOAD, true, 2, 3, true, 2, 2},
     {"a first version keeps that there was none", LOCKSTEP_KIND_RELOAD, false, 0, 3, true, 0, 0},
+    {"being moved keeps what ran", LOCKSTEP_KIND_RECONCILE, false, 2, 3, true, 2, 2},
     {"nobody goes back on going back", LOCKSTEP_KIND_UNDO, false, 2, 1, false, 0, 0},
     {"nor on having been taken out", LOCKSTEP_KIND_UNDO, false, 2, 0, false, 0, 0},
 };

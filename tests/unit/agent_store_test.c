@@ -70,7 +70,12 @@ static void a_vow_is_kept(void **state)
     struct lockstep_agent_store *store = open_store();
     struct lockstep_prepare first = order(1, 1);
     struct lockstep_prepare second = order(2, 2);
-    struct lockstep_wire_prepare intent = {.intent = {(const uint8_t *)"text", 4}, .extra = "x"};
+    static const uint8_t signature[LOCKSTEP_KEY_SIGNATURE] = {1, 2, 3};
+    struct lockstep_wire_prepare intent = {.intent = {(const uint8_t *)"text", 4},
+                                           .extra = "x",
+                                           .standing = {(const uint8_t *)"order", 5},
+                                           .standing_signature = {signature, sizeof(signature)},
+                                           .standing_signer = {"ann"}};
     struct lockstep_wire_prepare back;
     (void)state;
     assert_int_equal(lockstep_agent_store_point(store, &first, 1, NULL), LOCKSTEP_CONFLICT);
@@ -84,6 +89,11 @@ static void a_vow_is_kept(void **state)
     assert_int_equal(back.intent.length, 4);
     assert_memory_equal(back.intent.data, "text", 4);
     assert_string_equal(back.extra, "x");
+    assert_int_equal(back.standing.length, 5);
+    assert_memory_equal(back.standing.data, "order", 5);
+    assert_int_equal(back.standing_signature.length, sizeof(signature));
+    assert_memory_equal(back.standing_signature.data, signature, sizeof(signature));
+    assert_string_equal(back.standing_signer.text, "ann");
     assert_int_equal(lockstep_agent_store_point(store, &first, 2, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_agent_store_note(store, &first, LOCKSTEP_DUTY_ROW_FINAL, "", 3, NULL),
                      LOCKSTEP_OK);
@@ -144,6 +154,13 @@ static void add_other(struct lockstep_prepare *to, uint64_t generation, uint8_t 
     to->item_count = 2;
 }
 
+/* What the fourth step of the migration added. */
+#define WITHOUT_STANDING                                    \
+    "ALTER TABLE meta DROP COLUMN standing;"                \
+    "ALTER TABLE operation DROP COLUMN standing;"           \
+    "ALTER TABLE operation DROP COLUMN standing_signature;" \
+    "ALTER TABLE operation DROP COLUMN standing_signer;"
+
 /* A journal of version 1 knew a version or nothing, and nothing was not known. */
 static void a_journal_of_version_1_is_taken_over(void **state)
 {
@@ -158,12 +175,13 @@ static void a_journal_of_version_1_is_taken_over(void **state)
                          LOCKSTEP_OK);
         assert_int_equal(lockstep_agent_store_point(store, &orders[i], 2, NULL), LOCKSTEP_OK);
     }
-    assert_int_equal(lockstep_journal_execute(
-                         store->journal,
-                         "ALTER TABLE module DROP COLUMN has_previous; DROP TABLE heuristic;"
-                         "PRAGMA user_version = 1",
-                         NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_journal_execute(
+            store->journal,
+            "ALTER TABLE module DROP COLUMN has_previous; DROP TABLE heuristic;" WITHOUT_STANDING
+            "PRAGMA user_version = 1",
+            NULL),
+        LOCKSTEP_OK);
     store = lockstep_agent_store_close(store);
     store = open_store();
     load(store);
@@ -171,6 +189,33 @@ static void a_journal_of_version_1_is_taken_over(void **state)
     assert_false(lockstep_agent_module(&core, &orders[1].items[1].module)->has_previous);
     (void)lockstep_agent_store_close(store);
     (void)snprintf(copy, sizeof(copy), "%s/journal.v1", directory);
+    assert_int_equal(unlink(copy), 0);
+}
+
+/* A journal of version 3 knew of no standing orders: what is in doubt has none, none was seen. */
+static void a_journal_of_version_3_is_taken_over(void **state)
+{
+    struct lockstep_agent_store *store = open_store();
+    struct lockstep_wire_prepare intent = {.intent = {(const uint8_t *)"text", 4}, .extra = "x"};
+    struct lockstep_prepare first = order(1, 1);
+    struct lockstep_wire_prepare back;
+    char copy[128];
+    (void)state;
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_journal_execute(store->journal, WITHOUT_STANDING "PRAGMA user_version = 3", NULL),
+        LOCKSTEP_OK);
+    store = lockstep_agent_store_close(store);
+    store = open_store();
+    assert_int_equal(lockstep_agent_store_meta(store)->standing_issued_unix_ms, 0);
+    assert_int_equal(lockstep_agent_store_intent(store, &first.operation, &back, NULL),
+                     LOCKSTEP_OK);
+    assert_memory_equal(back.intent.data, "text", 4);
+    assert_int_equal(back.standing.length, 0);
+    assert_int_equal(back.standing_signature.length, 0);
+    assert_string_equal(back.standing_signer.text, "");
+    (void)lockstep_agent_store_close(store);
+    (void)snprintf(copy, sizeof(copy), "%s/journal.v3", directory);
     assert_int_equal(unlink(copy), 0);
 }
 
@@ -297,11 +342,15 @@ static void numbers_do_not_fall(void **state)
     }
     assert_int_equal(lockstep_agent_store_clock_floor(store, 100, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_agent_store_clock_floor(store, 99, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_standing(store, 70, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_standing(store, 70, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_standing(store, 69, NULL), LOCKSTEP_CONFLICT);
     store = reopen(store);
     assert_int_equal(lockstep_agent_store_meta(store)->epoch, 1);
     assert_int_equal(lockstep_agent_store_meta(store)->coordinator.bytes[0], 2);
     assert_int_equal(lockstep_agent_store_meta(store)->checkpoint_sequence, 6);
     assert_int_equal(lockstep_agent_store_meta(store)->clock_floor_unix_ms, 100);
+    assert_int_equal(lockstep_agent_store_meta(store)->standing_issued_unix_ms, 70);
     (void)lockstep_agent_store_close(store);
 }
 
@@ -373,6 +422,15 @@ static void rows_go_forward_only(void **state)
     (void)state;
     struct lockstep_wire_prepare too_signed = {
         .extra = "", .signature = {(const uint8_t *)long_extra, LOCKSTEP_KEY_SIGNATURE + 1}};
+    static const uint8_t long_order[LOCKSTEP_STANDING_MAX + 1];
+    struct lockstep_wire_prepare too_standing = {.extra = "",
+                                                 .standing = {long_order, sizeof(long_order)}};
+    struct lockstep_wire_prepare too_standing_signed = {
+        .extra = "", .standing_signature = {long_order, LOCKSTEP_KEY_SIGNATURE + 1}};
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &too_standing, 1, NULL),
+                     LOCKSTEP_LIMIT);
+    assert_int_equal(lockstep_agent_store_vow(store, &first, &too_standing_signed, 1, NULL),
+                     LOCKSTEP_LIMIT);
     memset(long_extra, 'x', LOCKSTEP_EXTRA_MAX + 1);
     assert_int_equal(lockstep_agent_store_vow(store, &first, &too_signed, 1, NULL), LOCKSTEP_LIMIT);
     assert_int_equal(lockstep_agent_store_vow(store, &first, &too_long, 1, NULL), LOCKSTEP_LIMIT);
@@ -489,6 +547,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_first_version_goes_back_to_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_of_version_1_is_taken_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_of_version_3_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_vow_is_kept, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
