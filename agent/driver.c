@@ -40,121 +40,6 @@ uint64_t lockstep_driver_unix_ms(const struct lockstep_node_agent *agent)
     return now > floor ? now : floor;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------- */
-
-static enum lockstep_err write_vow(struct lockstep_node_agent *agent,
-                                   const struct lockstep_duty *duty, struct lockstep_error *err)
-{
-    const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
-    struct lockstep_wire_prepare intent;
-    ASSERT(papers != NULL);
-    intent = lockstep_papers_wire(papers);
-    return lockstep_agent_store_vow(agent->config.store, &duty->order, &intent, lockstep_unix_ms(),
-                                    err);
-}
-
-/* One line for each row, so that a log tells how an operation went here. */
-static void log_row(const struct lockstep_duty *duty, enum lockstep_duty_row row)
-{
-    char id[LOCKSTEP_ID_TEXT];
-    ASSERT(duty != NULL);
-    lockstep_id_format(&duty->order.operation, id);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "op-%.8s row=%s of %s%s", id,
-                 lockstep_duty_row_name(row), duty->order.items[0].module.text,
-                 duty->order.item_count > 1 ? " and others" : "");
-}
-
-/* The row is durable, or the agent stops; only a vow may be refused. */
-static void persist(struct lockstep_node_agent *agent, struct lockstep_duty *duty,
-                    enum lockstep_duty_row row)
-{
-    struct lockstep_agent_store *store = agent->config.store;
-    struct lockstep_id operation = duty->order.operation;
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    enum lockstep_err result;
-    bool vow = row == LOCKSTEP_DUTY_ROW_PREPARED;
-    if (vow) {
-        LOCKSTEP_CRASH(AGENT_BEFORE_VOW);
-        result = write_vow(agent, duty, &err);
-    } else if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
-        LOCKSTEP_CRASH(AGENT_BEFORE_POINTER);
-        result = lockstep_agent_store_point(store, &duty->order, lockstep_unix_ms(), &err);
-    } else {
-        ASSERT(row == LOCKSTEP_DUTY_ROW_FELL);
-        result = lockstep_agent_store_fell(store, &duty->order, lockstep_unix_ms(), &err);
-    }
-    if (result != LOCKSTEP_OK && (!vow || result != LOCKSTEP_LIMIT)) {
-        lockstep_driver_fail(agent, &err);
-        return;
-    }
-    if (result == LOCKSTEP_OK) {
-        log_row(duty, row);
-    }
-    if (result == LOCKSTEP_OK && vow) {
-        LOCKSTEP_CRASH(AGENT_AFTER_VOW);
-    } else if (result == LOCKSTEP_OK && row == LOCKSTEP_DUTY_ROW_COMMITTED) {
-        LOCKSTEP_CRASH(AGENT_AFTER_POINTER);
-    }
-    lockstep_agent_store_refused(store, agent->core);
-    lockstep_agent_persisted(agent->core, lockstep_loop_now(agent->loop), &operation,
-                             result == LOCKSTEP_OK, agent->actions);
-    if (!vow) {
-        lockstep_works_boot(agent, duty); /* pointers have moved: so must what a host boots with */
-    }
-}
-
-/* What runs now, by its manifests; it raises the floor under older ones (manifest: floor). */
-static enum lockstep_err describe(struct lockstep_node_agent *agent,
-                                  const struct lockstep_duty *duty, struct lockstep_error *err)
-{
-    struct lockstep_agent_description descriptions[LOCKSTEP_ITEMS_MAX];
-    struct lockstep_known known[LOCKSTEP_ITEMS_MAX];
-    size_t count = 0;
-    ASSERT(duty != NULL);
-    for (uint32_t i = 0; i < duty->order.item_count; i++) {
-        const struct lockstep_item *item = &duty->order.items[i];
-        const struct lockstep_known *row = lockstep_admit_known(agent, &item->digest);
-        if (row != NULL) {
-            known[count] = *row; /* the next one may take its place */
-            descriptions[count] = (struct lockstep_agent_description){
-                &item->module, &known[count].service, known[count].version, row->floor};
-            count++;
-        }
-    }
-    return lockstep_agent_store_describe(agent->config.store, descriptions, count, err);
-}
-
-static void note(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
-                 enum lockstep_duty_row row)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (row == LOCKSTEP_DUTY_ROW_APPLIED && describe(agent, duty, &err) != LOCKSTEP_OK) {
-        lockstep_driver_fail(agent, &err);
-        return;
-    }
-    if (lockstep_agent_store_note(agent->config.store, &duty->order, row, duty->text,
-                                  lockstep_unix_ms(), &err) != LOCKSTEP_OK) {
-        lockstep_driver_fail(agent, &err);
-        return;
-    }
-    log_row(duty, row);
-    if (row == LOCKSTEP_DUTY_ROW_APPLIED) {
-        lockstep_copies_collect(agent);
-    } else if (row == LOCKSTEP_DUTY_ROW_FINAL) {
-        lockstep_collect(agent);
-    }
-}
-
-static void write_epoch(struct lockstep_node_agent *agent)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_agent_store_epoch(agent->config.store, agent->core->epoch,
-                                   agent->core->decision_sequence, &agent->core->coordinator,
-                                   &err) != LOCKSTEP_OK) {
-        lockstep_driver_fail(agent, &err);
-    }
-}
-
 /* ---- what the core asks for ----------------------------------------------------------------- */
 
 static void begin_work(struct lockstep_node_agent *agent,
@@ -181,20 +66,38 @@ static void begin_work(struct lockstep_node_agent *agent,
     }
 }
 
+/* Who is told of what is live, and looks, finds it. */
+static void send_with_report(struct lockstep_node_agent *agent, const struct lockstep_wire *wire)
+{
+    struct lockstep_link *link = agent->link;
+    if (link == NULL) {
+        return;
+    }
+    lockstep_link_hold(link, true);
+    lockstep_report_now(agent);
+    lockstep_driver_send(agent, wire);
+    lockstep_link_hold(link, false);
+}
+
 static void send_action(struct lockstep_node_agent *agent,
                         const struct lockstep_agent_action *action)
 {
     struct lockstep_wire *wire = calloc(1, sizeof(*wire));
     ASSERT(wire != NULL);
-    lockstep_agent_message(agent->core, action, &wire->message);
-    if (action->message == LOCKSTEP_MESSAGE_ACK || action->message == LOCKSTEP_MESSAGE_STATE) {
-        /* Who is told of what is live, and looks, finds it. */
-        lockstep_report_now(agent);
+    lockstep_rows_settle_epoch(agent);
+    if (agent->failed != LOCKSTEP_OK) {
+        free(wire);
+        return;
     }
+    lockstep_agent_message(agent->core, action, &wire->message);
     if (action->message == LOCKSTEP_MESSAGE_ACK) {
         LOCKSTEP_CRASH(AGENT_BEFORE_ACK);
     }
-    lockstep_driver_send(agent, wire);
+    if (action->message == LOCKSTEP_MESSAGE_ACK || action->message == LOCKSTEP_MESSAGE_STATE) {
+        send_with_report(agent, wire);
+    } else {
+        lockstep_driver_send(agent, wire);
+    }
     if (action->message == LOCKSTEP_MESSAGE_VOTE && action->yes) {
         LOCKSTEP_CRASH(AGENT_AFTER_YES);
     }
@@ -218,10 +121,10 @@ static void act_one(struct lockstep_node_agent *agent, const struct lockstep_age
     case LOCKSTEP_AGENT_PERSIST:
         UNREACHABLE("persisting ends a list; see act_list");
     case LOCKSTEP_AGENT_NOTE:
-        note(agent, action->duty, action->row);
+        lockstep_rows_note(agent, action->duty, action->row);
         break;
     case LOCKSTEP_AGENT_EPOCH:
-        write_epoch(agent);
+        lockstep_rows_epoch(agent);
         break;
     case LOCKSTEP_AGENT_SEND:
         send_action(agent, action);
@@ -274,11 +177,13 @@ void lockstep_driver_act(struct lockstep_node_agent *agent)
     while (count > 0 && agent->failed == LOCKSTEP_OK) {
         struct due_row row = rows[0];
         memmove(rows, rows + 1, --count * sizeof(rows[0]));
-        persist(agent, row.duty, row.row);
+        lockstep_rows_persist(agent, row.duty, row.row);
         if (agent->failed == LOCKSTEP_OK) {
             count = act_list(agent, rows, count);
         }
     }
+    lockstep_rows_settle_epoch(agent);
+    lockstep_rows_settle_later(agent);
     lockstep_papers_sweep(agent);
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
 }
@@ -496,6 +401,8 @@ enum lockstep_err lockstep_node_agent_new(struct lockstep_loop *loop,
     agent->tick = (struct lockstep_timer){.due = on_tick, .context = agent};
     agent->heartbeat = (struct lockstep_timer){.due = lockstep_report_heartbeat, .context = agent};
     agent->report = (struct lockstep_timer){.due = lockstep_report_send, .context = agent};
+    agent->collecting = (struct lockstep_timer){.due = lockstep_rows_collect, .context = agent};
+    agent->settle = (struct lockstep_timer){.due = lockstep_rows_settle, .context = agent};
     agent->results_post = (struct lockstep_post){.arrived = on_results, .context = agent};
     agent->jobs_post = (struct lockstep_post){.arrived = lockstep_admit_continue, .context = agent};
     agent->redial = (struct lockstep_post){.arrived = lockstep_session_redial, .context = agent};
@@ -521,6 +428,9 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
         return NULL;
     }
     (void)lockstep_dialler_free(agent->dialler);
+    if (agent->hosts != NULL) {
+        lockstep_rows_settle(agent);
+    }
     (void)lockstep_probes_free(agent->probes);
     (void)lockstep_hosts_free(agent->hosts);
     lockstep_loop_unpost(agent->loop, &agent->failed_starts);
@@ -530,6 +440,8 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
     lockstep_timer_disarm(agent->loop, &agent->tick);
     lockstep_timer_disarm(agent->loop, &agent->heartbeat);
     lockstep_timer_disarm(agent->loop, &agent->report);
+    lockstep_timer_disarm(agent->loop, &agent->settle);
+    lockstep_timer_disarm(agent->loop, &agent->collecting);
     (void)lockstep_artifact_end(agent->fetch.write);
     for (size_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
         lockstep_works_end_trial(&agent->trials[i]);

@@ -111,6 +111,9 @@ struct lockstep_node_agent {
     struct lockstep_timer tick;
     struct lockstep_timer heartbeat;
     struct lockstep_timer report;
+    struct lockstep_timer collecting;
+    struct lockstep_timer settle; /* armed while the journal has something that is late */
+    bool epoch_unsettled;         /* nothing may be said before it is durable */
     struct lockstep_post results_post;
     size_t result_count;
     struct lockstep_result_row results[LOCKSTEP_RESULTS_MAX];
@@ -236,5 +239,6 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
 
 #include "agent/copies.h"
 #include "agent/papers.h"
+#include "agent/rows.h"
 
 #endif

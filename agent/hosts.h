@@ -84,12 +84,18 @@ struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts);
 /* ---- processes ------------------------------------------------------------------------------ */
 
 /* Writes the service's boot file anew. What it has is also given to hosts that come with nothing,
- * so call it at the start of the agent, and after each pointer row. LIMIT, INVALID, IO, NOMEM. */
+ * so call it at the start of the agent, and after each pointer row. The journal has it all, so the
+ * file is not synced: see _settle. LIMIT, INVALID, IO, NOMEM. */
 enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t service,
                                       const struct lockstep_boot_entry *entries, size_t count,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* The same, then starts a host in a session of its own. If it fails nothing was started, and `lost`
- * does not come. CONFLICT if a process of the service lives. */
+/* Syncs the boot files that were written since; a machine that loses its power before has an older
+ * one, or none, until its agent has started. */
+enum lockstep_err lockstep_hosts_settle(struct lockstep_hosts *hosts,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+bool lockstep_hosts_is_settled(const struct lockstep_hosts *hosts);
+/* Writes the boot file, then starts a host in a session of its own. If it fails nothing was
+ * started, and `lost` does not come. CONFLICT if a process of the service lives. */
 enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
                                        const struct lockstep_boot_entry *entries, size_t count,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;

@@ -147,19 +147,43 @@ static enum lockstep_err write_stream(const struct lockstep_boot *boot, const ch
         return LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
     }
     LOCKSTEP_TRY(lockstep_boot_write(boot, stream, err));
-    if (fflush(stream) != 0 || fsync(fileno(stream)) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
+    return fflush(stream) == 0 ? LOCKSTEP_OK : LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
+}
+
+static enum lockstep_err sync_boot(struct lockstep_hosts *hosts, uint8_t service,
+                                   struct lockstep_error *err)
+{
+    char directory[PATH_ROOM];
+    char path[PATH_ROOM];
+    LOCKSTEP_CLOSE int fd = -1;
+    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "", directory, err));
+    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot", path, err));
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        return LOCKSTEP_FAIL_ERRNO(err, "syncing %s", path);
+    }
+    return lockstep_file_sync_directory(directory, err);
+}
+
+enum lockstep_err lockstep_hosts_settle(struct lockstep_hosts *hosts, struct lockstep_error *err)
+{
+    for (size_t i = 0; i < hosts->rooms_count; i++) {
+        if (hosts->rooms[i].late) {
+            hosts->rooms[i].late = false; /* tried once: after a sync that failed nothing is sure */
+            LOCKSTEP_TRY(sync_boot(hosts, (uint8_t)i, err));
+        }
     }
     return LOCKSTEP_OK;
 }
 
-static enum lockstep_err replace(const char *directory, const char *temporary, const char *path,
-                                 struct lockstep_error *err)
+bool lockstep_hosts_is_settled(const struct lockstep_hosts *hosts)
 {
-    if (rename(temporary, path) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
+    for (size_t i = 0; i < hosts->rooms_count; i++) {
+        if (hosts->rooms[i].late) {
+            return false;
+        }
     }
-    return lockstep_file_sync_directory(directory, err);
+    return true;
 }
 
 enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t service,
@@ -167,7 +191,6 @@ enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t serv
                                       struct lockstep_error *err)
 {
     struct lockstep_boot *boot;
-    char directory[PATH_ROOM];
     char temporary[PATH_ROOM];
     char path[PATH_ROOM];
     if (service >= hosts->rooms_count || count > LOCKSTEP_NODE_MODULES_MAX) {
@@ -179,9 +202,12 @@ enum lockstep_err lockstep_hosts_boot(struct lockstep_hosts *hosts, uint8_t serv
     if (count > 0) {
         memcpy(boot->entries, entries, count * sizeof(*entries));
     }
-    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "", directory, err));
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot.new", temporary, err));
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot", path, err));
     LOCKSTEP_TRY(write_stream(boot, temporary, err));
-    return replace(directory, temporary, path, err);
+    if (rename(temporary, path) != 0) {
+        return LOCKSTEP_FAIL_ERRNO(err, "writing %s", path);
+    }
+    hosts->rooms[service].late = true;
+    return LOCKSTEP_OK;
 }

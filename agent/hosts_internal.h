@@ -123,6 +123,7 @@ struct lockstep_hosts_request {
 struct lockstep_hosts_room {
     struct lockstep_name name;
     char **command; /* owned; NULL: lockstep-host */
+    bool late;      /* its boot file is not synced */
     bool told;      /* a host was started or is up, and `lost` has not come since */
     int listener;   /* of its tools; -1: a host of the last agent has it, or none */
     char socket[LOCKSTEP_HOSTS_SHORT_PATH + 1];

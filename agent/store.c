@@ -46,16 +46,63 @@ static const char *const migrations[] = {
     "ALTER TABLE operation ADD COLUMN standing_signature BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE operation ADD COLUMN standing_signer TEXT NOT NULL DEFAULT '';"};
 
+/* ---- transactions --------------------------------------------------------------------------- */
+
+enum lockstep_err lockstep_agent_store_begin(struct lockstep_agent_store *store,
+                                             struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_agent_store_settle(store, err));
+    return lockstep_agent_store_join(store, err);
+}
+
+enum lockstep_err lockstep_agent_store_join(struct lockstep_agent_store *store,
+                                            struct lockstep_error *err)
+{
+    if (store->lost) {
+        return LOCKSTEP_FAIL(err, CORRUPT, "rows of the journal were lost, stop the process");
+    }
+    return store->late ? LOCKSTEP_OK : lockstep_journal_begin(store->journal, err);
+}
+
+enum lockstep_err lockstep_agent_store_leave(struct lockstep_agent_store *store,
+                                             enum lockstep_err so_far, struct lockstep_error *err)
+{
+    if (so_far == LOCKSTEP_OK) {
+        store->late = true;
+        return LOCKSTEP_OK;
+    }
+    lockstep_journal_rollback(store->journal);
+    if (store->late) {
+        store->late = false;
+        store->lost = true;
+        return LOCKSTEP_FAIL(err, CORRUPT, "rows of the journal are lost (%s), stop the process",
+                             lockstep_err_name(so_far));
+    }
+    return so_far;
+}
+
 enum lockstep_err lockstep_agent_store_end(struct lockstep_agent_store *store,
                                            enum lockstep_err so_far, struct lockstep_error *err)
 {
     if (so_far == LOCKSTEP_OK) {
         so_far = lockstep_journal_commit(store->journal, err);
     }
-    if (so_far != LOCKSTEP_OK) {
-        lockstep_journal_rollback(store->journal);
+    if (so_far == LOCKSTEP_OK) {
+        store->late = false;
+        return LOCKSTEP_OK;
     }
-    return so_far;
+    return lockstep_agent_store_leave(store, so_far, err);
+}
+
+enum lockstep_err lockstep_agent_store_settle(struct lockstep_agent_store *store,
+                                              struct lockstep_error *err)
+{
+    return store->late ? lockstep_agent_store_end(store, LOCKSTEP_OK, err) : LOCKSTEP_OK;
+}
+
+bool lockstep_agent_store_is_settled(const struct lockstep_agent_store *store)
+{
+    return !store->late;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -139,6 +186,9 @@ enum lockstep_err lockstep_agent_store_open(const char *directory,
 struct lockstep_agent_store *lockstep_agent_store_close(struct lockstep_agent_store *store)
 {
     if (store != NULL) {
+        if (lockstep_agent_store_settle(store, NULL) != LOCKSTEP_OK) {
+            store->lost = true; /* the next agent finds it out again */
+        }
         store->journal = lockstep_journal_close(store->journal);
         free(store);
     }
@@ -167,7 +217,7 @@ static enum lockstep_err change(struct lockstep_agent_store *store, const char *
                                 struct lockstep_error *err)
 {
     int changed = 0;
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_begin(store, err));
     enum lockstep_err result = lockstep_journal_run(store->journal, sql, binds, count, &changed,
                                                     err);
     if (result == LOCKSTEP_OK && changed != 1 && why != NULL) {
@@ -228,11 +278,23 @@ enum lockstep_err lockstep_agent_store_epoch(struct lockstep_agent_store *store,
 {
     const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(epoch), LOCKSTEP_INTEGER(sequence),
                                           LOCKSTEP_BYTES_OF(coordinator)};
-    return change(store,
-                  "UPDATE meta SET epoch = ?1, sequence = ?2, coordinator = ?3"
-                  " WHERE coordinator <> ?3 OR (epoch <= ?1 AND sequence <= ?2)",
-                  binds, LOCKSTEP_COUNT(binds), "the epoch or the decision sequence would fall",
-                  err);
+    struct lockstep_agent_meta *meta = &store->meta;
+    int changed = 0;
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
+    LOCKSTEP_TRY(lockstep_agent_store_leave(
+        store,
+        lockstep_journal_run(store->journal,
+                             "UPDATE meta SET epoch = ?1, sequence = ?2, coordinator = ?3"
+                             " WHERE coordinator <> ?3 OR (epoch <= ?1 AND sequence <= ?2)",
+                             binds, LOCKSTEP_COUNT(binds), &changed, err),
+        err));
+    if (changed != 1) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "the epoch or the decision sequence would fall");
+    }
+    meta->epoch = epoch;
+    meta->decision_sequence = sequence;
+    meta->coordinator = *coordinator;
+    return LOCKSTEP_OK;
 }
 
 enum lockstep_err lockstep_agent_store_clock_floor(struct lockstep_agent_store *store,

@@ -4,7 +4,9 @@
  *
  * Invariants
  *  - Each function that changes something is one transaction: it is durable when it returns OK and
- *    has left no trace when it fails.
+ *    has left no trace when it fails. Some, which say so, write LATE: what they have written is
+ *    durable with the next row, or when lockstep_agent_store_settle() says so, all of it or none.
+ *    What cannot be written then ends the journal's use (CORRUPT).
  *  - Pointers are computed by the core (lockstep_module_point(), _fall()) from the rows, so that
  * the journal and the core's memory cannot disagree on what a row means.
  *  - A module's generation never falls; a row of an operation never goes back.
@@ -48,6 +50,11 @@ enum lockstep_err lockstep_agent_store_load(struct lockstep_agent_store *store,
 void lockstep_agent_store_refused(const struct lockstep_agent_store *store,
                                   struct lockstep_agent *core);
 
+/* Makes durable what was written late. Closing does it, too. */
+enum lockstep_err lockstep_agent_store_settle(struct lockstep_agent_store *store,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+bool lockstep_agent_store_is_settled(const struct lockstep_agent_store *store);
+
 /* ---- who this node is ----------------------------------------------------------------------- */
 
 struct lockstep_agent_meta {
@@ -87,7 +94,8 @@ enum lockstep_err lockstep_agent_store_bundle(struct lockstep_agent_store *store
                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The bundle there is, valid until the next call of a function that changes it; version 0: none. */
 struct lockstep_agent_bundle lockstep_agent_store_trust(const struct lockstep_agent_store *store);
-/* Of the EPOCH action. Neither number falls while the coordinator's journal is the same one. */
+/* Of the EPOCH action. Neither number falls while the coordinator's journal is the same one.
+ * Written late: to be settled before anything is said. */
 enum lockstep_err lockstep_agent_store_epoch(struct lockstep_agent_store *store, uint64_t epoch,
                                              uint64_t sequence,
                                              const struct lockstep_id *coordinator,
@@ -133,7 +141,7 @@ struct lockstep_agent_description {
     const char *version;    /* of what is current; NULL: as it is */
     uint64_t counter_floor; /* of its release counter; a lower one changes nothing */
 };
-/* Takes them over together: one transaction, however many there are. */
+/* Takes them over together, however many there are; late. */
 enum lockstep_err
 lockstep_agent_store_describe(struct lockstep_agent_store *store,
                               const struct lockstep_agent_description *descriptions, size_t count,
@@ -158,8 +166,8 @@ enum lockstep_err lockstep_agent_store_point(struct lockstep_agent_store *store,
 enum lockstep_err lockstep_agent_store_fell(struct lockstep_agent_store *store,
                                             const struct lockstep_prepare *order, uint64_t unix_ms,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Rows APPLIED, ABORTED and FINAL. ABORTED makes the row if there is none: a tombstone. A row that
- * is as far already stays. */
+/* Rows APPLIED, ABORTED and FINAL, late. ABORTED makes the row if there is none: a tombstone. A row
+ * that is as far already stays. */
 enum lockstep_err lockstep_agent_store_note(struct lockstep_agent_store *store,
                                             const struct lockstep_prepare *order,
                                             enum lockstep_duty_row row, const char *reason,

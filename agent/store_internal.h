@@ -6,6 +6,8 @@
 
 struct lockstep_agent_store {
     struct lockstep_journal *journal;
+    bool late; /* a transaction is open: what it has is durable with the next row, or settled */
+    bool lost; /* what was to be durable later could not be written: nothing is written after it */
     struct lockstep_agent_meta meta;
     uint64_t bundle_version;
     size_t text_length;
@@ -24,6 +26,16 @@ struct lockstep_agent_store {
 /* Why a digest is refused. Numbers are in journals. */
 enum lockstep_agent_why { LOCKSTEP_AGENT_WHY_COORDINATOR = 1, LOCKSTEP_AGENT_WHY_CRASHES = 2 };
 
+/* A transaction: one of its own, so that it leaves no trace when it fails; or the one that is open
+ * since something was left for later, which ends with this one. */
+enum lockstep_err lockstep_agent_store_begin(struct lockstep_agent_store *store,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_agent_store_join(struct lockstep_agent_store *store,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Ends what _join began, if SO_FAR is not OK; else leaves it open. Returns what is wrong. */
+enum lockstep_err lockstep_agent_store_leave(struct lockstep_agent_store *store,
+                                             enum lockstep_err so_far,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Commits if SO_FAR is OK, else undoes. Returns what is wrong. */
 enum lockstep_err lockstep_agent_store_end(struct lockstep_agent_store *store,
                                            enum lockstep_err so_far,

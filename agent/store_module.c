@@ -85,11 +85,11 @@ lockstep_agent_store_describe(struct lockstep_agent_store *store,
                               struct lockstep_error *err)
 {
     enum lockstep_err result = LOCKSTEP_OK;
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
     for (size_t i = 0; i < count && result == LOCKSTEP_OK; i++) {
         result = describe(store, &descriptions[i], err);
     }
-    return lockstep_agent_store_end(store, result, err);
+    return lockstep_agent_store_leave(store, result, err);
 }
 
 /* ---- refused versions ----------------------------------------------------------------------- */
@@ -146,7 +146,7 @@ enum lockstep_err lockstep_agent_store_quarantine(struct lockstep_agent_store *s
     if (count > max) {
         return LOCKSTEP_FAIL(err, LIMIT, "%zu quarantined versions; a node keeps %zu", count, max);
     }
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_begin(store, err));
     LOCKSTEP_TRY(lockstep_agent_store_end(store, replace(store, digests, count, err), err));
     return lockstep_agent_store_read_refused(store, err);
 }

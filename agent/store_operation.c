@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-/* More than what the pointer row of an operation with every item may add. */
-#define RESERVE_BYTES (32 * 1024)
+/* More than what the pointer row may add: pages that a changed row splits, and a module's row for
+ * each item. */
+#define RESERVE_BYTES      (12 * 1024)
+#define RESERVE_ITEM_BYTES 512
 
 /* Changes the row from between LEAST and MOST; *RET_CHANGED is false if it is not there. */
 static enum lockstep_err move(struct lockstep_agent_store *store,
@@ -102,7 +104,8 @@ static enum lockstep_err vow(struct lockstep_agent_store *store,
                                           LOCKSTEP_INTEGER(0)};
     LOCKSTEP_TRY(insert(store, order, intent, state, err));
     LOCKSTEP_RUN(store->journal, err, "INSERT INTO reserve VALUES(?1, zeroblob(?2))",
-                 LOCKSTEP_BYTES_OF(&order->operation), LOCKSTEP_INTEGER(RESERVE_BYTES));
+                 LOCKSTEP_BYTES_OF(&order->operation),
+                 LOCKSTEP_INTEGER(RESERVE_BYTES + RESERVE_ITEM_BYTES * order->item_count));
     return LOCKSTEP_OK;
 }
 
@@ -118,7 +121,7 @@ enum lockstep_err lockstep_agent_store_vow(struct lockstep_agent_store *store,
         (intent->extra != NULL && strlen(intent->extra) > LOCKSTEP_EXTRA_MAX)) {
         return LOCKSTEP_FAIL(err, LIMIT, "the intent or what belongs to it is too long");
     }
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
     return lockstep_agent_store_end(store, vow(store, order, intent, unix_ms, err), err);
 }
 
@@ -198,7 +201,7 @@ enum lockstep_err lockstep_agent_store_point(struct lockstep_agent_store *store,
                                              const struct lockstep_prepare *order, uint64_t unix_ms,
                                              struct lockstep_error *err)
 {
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
     return lockstep_agent_store_end(store, point(store, order, unix_ms, err), err);
 }
 
@@ -249,7 +252,7 @@ enum lockstep_err lockstep_agent_store_fell(struct lockstep_agent_store *store,
                                             const struct lockstep_prepare *order, uint64_t unix_ms,
                                             struct lockstep_error *err)
 {
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
     LOCKSTEP_TRY(lockstep_agent_store_end(store, fell(store, order, unix_ms, err), err));
     return lockstep_agent_store_read_refused(store, err);
 }
@@ -299,8 +302,8 @@ enum lockstep_err lockstep_agent_store_note(struct lockstep_agent_store *store,
 {
     bool abort = row == LOCKSTEP_DUTY_ROW_ABORTED;
     ASSERT(abort || row == LOCKSTEP_DUTY_ROW_APPLIED || row == LOCKSTEP_DUTY_ROW_FINAL);
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
-    return lockstep_agent_store_end(
+    LOCKSTEP_TRY(lockstep_agent_store_join(store, err));
+    return lockstep_agent_store_leave(
         store,
         note(store, order,
              MOVE(order, row, unix_ms, reason == NULL ? "" : reason,

@@ -54,7 +54,7 @@ enum lockstep_err lockstep_agent_store_resolve(struct lockstep_agent_store *stor
                                                const struct lockstep_agent_resolution *resolution,
                                                struct lockstep_error *err)
 {
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    LOCKSTEP_TRY(lockstep_agent_store_begin(store, err));
     return lockstep_agent_store_end(store, insert(store, resolution, err), err);
 }
 

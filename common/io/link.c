@@ -134,7 +134,7 @@ static void flush(struct lockstep_link *link)
 {
     uint8_t *buffer = link->flight;
     size_t max = link->flight_max;
-    if (link->sending || link->out_size == 0 || link->state == LOCKSTEP_LINK_OVER) {
+    if (link->sending || link->held || link->out_size == 0 || link->state == LOCKSTEP_LINK_OVER) {
         return;
     }
     link->flight = link->outbox;
@@ -192,6 +192,12 @@ bool lockstep_link_send(struct lockstep_link *link, const uint8_t *bytes, size_t
     link->out_size += lockstep_channel_seal(&link->channel, bytes, size, room);
     flush(link);
     return true;
+}
+
+void lockstep_link_hold(struct lockstep_link *link, bool hold)
+{
+    link->held = hold;
+    flush(link);
 }
 
 void lockstep_link_close(struct lockstep_link *link, const char *why)

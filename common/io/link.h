@@ -63,6 +63,8 @@ void lockstep_link_set_user(struct lockstep_link *link, void *user);
 /* Queues one message of SIZE <= LOCKSTEP_FRAME_MAX bytes. False: the outbox is full, and the link
  * will go down. */
 bool lockstep_link_send(struct lockstep_link *link, const uint8_t *bytes, size_t size);
+/* With HOLD messages only wait, and without it they leave: what is sent in between goes in one. */
+void lockstep_link_hold(struct lockstep_link *link, bool hold);
 /* Bytes that wait. */
 size_t lockstep_link_outbox(const struct lockstep_link *link);
 /* Sends what waits and a CLOSE, then goes down; `down` runs later, not within this call. Twice is

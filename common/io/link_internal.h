@@ -39,6 +39,7 @@ struct lockstep_link {
     struct lockstep_post send_post;
     bool receiving; /* an operation is out with nng */
     bool sending;
+    bool held; /* what waits goes on waiting */
     bool closed_by_peer;
     bool told;                      /* the owner's `up` has run, so `down` is owed */
     bool failed;                    /* the peer's bytes were not what they should be */

@@ -446,11 +446,13 @@ static void rows_go_forward_only(void **state)
     assert_int_equal(
         lockstep_agent_store_note(store, &first, LOCKSTEP_DUTY_ROW_ABORTED, "why", 2, NULL),
         LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_settle(store, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_agent_store_point(store, &first, 3, NULL), LOCKSTEP_CONFLICT);
     /* A tombstone for what was never promised. */
     assert_int_equal(
         lockstep_agent_store_note(store, &second, LOCKSTEP_DUTY_ROW_ABORTED, "why", 2, NULL),
         LOCKSTEP_OK);
+    assert_int_equal(lockstep_agent_store_settle(store, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_agent_store_vow(store, &second, &intent, 3, NULL), LOCKSTEP_CONFLICT);
     second = order(3, 3);
     assert_int_equal(lockstep_agent_store_vow(store, &second, &intent, 3, NULL), LOCKSTEP_OK);
@@ -500,7 +502,7 @@ static void an_order_comes_back_as_it_was(void **state)
     first.no_smoke = true;
     first.items[1].leaving.bytes[0] = 11;
     assert_int_equal(lockstep_agent_store_vow(store, &first, &intent, 1, NULL), LOCKSTEP_OK);
-    assert_int_equal(count_rows(store, "SELECT sum(length(room)) >= 16384 FROM reserve"), 1);
+    assert_int_equal(count_rows(store, "SELECT count(*) FROM reserve"), 1);
     store = reopen(store);
     load(store);
     assert_memory_equal(&lockstep_agent_duty(&core, &first.operation)->order, &first,
