@@ -31,10 +31,10 @@ static struct lockstep_intent_offer standing_of(const struct lockstep_papers *pa
                                           .signer = papers->standing_signer.text};
 }
 
-/* The newest standing order that this node was ever shown, or the same again. That it is believed
+/* True of the newest standing order that this node was ever shown, also again. That it is believed
  * is durable before anything is done under it. */
-static bool is_newest(struct lockstep_node_agent *agent, const struct lockstep_standing *standing,
-                      struct lockstep_refusal *refusal)
+static bool keep_newest(struct lockstep_node_agent *agent, const struct lockstep_standing *standing,
+                        struct lockstep_refusal *refusal)
 {
     struct lockstep_agent_store *store = agent->config.store;
     uint64_t newest = lockstep_agent_store_meta(store)->standing_issued_unix_ms;
@@ -85,7 +85,7 @@ static bool judge_standing(struct lockstep_node_agent *agent, const struct locks
     struct lockstep_standing standing;
     return lockstep_standing_verify(&offer, agent->bundle, lockstep_driver_unix_ms(agent),
                                     &standing, refusal) == LOCKSTEP_NO_UNSPECIFIED &&
-           is_newest(agent, &standing, refusal) &&
+           keep_newest(agent, &standing, refusal) &&
            judge_naming(agent, papers, &standing, intent, refusal) &&
            lockstep_standing_covers(&standing, intent, &duty->order, papers->extra, refusal) ==
                LOCKSTEP_NO_UNSPECIFIED;
