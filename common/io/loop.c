@@ -32,6 +32,7 @@ struct lockstep_loop {
     uint32_t timer_max;
     struct epoll_event events[EVENTS_A_TURN]; /* of this turn */
     int event_count;
+    pthread_t runner;     /* looks itself whether something was posted */
     pthread_mutex_t lock; /* guards the two below */
     struct lockstep_post *first;
     struct lockstep_post *last;
@@ -187,6 +188,7 @@ static void wake_up(struct lockstep_loop *loop)
 void lockstep_loop_post(struct lockstep_loop *loop, struct lockstep_post *post)
 {
     bool first = false;
+    bool own = pthread_equal(pthread_self(), loop->runner) != 0;
     (void)pthread_mutex_lock(&loop->lock);
     if (!post->queued) {
         post->queued = true;
@@ -200,7 +202,7 @@ void lockstep_loop_post(struct lockstep_loop *loop, struct lockstep_post *post)
         loop->last = post;
     }
     (void)pthread_mutex_unlock(&loop->lock);
-    if (first) {
+    if (first && !own) {
         wake_up(loop);
     }
 }
@@ -241,9 +243,7 @@ static struct lockstep_post *take_post(struct lockstep_loop *loop)
     return post;
 }
 
-/* Runs what was posted, but so much only in one turn: peers that always have something to say must
- * not keep timers, descriptors and signals from their turn. */
-static void run_posts(void *context, uint32_t events)
+static void woken(void *context, uint32_t events)
 {
     struct lockstep_loop *loop = context;
     uint64_t count;
@@ -251,6 +251,21 @@ static void run_posts(void *context, uint32_t events)
     if (read(loop->wake, &count, sizeof(count)) < 0) {
         ASSERT(errno == EAGAIN);
     }
+}
+
+static bool has_posts(struct lockstep_loop *loop)
+{
+    bool some;
+    (void)pthread_mutex_lock(&loop->lock);
+    some = loop->first != NULL;
+    (void)pthread_mutex_unlock(&loop->lock);
+    return some;
+}
+
+/* Runs what was posted, but so much only in one turn: peers that always have something to say must
+ * not keep timers, descriptors and signals from their turn. */
+static void run_posts(struct lockstep_loop *loop)
+{
     for (unsigned i = 0; i < POSTS_A_TURN; i++) {
         struct lockstep_post *post = take_post(loop);
         if (post == NULL) {
@@ -258,7 +273,6 @@ static void run_posts(void *context, uint32_t events)
         }
         post->arrived(post->context);
     }
-    wake_up(loop);
 }
 
 /* ---- signals and children ------------------------------------------------------------------- */
@@ -361,9 +375,10 @@ enum lockstep_err lockstep_loop_new(struct lockstep_loop **ret_loop, struct lock
         (void)lockstep_loop_free(loop);
         return code;
     }
-    loop->wake_watch.ready = run_posts;
+    loop->wake_watch.ready = woken;
     loop->wake_watch.context = loop;
     loop->now = read_clock();
+    loop->runner = pthread_self();
     if (lockstep_watch_set(loop, &loop->wake_watch, loop->wake, EPOLLIN, err) != LOCKSTEP_OK) {
         (void)lockstep_loop_free(loop);
         return LOCKSTEP_IO;
@@ -407,7 +422,10 @@ static int wait_ms(const struct lockstep_loop *loop, uint64_t max_ms)
 enum lockstep_err lockstep_loop_once(struct lockstep_loop *loop, uint64_t max_ms,
                                      struct lockstep_error *err)
 {
-    int count = epoll_wait(loop->epoll, loop->events, EVENTS_A_TURN, wait_ms(loop, max_ms));
+    int count;
+    ASSERT(pthread_equal(pthread_self(), loop->runner));
+    count = epoll_wait(loop->epoll, loop->events, EVENTS_A_TURN,
+                       has_posts(loop) ? 0 : wait_ms(loop, max_ms));
     if (count < 0 && errno != EINTR) {
         return LOCKSTEP_FAIL_ERRNO(err, "wait for events");
     }
@@ -420,6 +438,7 @@ enum lockstep_err lockstep_loop_once(struct lockstep_loop *loop, uint64_t max_ms
         }
     }
     loop->event_count = 0;
+    run_posts(loop);
     run_timers(loop);
     return LOCKSTEP_OK;
 }
