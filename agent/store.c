@@ -162,7 +162,8 @@ static enum lockstep_err read_meta(struct lockstep_agent_store *store, struct lo
 static enum lockstep_err begin_life(struct lockstep_agent_store *store, const char *directory,
                                     struct lockstep_error *err)
 {
-    struct lockstep_journal_config config = {directory, migrations, LOCKSTEP_COUNT(migrations)};
+    struct lockstep_journal_config config = {directory, migrations, LOCKSTEP_COUNT(migrations),
+                                             .alone = true};
     LOCKSTEP_TRY(lockstep_journal_open(&config, &store->journal, err));
     LOCKSTEP_TRY(read_meta(store, err));
     return lockstep_agent_store_read_refused(store, err);

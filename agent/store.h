@@ -10,9 +10,9 @@
  *  - Pointers are computed by the core (lockstep_module_point(), _fall()) from the rows, so that
  * the journal and the core's memory cannot disagree on what a row means.
  *  - A module's generation never falls; a row of an operation never goes back.
- *  - A vow takes room along that the pointer row gives back: the database need not grow for it.
- *    (SQLite's log may still have to; then the point fails with LIMIT, the agent stops, and is in
- *    doubt when it starts again, which is safe.)
+ *  - A vow sees to free pages for the pointers that it promises: the database need not grow for
+ * them. (SQLite's log may still have to; then the point fails with LIMIT, the agent stops, and is
+ * in doubt when it starts again, which is safe.)
  *
  * It decides nothing and checks no signature.
  */

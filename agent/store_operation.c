@@ -5,10 +5,12 @@
 
 #include <string.h>
 
-/* More than what the pointer row may add: pages that a changed row splits, and a module's row for
+/* More than what a pointer row may add: pages that a changed row splits, and a module's row for
  * each item. */
-#define RESERVE_BYTES      (12 * 1024)
-#define RESERVE_ITEM_BYTES 512
+#define PAGE           4096
+#define POINTER_PAGES  3
+#define POINTER_ITEMS  8 /* whose rows share a page */
+#define ROOM_FOR(o, i) ((o)*POINTER_PAGES + ((i) + POINTER_ITEMS - 1) / POINTER_ITEMS)
 
 /* Changes the row from between LEAST and MOST; *RET_CHANGED is false if it is not there. */
 static enum lockstep_err move(struct lockstep_agent_store *store,
@@ -94,6 +96,42 @@ static enum lockstep_err insert(struct lockstep_agent_store *store,
     return insert_items(store, order, err);
 }
 
+static enum lockstep_err read_two(struct lockstep_agent_store *store, const char *sql,
+                                  const struct lockstep_bind *binds, size_t count,
+                                  int64_t ret_numbers[2], struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool row = false;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal, sql, binds, count, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &row, err));
+    ret_numbers[0] = row ? lockstep_row_integer(&rows, 0) : 0;
+    ret_numbers[1] = row ? lockstep_row_integer(&rows, 1) : 0;
+    lockstep_query_end(&rows);
+    return LOCKSTEP_OK;
+}
+
+/* Sees to it that the database has free pages for the pointers of everything that is promised. What
+ * is put in and taken out again leaves its pages free; they are written nowhere. */
+static enum lockstep_err make_room(struct lockstep_agent_store *store, struct lockstep_error *err)
+{
+    int64_t promised[2];
+    int64_t pages[2];
+    int64_t lack;
+    LOCKSTEP_TRY(read_two(store,
+                          "SELECT count(DISTINCT number), count(*) FROM operation"
+                          " JOIN item ON item.operation = number WHERE ended = 0 AND row = ?1",
+                          &LOCKSTEP_INTEGER(LOCKSTEP_DUTY_ROW_PREPARED), 1, promised, err));
+    LOCKSTEP_TRY(read_two(store, "PRAGMA freelist_count", NULL, 0, pages, err));
+    lack = ROOM_FOR(promised[0], promised[1]) - pages[0];
+    if (lack > 0) {
+        LOCKSTEP_RUN(store->journal, err, "INSERT INTO reserve VALUES(x'', zeroblob(?1))",
+                     LOCKSTEP_INTEGER((lack + 1) * PAGE));
+        LOCKSTEP_TRY(
+            lockstep_journal_run(store->journal, "DELETE FROM reserve", NULL, 0, NULL, err));
+    }
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err vow(struct lockstep_agent_store *store,
                              const struct lockstep_prepare *order,
                              const struct lockstep_wire_prepare *intent, uint64_t unix_ms,
@@ -103,10 +141,7 @@ static enum lockstep_err vow(struct lockstep_agent_store *store,
                                           LOCKSTEP_INTEGER(unix_ms), LOCKSTEP_TEXT(""),
                                           LOCKSTEP_INTEGER(0)};
     LOCKSTEP_TRY(insert(store, order, intent, state, err));
-    LOCKSTEP_RUN(store->journal, err, "INSERT INTO reserve VALUES(?1, zeroblob(?2))",
-                 LOCKSTEP_BYTES_OF(&order->operation),
-                 LOCKSTEP_INTEGER(RESERVE_BYTES + RESERVE_ITEM_BYTES * order->item_count));
-    return LOCKSTEP_OK;
+    return make_room(store, err);
 }
 
 enum lockstep_err lockstep_agent_store_vow(struct lockstep_agent_store *store,
@@ -169,21 +204,11 @@ static enum lockstep_err point_item(struct lockstep_agent_store *store,
     return lockstep_agent_store_put_module(store, &row, err);
 }
 
-/* The room that the vow took along, whatever became of it. */
-static enum lockstep_err give_back(struct lockstep_agent_store *store,
-                                   const struct lockstep_prepare *order, struct lockstep_error *err)
-{
-    LOCKSTEP_RUN(store->journal, err, "DELETE FROM reserve WHERE operation = ?1",
-                 LOCKSTEP_BYTES_OF(&order->operation));
-    return LOCKSTEP_OK;
-}
-
 static enum lockstep_err point(struct lockstep_agent_store *store,
                                const struct lockstep_prepare *order, uint64_t unix_ms,
                                struct lockstep_error *err)
 {
     bool changed;
-    LOCKSTEP_TRY(give_back(store, order, err));
     LOCKSTEP_TRY(move(store,
                       MOVE(order, LOCKSTEP_DUTY_ROW_COMMITTED, unix_ms, "",
                            LOCKSTEP_DUTY_ROW_PREPARED, LOCKSTEP_DUTY_ROW_PREPARED, 0),
@@ -285,12 +310,12 @@ static enum lockstep_err note(struct lockstep_agent_store *store,
     if (!changed && binds[1].integer == LOCKSTEP_DUTY_ROW_ABORTED) {
         LOCKSTEP_TRY(bury(store, order, binds[3].bytes, (uint64_t)binds[2].integer, err));
     }
-    if (binds[1].integer != LOCKSTEP_DUTY_ROW_APPLIED) {
-        LOCKSTEP_TRY(give_back(store, order, err));
+    if (binds[1].integer == LOCKSTEP_DUTY_ROW_APPLIED) {
+        return LOCKSTEP_OK;
     }
     LOCKSTEP_RUN(store->journal, err,
-                 "DELETE FROM operation WHERE ended = 1 AND number NOT IN"
-                 " (SELECT number FROM operation WHERE ended = 1 ORDER BY number DESC LIMIT ?1)",
+                 "DELETE FROM operation WHERE ended = 1 AND number <="
+                 " (SELECT max(number) FROM operation) - ?1",
                  LOCKSTEP_INTEGER(LOCKSTEP_AGENT_ENDED_ROWS));
     return LOCKSTEP_OK;
 }

@@ -32,6 +32,7 @@ struct lockstep_journal_config {
     const char *directory;         /* made if it is not there, 0700 */
     const char *const *migrations; /* SQL; migrations[i] goes from version i to i + 1 */
     size_t migration_count;
+    bool alone; /* no other program may even look while it is open, which saves it many locks */
 };
 
 /* CONFLICT if another process holds the directory, REFUSED if the journal is newer than this

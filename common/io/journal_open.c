@@ -238,6 +238,9 @@ static enum lockstep_err open_database(struct lockstep_journal *journal,
     }
     (void)sqlite3_extended_result_codes(journal->db, 1);
     (void)sqlite3_busy_timeout(journal->db, 2000);
+    if (config->alone) {
+        LOCKSTEP_TRY(lockstep_journal_execute(journal, "PRAGMA locking_mode=EXCLUSIVE", err));
+    }
     LOCKSTEP_TRY(enter_wal(journal, err));
     LOCKSTEP_TRY(lockstep_journal_execute(journal,
                                           "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"

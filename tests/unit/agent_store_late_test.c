@@ -79,27 +79,37 @@ static int64_t count_rows(struct lockstep_agent_store *store, const char *sql)
     return count;
 }
 
-/* The pointer row needs no room that the vow has not taken, wherever pages are full, and however
- * many modules are new. */
+static struct lockstep_prepare wide_order(uint8_t id, uint32_t items)
+{
+    struct lockstep_prepare wide = order(id, UINT64_MAX >> 2);
+    wide.item_count = items;
+    for (uint32_t k = 0; k < items; k++) {
+        char name[LOCKSTEP_NAME_MAX + 1];
+        memset(name, 'm', sizeof(name));
+        (void)snprintf(name + sizeof(name) - 8, 8, "%u-%u", k, id);
+        wide.items[k] = wide.items[0];
+        assert_true(lockstep_name_parse(name, &wide.items[k].module));
+    }
+    return wide;
+}
+
+/* Pointer rows need no room that their vows have not taken, wherever pages are full, however many
+ * modules are new, and whichever comes first. */
 static void a_vow_takes_the_room_of_its_pointers(void **state)
 {
     struct lockstep_wire_prepare intent = {.extra = ""};
     struct lockstep_agent_store *store = open_store();
     (void)state;
-    for (uint8_t i = 1; i <= 100; i++) {
-        struct lockstep_prepare wide = order(i, UINT64_MAX >> 2);
+    for (uint8_t i = 1; i < 100; i++) {
+        struct lockstep_prepare one = wide_order(i, 1);
+        struct lockstep_prepare two = wide_order(i + 100, i % 20 == 1 ? LOCKSTEP_ITEMS_MAX : 1);
         int64_t pages;
-        wide.item_count = i % 50 == 0 ? LOCKSTEP_ITEMS_MAX : 1;
-        for (uint32_t k = 0; k < wide.item_count; k++) {
-            char name[LOCKSTEP_NAME_MAX + 1];
-            memset(name, 'm', sizeof(name));
-            (void)snprintf(name + sizeof(name) - 8, 8, "%u-%u", k, i);
-            wide.items[k] = wide.items[0];
-            assert_true(lockstep_name_parse(name, &wide.items[k].module));
-        }
-        assert_int_equal(lockstep_agent_store_vow(store, &wide, &intent, 1, NULL), LOCKSTEP_OK);
+        assert_int_equal(lockstep_agent_store_vow(store, &one, &intent, 1, NULL), LOCKSTEP_OK);
+        assert_int_equal(lockstep_agent_store_vow(store, &two, &intent, 1, NULL), LOCKSTEP_OK);
         pages = count_rows(store, "SELECT page_count FROM pragma_page_count()");
-        assert_int_equal(lockstep_agent_store_point(store, &wide, UINT64_MAX >> 2, NULL),
+        assert_int_equal(lockstep_agent_store_point(store, &two, UINT64_MAX >> 2, NULL),
+                         LOCKSTEP_OK);
+        assert_int_equal(lockstep_agent_store_point(store, &one, UINT64_MAX >> 2, NULL),
                          LOCKSTEP_OK);
         assert_int_equal(count_rows(store, "SELECT page_count FROM pragma_page_count()"), pages);
     }

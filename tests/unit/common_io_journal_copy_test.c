@@ -27,7 +27,7 @@ static void add(int64_t number)
 
 static int setup(void **state)
 {
-    const struct lockstep_journal_config config = {directory, migrations, 1};
+    const struct lockstep_journal_config config = {directory, migrations, 1, false};
     (void)state;
     (void)snprintf(directory, sizeof(directory), "/tmp/lockstep-copy-XXXXXX");
     assert_non_null(mkdtemp(directory));

@@ -117,7 +117,7 @@ static int tear_down(void **state)
 static struct lockstep_journal *open_with(const struct place *place, const char *const *steps,
                                           size_t count)
 {
-    struct lockstep_journal_config config = {place->directory, steps, count};
+    struct lockstep_journal_config config = {place->directory, steps, count, false};
     struct lockstep_journal *journal = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (lockstep_journal_open(&config, &journal, &err) != LOCKSTEP_OK) {
@@ -208,7 +208,7 @@ static void a_second_process_is_refused(void **state)
 {
     const struct place *place = *state;
     struct lockstep_journal *journal = open_with(place, one, 1);
-    struct lockstep_journal_config config = {place->directory, one, 1};
+    struct lockstep_journal_config config = {place->directory, one, 1, false};
     struct lockstep_journal *second = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     char pid[32];
@@ -224,7 +224,7 @@ static void a_holder_that_wrote_no_number_is_refused_all_the_same(void **state)
 {
     const struct place *place = *state;
     struct lockstep_journal *journal = open_with(place, one, 1);
-    struct lockstep_journal_config config = {place->directory, one, 1};
+    struct lockstep_journal_config config = {place->directory, one, 1, false};
     struct lockstep_journal *second = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     char path[128];
@@ -256,7 +256,7 @@ static void a_linked_directory_is_followed(void **state)
 static void versions_go_forward_only(void **state)
 {
     const struct place *place = *state;
-    struct lockstep_journal_config older = {place->directory, one, 1};
+    struct lockstep_journal_config older = {place->directory, one, 1, false};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_journal *journal = open_with(place, one, 1);
     struct stat info;
@@ -282,7 +282,7 @@ static void versions_go_forward_only(void **state)
 static void a_damaged_journal_says_so(void **state)
 {
     const struct place *place = *state;
-    struct lockstep_journal_config config = {place->directory, one, 1};
+    struct lockstep_journal_config config = {place->directory, one, 1, false};
     struct lockstep_journal *journal = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     char path[128];
@@ -347,7 +347,7 @@ static void a_full_disk_at_the_opening_is_a_refusal(void **state)
 {
     const struct place *place = *state;
     struct lockstep_journal *journal = open_with(place, one, 1);
-    const struct lockstep_journal_config config = {place->directory, one, 1};
+    const struct lockstep_journal_config config = {place->directory, one, 1, false};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct rlimit before;
     struct rlimit small;
@@ -463,6 +463,25 @@ static void another_writer_is_named(void **state)
     (void)lockstep_journal_close(journal);
 }
 
+static void nobody_looks_into_what_is_alone(void **state)
+{
+    const struct place *place = *state;
+    struct lockstep_journal_config config = {place->directory, one, 1, .alone = true};
+    struct lockstep_journal *journal = NULL;
+    sqlite3 *other = NULL;
+    char path[128];
+    assert_int_equal(lockstep_journal_open(&config, &journal, NULL), LOCKSTEP_OK);
+    assert_int_equal(add(journal, "once", NULL), LOCKSTEP_OK);
+    (void)snprintf(path, sizeof(path), "%s/journal.db", place->directory);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "SELECT * FROM sqlite_master", NULL, NULL, NULL),
+                     SQLITE_BUSY);
+    (void)lockstep_journal_close(journal);
+    assert_int_equal(sqlite3_exec(other, "SELECT * FROM sqlite_master", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+}
+
 /* A long statement does not push the cause out of the message. */
 /* Blobs of exactly the size that is wanted; and what refers to a row that goes, goes with it. */
 static void rows_are_what_they_should_be(void **state)
@@ -541,6 +560,7 @@ int main(void)
         IN_A_PLACE(a_sync_that_failed_in_a_checkpoint_is_the_last),
         IN_A_PLACE(checkpoints_are_made),
         IN_A_PLACE(another_writer_is_named),
+        IN_A_PLACE(nobody_looks_into_what_is_alone),
         IN_A_PLACE(a_broken_rule_is_named),
         IN_A_PLACE(rows_are_what_they_should_be),
         IN_A_PLACE(no_directory_is_named),
