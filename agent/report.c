@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define REPORT_SOON_MS 20
+#define MEMORY_READ_MS 1000
 #define REPORT_EVERY   2 /* heartbeats: one is stale after three */
 
 void lockstep_report_soon(struct lockstep_node_agent *agent)
@@ -75,7 +76,7 @@ static bool is_here(const struct lockstep_agent_module *module,
 }
 
 /* Percent of the machine's memory that is in use, as /proc/meminfo has it. */
-static uint32_t memory_used_percent(void)
+static uint32_t read_memory_used(void)
 {
     FILE *file = fopen("/proc/meminfo", "re");
     char line[128];
@@ -94,6 +95,18 @@ static uint32_t memory_used_percent(void)
     return total == 0 ? 0 : (uint32_t)((total - available) * 100 / total);
 }
 
+/* What was read a moment ago serves. */
+static uint32_t memory_used_percent(struct lockstep_time now)
+{
+    static struct lockstep_time until;
+    static uint32_t percent;
+    if (!lockstep_time_set(until) || lockstep_time_due(until, now)) {
+        percent = read_memory_used();
+        until = lockstep_time_after(now, MEMORY_READ_MS);
+    }
+    return percent;
+}
+
 void lockstep_report_send(void *context)
 {
     struct lockstep_node_agent *agent = context;
@@ -109,7 +122,7 @@ void lockstep_report_send(void *context)
     }
     known = known > LOCKSTEP_NODE_MODULES_MAX ? LOCKSTEP_NODE_MODULES_MAX : known;
     wire.u.report.modules = modules;
-    wire.u.report.memory_used_percent = memory_used_percent();
+    wire.u.report.memory_used_percent = memory_used_percent(lockstep_loop_now(agent->loop));
     wire.u.report.host_restarts = agent->host_restarts;
     if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
         LOCKSTEP_OK) {
