@@ -37,28 +37,6 @@ static void remember(struct lockstep_node_agent *agent, const struct lockstep_ma
     (void)snprintf(known->version, sizeof(known->version), "%s", manifest->version);
 }
 
-/* The manifest of a version that is in the store; false if it is not, or not a good one. */
-static bool read_manifest(struct lockstep_node_agent *agent, const struct lockstep_digest *digest,
-                          struct lockstep_manifest *manifest, struct lockstep_refusal *refusal)
-{
-    char text[LOCKSTEP_MANIFEST_MAX];
-    char signature[LOCKSTEP_SIGNATURE_MAX];
-    struct lockstep_artifact_buffer texts = {.bytes = text, .size = sizeof(text)};
-    struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature)};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_manifest_files files;
-    if (lockstep_artifact_read(agent->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST, &texts,
-                               &err) != LOCKSTEP_OK ||
-        lockstep_artifact_read(agent->artifacts, digest, LOCKSTEP_ARTIFACT_SIGNATURE, &proof,
-                               &err) != LOCKSTEP_OK) {
-        (void)lockstep_refuse(refusal, LOCKSTEP_NO_NOFILE, "%s", err.message);
-        return false;
-    }
-    files = (struct lockstep_manifest_files){text, texts.length, signature, proof.length};
-    return agent->bundle != NULL && lockstep_manifest_verify(&files, agent->bundle, manifest,
-                                                             refusal) == LOCKSTEP_NO_UNSPECIFIED;
-}
-
 const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *agent,
                                                   const struct lockstep_digest *digest)
 {
@@ -73,7 +51,7 @@ const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *ag
         }
     }
     manifest = calloc(1, sizeof(*manifest));
-    found = manifest != NULL && read_manifest(agent, digest, manifest, NULL);
+    found = manifest != NULL && lockstep_manifests_read(agent, digest, manifest, NULL);
     if (found) {
         remember(agent, manifest);
     }
@@ -362,7 +340,7 @@ static bool judge_artifact(struct lockstep_node_agent *agent, const struct locks
     bool same = false;
     bool good;
     ASSERT(manifest != NULL);
-    good = read_manifest(agent, &item->digest, manifest, refusal);
+    good = lockstep_manifests_read(agent, &item->digest, manifest, refusal);
     if (good && lockstep_artifact_verify(agent->artifacts, &item->digest, &same, &sums, &err) !=
                     LOCKSTEP_OK) {
         (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);

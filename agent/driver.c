@@ -458,6 +458,7 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
     free(agent->actions);
     free(agent->papers);
     free(agent->copies);
+    lockstep_manifests_free(agent);
     free(agent);
     return NULL;
 }

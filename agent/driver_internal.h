@@ -130,7 +130,8 @@ struct lockstep_node_agent {
     struct lockstep_copy *copies; /* rows stay where they are; an empty path is a free row */
     size_t known_next;
     struct lockstep_known known[LOCKSTEP_NODE_MODULES_MAX];
-    struct lockstep_papers *papers; /* LOCKSTEP_AGENT_DUTIES of them */
+    struct lockstep_manifests *manifests; /* manifests.c has it */
+    struct lockstep_papers *papers;       /* LOCKSTEP_AGENT_DUTIES of them */
     struct lockstep_admission_job jobs[LOCKSTEP_AGENT_DUTIES];
     struct lockstep_post jobs_post;
     struct lockstep_fetch_state fetch;
@@ -238,6 +239,7 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #include "agent/copies.h"
+#include "agent/manifests.h"
 #include "agent/papers.h"
 #include "agent/rows.h"
 
