@@ -227,6 +227,18 @@ static void on_checkpoint(struct lockstep_node_agent *agent,
     }
 }
 
+/* A node of this name is in the fleet: a person decides whether this one takes its place. */
+static void wait_for_admit(struct lockstep_node_agent *agent, const char *reason)
+{
+    char key[2 * LOCKSTEP_KEY_BYTES + 1];
+    lockstep_hex_format(agent->config.key->open.channel, LOCKSTEP_KEY_BYTES, key);
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent",
+                 "this node waits: %s; its key is %.16s, and lockstep node admit %s lets it in. It "
+                 "goes on trying",
+                 reason, key, agent->config.config->name.text);
+    lockstep_dialler_hold(agent->dialler);
+}
+
 /* A node whose token is good no more will not be let in however often it comes. */
 static void on_refused(struct lockstep_node_agent *agent,
                        const struct lockstep_wire_refused *refused)
@@ -234,6 +246,10 @@ static void on_refused(struct lockstep_node_agent *agent,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     bool version = refused->version_min > LOCKSTEP_PROTOCOL_MAX ||
                    refused->version_max < LOCKSTEP_PROTOCOL_MIN;
+    if (refused->waiting && lockstep_agent_store_meta(agent->config.store)->enrolled) {
+        wait_for_admit(agent, refused->reason);
+        return;
+    }
     lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "refused: %s (it speaks versions %u to %u)",
                  refused->reason, refused->version_min, refused->version_max);
     lockstep_dialler_hold(agent->dialler);

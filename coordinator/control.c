@@ -333,6 +333,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_NODE_REMOVE:
         lockstep_control_remove(session, &wire->u.node_remove);
         break;
+    case LOCKSTEP_MESSAGE_NODE_ADMIT:
+        lockstep_control_admit(session, &wire->u.node_admit);
+        break;
     case LOCKSTEP_MESSAGE_NODE_PING:
         lockstep_control_ping(session, &wire->u.node_ping);
         break;

@@ -190,6 +190,11 @@ void lockstep_control_cordon(struct lockstep_session *session,
                              const struct lockstep_wire_node_cordon *message);
 void lockstep_control_remove(struct lockstep_session *session,
                              const struct lockstep_wire_node_remove *message);
+/* From now on nothing is heard of the agent that NODE has, and nothing said to it. */
+void lockstep_control_cut(struct lockstep_coordinator *coordinator, uint32_t node, const char *why);
+/* The key that waits for a node's place is admitted, or refused. */
+void lockstep_control_admit(struct lockstep_session *session,
+                            const struct lockstep_wire_node_admit *message);
 void lockstep_control_put(struct lockstep_session *session,
                           const struct lockstep_wire_artifact_put *message);
 void lockstep_control_put_end(struct lockstep_session *session);

@@ -64,8 +64,7 @@ void lockstep_control_cordon(struct lockstep_session *session,
 
 /* ---- leaving the fleet ---------------------------------------------------------------------- */
 
-/* From now on nothing is heard of it, and nothing said to it. */
-static void cut(struct lockstep_coordinator *coordinator, uint32_t node, const char *why)
+void lockstep_control_cut(struct lockstep_coordinator *coordinator, uint32_t node, const char *why)
 {
     struct lockstep_session *agent = coordinator->agents[node];
     struct lockstep_node_view *view = &coordinator->views[node];
@@ -126,7 +125,8 @@ void lockstep_control_remove(struct lockstep_session *session,
     coordinator->views[node].row.revoked = message->revoke;
     coordinator->views[node].row.member = false;
     coordinator->views[node].row.cordoned = false;
-    cut(coordinator, node, why);
+    coordinator->views[node].row.waiting.since_unix_ms = 0;
+    lockstep_control_cut(coordinator, node, why);
     lockstep_fleet_forget(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node, why,
                           coordinator->actions);
     lockstep_driver_act(coordinator);

@@ -68,16 +68,18 @@ void lockstep_control_token_create(struct lockstep_session *session,
     struct lockstep_token token;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     char text[LOCKSTEP_TOKEN_TEXT];
+    bool taken = lockstep_driver_node(session->coordinator, create->node.text) >= 0;
     memset(&token, 0, sizeof(token));
     if (create_token(session, create, &token, &err) != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, create->request, &err);
     } else {
         lockstep_token_format(&token, text);
-        lockstep_control_answer(session, create->request,
-                                json_pack("{s:s, s:s, s:s, s:I}", "schema", "lockstep/token/v1",
-                                          "node", token.node.text, "token", text, "expires_unix_ms",
-                                          (json_int_t)token.expires_unix_ms),
-                                true);
+        lockstep_control_answer(
+            session, create->request,
+            json_pack("{s:s, s:s, s:s, s:I, s:b}", "schema", "lockstep/token/v1", "node",
+                      token.node.text, "token", text, "expires_unix_ms",
+                      (json_int_t)token.expires_unix_ms, "taken", taken ? 1 : 0),
+            true);
     }
     lockstep_token_deinit(&token);
 }
@@ -116,6 +118,17 @@ static void match_token(void *context, const struct lockstep_token_row *row)
     }
 }
 
+/* True if the key that was brought with the token waits for a node's place. */
+static bool waits(const struct lockstep_coordinator *coordinator,
+                  const struct lockstep_token_row *row)
+{
+    int64_t node = lockstep_driver_node(coordinator, row->node.text);
+    const struct lockstep_waiting_key *key = node < 0 ? NULL
+                                                      : &coordinator->views[node].row.waiting;
+    return key != NULL && key->since_unix_ms != 0 &&
+           memcmp(key->token, row->id, sizeof(row->id)) == 0;
+}
+
 /* Why nothing can be revoked, and what is right instead. */
 static void refuse_revoke(struct lockstep_session *session, uint64_t request,
                           const struct search *search)
@@ -128,6 +141,11 @@ static void refuse_revoke(struct lockstep_session *session, uint64_t request,
                                 "there is no one join token '%.60s'; give the name of its node, "
                                 "its id, or 6 characters of that",
                                 search->word);
+    } else if (strcmp(state, "used") == 0 && waits(session->coordinator, &search->over)) {
+        (void)snprintf(next, sizeof(next), "lockstep node admit %s --refuse", node);
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(4, "used", next),
+                                "the join token of %s was used, and the key that it brought waits",
+                                node);
     } else if (strcmp(state, "used") == 0) {
         (void)snprintf(next, sizeof(next), "lockstep node revoke %s", node);
         lockstep_control_refuse(session, request, LOCKSTEP_WHY(4, "used", next),

@@ -18,12 +18,10 @@ static bool is_behind(const struct lockstep_view *view, uint32_t node)
     return false;
 }
 
-static const char *node_state(const struct lockstep_view *view, uint32_t node)
+/* Of the node that is there, whoever else wants to be it. */
+static const char *presence(const struct lockstep_view *view, uint32_t node)
 {
     const struct lockstep_node *row = &view->fleet->nodes[node];
-    if (view->views[node].row.gone) {
-        return view->views[node].row.revoked ? "revoked" : "removed";
-    }
     if (view->views[node].row.fenced) {
         return "fenced";
     }
@@ -43,14 +41,40 @@ static const char *node_state(const struct lockstep_view *view, uint32_t node)
     return row->member ? "absent" : "new";
 }
 
+static const char *node_state(const struct lockstep_view *view, uint32_t node)
+{
+    const struct lockstep_node_row *row = &view->views[node].row;
+    if (row->gone) {
+        return row->revoked ? "revoked" : "removed";
+    }
+    return row->waiting.since_unix_ms != 0 ? "rekey-pending" : presence(view, node);
+}
+
+/* The key that waits for the node's place, and beside it the one that is there; or null. */
+static json_t *rekey(const struct lockstep_view *view, uint32_t node)
+{
+    const struct lockstep_node_row *row = &view->views[node].row;
+    char key[2 * LOCKSTEP_KEY_BYTES + 1];
+    char before[2 * LOCKSTEP_KEY_BYTES + 1];
+    if (row->gone || row->waiting.since_unix_ms == 0) {
+        return json_null();
+    }
+    lockstep_hex_format(row->waiting.key, sizeof(row->waiting.key), key);
+    lockstep_hex_format(row->key, sizeof(row->key), before);
+    return json_pack("{s:s, s:o, s:o, s:s, s:s}", "key", key, "since_unix_ms",
+                     lockstep_json_time(row->waiting.since_unix_ms), "address",
+                     lockstep_json_text(row->waiting.address), "key_before", before, "before",
+                     presence(view, node));
+}
+
 static json_t *node_row(const struct lockstep_view *view, uint32_t node)
 {
     const struct lockstep_node_view *seen = &view->views[node];
     const struct lockstep_node *row = &view->fleet->nodes[node];
     bool reported = seen->report_unix_ms != 0;
     return json_pack(
-        "{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o}", "node", row->name.text,
-        "state", node_state(view, node), "member", row->member ? 1 : 0, "cordoned",
+        "{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "node",
+        row->name.text, "state", node_state(view, node), "member", row->member ? 1 : 0, "cordoned",
         row->cordoned ? 1 : 0, "address", lockstep_json_word(seen->address), "software",
         lockstep_json_word(seen->software), "labels", lockstep_json_labels(seen->row.labels),
         "heard_unix_ms", lockstep_json_time(seen->heard_unix_ms), "report_unix_ms",
@@ -58,7 +82,8 @@ static json_t *node_row(const struct lockstep_view *view, uint32_t node)
         "disk_free_bytes", reported ? lockstep_json_number(seen->disk_free_bytes) : json_null(),
         "memory_used_percent",
         reported ? lockstep_json_number(seen->memory_used_percent) : json_null(), "host_restarts",
-        reported ? lockstep_json_number(seen->host_restarts) : json_null());
+        reported ? lockstep_json_number(seen->host_restarts) : json_null(), "rekey",
+        rekey(view, node));
 }
 
 enum lockstep_err lockstep_document_nodes(const struct lockstep_view *view,

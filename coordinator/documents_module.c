@@ -211,6 +211,24 @@ static void alarm_fenced(const struct lockstep_view *view, json_t *alarms)
     }
 }
 
+static void alarm_rekey(const struct lockstep_view *view, json_t *alarms)
+{
+    for (uint32_t i = 0; i < view->fleet->node_count; i++) {
+        const struct lockstep_node_row *row = &view->views[i].row;
+        char text[LOCKSTEP_DOCUMENT_LINE];
+        char next[LOCKSTEP_DOCUMENT_COMMAND];
+        if (row->waiting.since_unix_ms == 0 || row->gone) {
+            continue;
+        }
+        (void)snprintf(text, sizeof(text), "another machine has come as node %s, and waits",
+                       row->name.text);
+        (void)snprintf(next, sizeof(next), "lockstep node show %s", row->name.text);
+        (void)json_array_append_new(
+            alarms, json_pack("{s:s, s:s, s:n, s:n, s:s, s:s}", "code", "rekey-pending", "node",
+                              row->name.text, "module", "operation", "text", text, "next", next));
+    }
+}
+
 static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
 {
     for (uint32_t i = 0; i < view->fleet->node_count; i++) {
@@ -289,6 +307,7 @@ json_t *lockstep_document_alarms(const struct lockstep_view *view)
                                               "next", "lockstep op resume --accept-loss"));
     }
     alarm_fenced(view, alarms);
+    alarm_rekey(view, alarms);
     alarm_absent(view, alarms);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         if (view->fleet->operations[i] != NULL) {

@@ -79,6 +79,7 @@ struct lockstep_session {
     unsigned roles;
     bool agent;
     char refusal[128]; /* why it is not let in, for its node to know; else empty */
+    bool waiting;      /* its key waits to be admitted */
     uint32_t node;
     bool state_begun; /* a STATE sequence is under way */
     char who[LOCKSTEP_STORE_WHO];

@@ -1,5 +1,5 @@
 /* Taking the journal up: nodes, modules, and every operation that is not over. */
-#include "coordinator/driver_internal.h"
+#include "coordinator/owe.h"
 
 #include "common/base/assert.h"
 
@@ -49,8 +49,8 @@ static void collect_id(void *context, const struct lockstep_id *id)
     }
 }
 
-static enum lockstep_err take_up(struct lockstep_coordinator *coordinator,
-                                 const struct lockstep_id *id, struct lockstep_error *err)
+enum lockstep_err lockstep_driver_take_up(struct lockstep_coordinator *coordinator,
+                                          const struct lockstep_id *id, struct lockstep_error *err)
 {
     struct lockstep_running *running = lockstep_driver_running(coordinator, NULL);
     struct lockstep_operation *operation = NULL;
@@ -88,7 +88,7 @@ static enum lockstep_err restore(struct lockstep_coordinator *coordinator,
         result = LOCKSTEP_FAIL(err, CORRUPT, "the journal holds more open operations than fit");
     }
     for (size_t i = 0; i < ids->count && result == LOCKSTEP_OK; i++) {
-        result = take_up(coordinator, &ids->list[i], err);
+        result = lockstep_driver_take_up(coordinator, &ids->list[i], err);
     }
     free(ids);
     if (result == LOCKSTEP_OK) {

@@ -36,9 +36,48 @@ static bool on_token(void *context, const uint8_t token[LOCKSTEP_CHANNEL_TOKEN_I
     return lockstep_store_token_tried(coordinator->store, token, &err) == LOCKSTEP_OK;
 }
 
-/* OVER is set when the token was good once: whoever has its secret is told what became of it. */
+/* Says to an agent that it waits, and for what. */
+static void say_waiting(const struct lockstep_node_row *row, char ret_reason[128])
+{
+    (void)snprintf(ret_reason, 128, "%.63s is in the fleet with another key; this one waits",
+                   row->name.text);
+}
+
+/* What became of who came with a token, and has its secret. */
+struct arrival {
+    uint32_t node;
+    bool waiting;     /* the node of that name has another key: this one waits */
+    char reason[128]; /* why it is not let in; empty: nobody is told */
+};
+
+/* The token is used. False: its node is in the fleet with another key. */
+static bool take_in(struct lockstep_coordinator *coordinator, const struct lockstep_node_row *row,
+                    const uint8_t *key, struct arrival *arrival)
+{
+    struct lockstep_node_view *view = &coordinator->views[row->number];
+    bool known = row->number < coordinator->fleet.node_count;
+    arrival->node = row->number;
+    arrival->waiting = memcmp(row->key, key, sizeof(row->key)) != 0;
+    if (arrival->waiting) {
+        view->row.waiting = row->waiting;
+        say_waiting(row, arrival->reason);
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator",
+                     "another machine has come as node %s, from %s: its key waits for lockstep "
+                     "node admit",
+                     row->name.text, row->waiting.address);
+        return false;
+    }
+    if (!known) {
+        lockstep_driver_add_node(coordinator, row);
+    }
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is enrolled%s", row->name.text,
+                 known ? " again" : "");
+    return true;
+}
+
+/* False: it is not let in, now or at all. */
 static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
-                  uint32_t *ret_node, const char **ret_over)
+                  struct arrival *arrival)
 {
     struct lockstep_node_row row;
     struct lockstep_token_found token;
@@ -47,25 +86,24 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
         .who = "coordinator", .what = "node.enrol", .subject = token.row.node.text};
     struct lockstep_enrolment enrolment = {.token = lockstep_link_token(link),
                                            .key = lockstep_link_peer(link),
-                                           .now_unix_ms = lockstep_unix_ms()};
+                                           .now_unix_ms = lockstep_unix_ms(),
+                                           .address = lockstep_link_address(link)};
     enum lockstep_err result = lockstep_store_token_find(coordinator->store, enrolment.token,
                                                          enrolment.now_unix_ms, &token, &err);
     if (result == LOCKSTEP_OK && token.over != NULL) {
-        *ret_over = token.over;
-        result = LOCKSTEP_FAIL(&err, CONFLICT, "the join token of %s %s", token.row.node.text,
-                               token.over);
+        result = LOCKSTEP_FAIL(&err, CONFLICT, "the join token %s", token.over);
     }
     if (result == LOCKSTEP_OK) {
         result = lockstep_store_enrol(coordinator->store, &enrolment, &audit, &row, &err);
     }
     if (result != LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "no enrolment: %s", err.message);
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "no enrolment of %s: %s",
+                     token.row.node.text, err.message);
+        (void)snprintf(arrival->reason, sizeof(arrival->reason), "%.127s",
+                       result == LOCKSTEP_CONFLICT ? err.message : "");
         return false;
     }
-    lockstep_driver_add_node(coordinator, &row);
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is enrolled", row.name.text);
-    *ret_node = row.number;
-    return true;
+    return take_in(coordinator, &row, enrolment.key, arrival);
 }
 
 static bool find_node(const struct lockstep_coordinator *coordinator, const uint8_t *key,
@@ -102,15 +140,44 @@ static struct lockstep_session *new_session(struct lockstep_coordinator *coordin
 
 /* A session that is told why it may not be, and ends. */
 static bool accept_to_refuse(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
-                             const char *who, const char *reason)
+                             const char *who, const char *reason, bool waiting)
 {
     struct lockstep_session *session = new_session(coordinator, link);
     if (session != NULL) {
         session->roles = (unsigned)LOCKSTEP_ROLE_AGENT;
+        session->waiting = waiting;
         (void)snprintf(session->refusal, sizeof(session->refusal), "%s", reason);
         (void)snprintf(session->who, sizeof(session->who), "%s", who);
     }
     return session != NULL;
+}
+
+/* Somebody with a key that waits for a node's place, or that was a node's before another's. */
+static bool refuse_rekey(struct lockstep_coordinator *coordinator, struct lockstep_link *link)
+{
+    const uint8_t *key = lockstep_link_peer(link);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_dead_key dead = LOCKSTEP_DEAD_KEY_NONE;
+    char reason[128];
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        const struct lockstep_node_row *row = &coordinator->views[i].row;
+        if (row->waiting.since_unix_ms != 0 &&
+            memcmp(row->waiting.key, key, sizeof(row->waiting.key)) == 0) {
+            say_waiting(row, reason);
+            return accept_to_refuse(coordinator, link, row->name.text, reason, true);
+        }
+    }
+    if (lockstep_store_key_dead(coordinator->store, key, &dead, &err) != LOCKSTEP_OK) {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s", err.message);
+    }
+    return dead != LOCKSTEP_DEAD_KEY_NONE &&
+           accept_to_refuse(
+               coordinator, link, "a dead key",
+               dead == LOCKSTEP_DEAD_KEY_REPLACED
+                   ? "another machine has this node's place; its key does not come back"
+                   : "this key was refused; join with a new one: an empty data "
+                     "directory and another token",
+               false);
 }
 
 /* Somebody with the key of a node that has left the fleet. */
@@ -125,14 +192,15 @@ static bool refuse_gone(struct lockstep_coordinator *coordinator, struct lockste
         }
     }
     if (gone == NULL) {
-        return false;
+        return refuse_rekey(coordinator, link);
     }
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "node %s was %s, and is not let in",
                  gone->name.text, gone->revoked ? "revoked" : "removed");
     return accept_to_refuse(coordinator, link, gone->name.text,
                             gone->revoked
                                 ? "this node's key is revoked; it can only join with a new key"
-                                : "this node was removed from the fleet; a new token lets it join");
+                                : "this node was removed from the fleet; a new token lets it join",
+                            false);
 }
 
 static bool on_accept(void *context, struct lockstep_link *link)
@@ -140,15 +208,13 @@ static bool on_accept(void *context, struct lockstep_link *link)
     struct lockstep_coordinator *coordinator = context;
     const struct lockstep_bundle_operator *operator= NULL;
     struct lockstep_session *session;
-    uint32_t node = 0;
-    const char *over = NULL;
+    struct arrival arrival = {.node = 0};
     bool agent = lockstep_link_kind(link) == LOCKSTEP_CHANNEL_XKPSK3
-                     ? enrol(coordinator, link, &node, &over)
-                     : find_node(coordinator, lockstep_link_peer(link), &node);
-    if (over != NULL) {
-        char reason[64];
-        (void)snprintf(reason, sizeof(reason), "the join token %s", over);
-        return accept_to_refuse(coordinator, link, "a join token", reason);
+                     ? enrol(coordinator, link, &arrival)
+                     : find_node(coordinator, lockstep_link_peer(link), &arrival.node);
+    uint32_t node = arrival.node;
+    if (arrival.reason[0] != '\0') {
+        return accept_to_refuse(coordinator, link, "a join token", arrival.reason, arrival.waiting);
     }
     if (!agent) {
         operator= lockstep_bundle_operator_by_channel(coordinator->bundle,
@@ -178,6 +244,7 @@ static void refuse(struct lockstep_session *session, const char *reason)
     wire.u.refused.version_min = LOCKSTEP_PROTOCOL_MIN;
     wire.u.refused.version_max = LOCKSTEP_PROTOCOL_MAX;
     wire.u.refused.reason = reason;
+    wire.u.refused.waiting = session->waiting;
     lockstep_driver_send(session, &wire);
     lockstep_link_close(session->link, reason);
 }
@@ -281,6 +348,9 @@ static void on_up(void *context, struct lockstep_link *link)
         return;
     }
     if (session->refusal[0] != '\0') {
+        if (session->waiting && lockstep_link_kind(link) == LOCKSTEP_CHANNEL_XKPSK3) {
+            send_bundle(session); /* what its token binds, so that it can come without the token */
+        }
         refuse(session, session->refusal);
         return;
     }

@@ -158,6 +158,10 @@ enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
                                                 const struct lockstep_operation *operation,
                                                 uint64_t now_unix_ms,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Something is owed again: a restart is to take it up. */
+enum lockstep_err lockstep_store_operation_again(struct lockstep_store *store,
+                                                 const struct lockstep_id *id,
+                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The newest row of the operation, NONE if there is none. */
 enum lockstep_err lockstep_store_operation_find(struct lockstep_store *store,
                                                 const struct lockstep_id *id,

@@ -64,6 +64,17 @@ void lockstep_store_events_done(struct lockstep_store *store);
 /* Forgets what is noted. */
 void lockstep_store_events_drop(struct lockstep_store *store);
 
+/* ---- store_rekey.c -------------------------------------------------------------------------- */
+
+/* Notes inside the transaction that is open that the key waits for the node; none may. */
+enum lockstep_err lockstep_store_key_wait(struct lockstep_store *store, uint32_t number,
+                                          const struct lockstep_enrolment *enrolment,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Refuses inside the transaction that is open what waits for the node, if something does. */
+enum lockstep_err lockstep_store_key_forget(struct lockstep_store *store, uint32_t number,
+                                            uint64_t now_unix_ms,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
 /* The chain's next hash: BLAKE2b-256 over a domain, the hash before and the row. */
 void lockstep_audit_hash(const struct lockstep_digest *before, const struct lockstep_audit_row *row,
                          struct lockstep_digest *ret_hash);

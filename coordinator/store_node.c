@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_COLUMNS \
-    "number, name, key, labels, journal, member, revoked, enrolled, cordoned, fenced"
+#define SELECT_NODES                                                                        \
+    "SELECT number, name, node.key, labels, journal, member, revoked, enrolled, cordoned, " \
+    "fenced, since, waiting_key.key, token, address FROM node LEFT JOIN waiting_key ON "    \
+    "waiting_key.node = number "
 
 /* Values of `revoked`; they are in journals, and in the conditions of indexes. */
 enum { IN_FLEET = 0, REVOKED = 1, REMOVED = 2 };
@@ -26,6 +28,10 @@ static void read_node(const struct lockstep_query_rows *rows, struct lockstep_no
     row->enrolled_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
     row->cordoned = lockstep_row_integer(rows, 8) != 0;
     row->fenced = lockstep_row_integer(rows, 9) != 0;
+    row->waiting.since_unix_ms = (uint64_t)lockstep_row_integer(rows, 10);
+    (void)lockstep_row_bytes(rows, 11, row->waiting.key, sizeof(row->waiting.key));
+    (void)lockstep_row_bytes(rows, 12, row->waiting.token, sizeof(row->waiting.token));
+    lockstep_row_copy(rows, 13, row->waiting.address, sizeof(row->waiting.address));
 }
 
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
@@ -34,8 +40,8 @@ enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_no
     struct lockstep_query_rows rows;
     struct lockstep_node_row row;
     bool more = true;
-    LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT " NODE_COLUMNS " FROM node ORDER BY number", NULL, 0, &rows, err));
+    LOCKSTEP_TRY(
+        lockstep_query_begin(store->journal, SELECT_NODES "ORDER BY number", NULL, 0, &rows, err));
     while (more) {
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
         if (more) {
@@ -106,6 +112,7 @@ static enum lockstep_err forget(struct lockstep_store *store, uint32_t number, b
     LOCKSTEP_RUN(store->journal, err, "DELETE FROM desired WHERE node = ?1",
                  LOCKSTEP_INTEGER(number));
     LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1", LOCKSTEP_INTEGER(number));
+    LOCKSTEP_TRY(lockstep_store_key_forget(store, number, now_unix_ms, err));
     LOCKSTEP_TRY(lockstep_journal_run(
         store->journal,
         "UPDATE module SET placement = NULL, placement_before = NULL, placement_by = NULL "
@@ -180,13 +187,13 @@ enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_li
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-static enum lockstep_err node_exists(struct lockstep_store *store, const char *name,
-                                     bool *ret_exists, struct lockstep_error *err)
+/* True if the query, of one parameter, finds something. */
+static enum lockstep_err exists(struct lockstep_store *store, const char *sql,
+                                const struct lockstep_bind *bind, bool *ret_exists,
+                                struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
-    LOCKSTEP_TRY(lockstep_query_begin(store->journal,
-                                      "SELECT 1 FROM node WHERE name = ?1 AND revoked = 0",
-                                      &LOCKSTEP_TEXT(name), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal, sql, bind, 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, ret_exists, err));
     lockstep_query_end(&rows);
     return LOCKSTEP_OK;
@@ -204,18 +211,17 @@ static enum lockstep_err insert_token(struct lockstep_store *store,
                                     LOCKSTEP_INTEGER(token->expires_unix_ms),
                                     LOCKSTEP_TEXT(who)};
     enum lockstep_err result;
-    bool exists = false;
+    bool taken = false;
     if (strlen(labels) >= LOCKSTEP_STORE_LABELS) {
         return LOCKSTEP_FAIL(err, INVALID, "the labels of node %s are longer than %d bytes",
                              token->node.text, LOCKSTEP_STORE_LABELS - 1);
     }
-    LOCKSTEP_TRY(node_exists(store, token->node.text, &exists, err));
-    if (exists) {
-        return LOCKSTEP_FAIL(
-            err, CONFLICT,
-            "node %s is enrolled already; its name is free once lockstep node remove or "
-            "node revoke has taken it from the fleet",
-            token->node.text);
+    LOCKSTEP_TRY(exists(store, "SELECT 1 FROM node WHERE name = ?1 AND revoked = 0",
+                        &LOCKSTEP_TEXT(token->node.text), &taken, err));
+    if (taken && labels[0] != '\0') {
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "node %s is enrolled, and keeps its labels; leave them out",
+                             token->node.text);
     }
     lockstep_token_psk(token, psk);
     result = lockstep_journal_run(
@@ -359,7 +365,6 @@ static enum lockstep_err use_token(struct lockstep_store *store,
                                    const struct lockstep_enrolment *enrolment,
                                    struct lockstep_error *err)
 {
-    static const uint8_t no_journal[LOCKSTEP_ID_BYTES];
     struct lockstep_bind use[] = {LOCKSTEP_BLOB(enrolment->token, LOCKSTEP_TOKEN_ID_BYTES),
                                   LOCKSTEP_INTEGER(enrolment->now_unix_ms),
                                   LOCKSTEP_INTEGER(LOCKSTEP_TOKEN_TRIES)};
@@ -370,10 +375,17 @@ static enum lockstep_err use_token(struct lockstep_store *store,
                              "WHERE id = ?1 AND used = 0 AND revoked = 0 AND expires > ?2 AND "
                              "failures <= ?3",
                              use, LOCKSTEP_COUNT(use), &changed, err));
-    if (changed != 1) {
-        return LOCKSTEP_FAIL(err, CONFLICT,
-                             "the join token was used or revoked before, or has expired");
-    }
+    return changed == 1
+               ? LOCKSTEP_OK
+               : LOCKSTEP_FAIL(err, CONFLICT,
+                               "the join token was used or revoked before, or has expired");
+}
+
+static enum lockstep_err insert_node(struct lockstep_store *store,
+                                     const struct lockstep_enrolment *enrolment,
+                                     struct lockstep_error *err)
+{
+    static const uint8_t no_journal[LOCKSTEP_ID_BYTES];
     LOCKSTEP_TRY(check_room(store, err));
     LOCKSTEP_RUN(store->journal, err,
                  "INSERT INTO node(number, name, key, labels, journal, member, revoked, enrolled) "
@@ -386,21 +398,69 @@ static enum lockstep_err use_token(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
-static enum lockstep_err node_by_key(struct lockstep_store *store, const uint8_t *key,
-                                     struct lockstep_node_row *row, struct lockstep_error *err)
+/* The node of the token's name, if it is in the fleet. */
+static enum lockstep_err node_of_token(struct lockstep_store *store, const uint8_t *token,
+                                       struct lockstep_node_row *ret_row, bool *ret_found,
+                                       struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
-    bool found = false;
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT " NODE_COLUMNS " FROM node WHERE key = ?1 AND revoked = 0",
-        &LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES), 1, &rows, err));
-    LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
-    if (!found) {
-        return LOCKSTEP_FAIL(err, CORRUPT, "a node that was just enrolled is not in the journal");
+        store->journal,
+        SELECT_NODES "WHERE revoked = 0 AND name = (SELECT node FROM token WHERE id = ?1)",
+        &LOCKSTEP_BLOB(token, LOCKSTEP_TOKEN_ID_BYTES), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, ret_found, err));
+    if (*ret_found) {
+        read_node(&rows, ret_row);
+        lockstep_query_end(&rows);
     }
-    read_node(&rows, row);
-    lockstep_query_end(&rows);
     return LOCKSTEP_OK;
+}
+
+/* A key is one node's, and one that was cut off stays so. */
+static enum lockstep_err check_key(struct lockstep_store *store, const uint8_t *key,
+                                   struct lockstep_error *err)
+{
+    const struct lockstep_bind bind = LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES);
+    enum lockstep_dead_key dead = LOCKSTEP_DEAD_KEY_NONE;
+    bool found = false;
+    LOCKSTEP_TRY(lockstep_store_key_dead(store, key, &dead, err));
+    if (dead == LOCKSTEP_DEAD_KEY_NONE) {
+        LOCKSTEP_TRY(
+            exists(store, "SELECT 1 FROM node WHERE key = ?1 AND revoked = 1", &bind, &found, err));
+    }
+    if (found || dead != LOCKSTEP_DEAD_KEY_NONE) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "this key was cut off for good; join with a new one");
+    }
+    LOCKSTEP_TRY(exists(store,
+                        "SELECT 1 FROM node WHERE key = ?1 AND revoked = 0 UNION ALL "
+                        "SELECT 1 FROM waiting_key WHERE key = ?1",
+                        &bind, &found, err));
+    return found ? LOCKSTEP_FAIL(err, CONFLICT, "this key is that of another node") : LOCKSTEP_OK;
+}
+
+static enum lockstep_err let_in(struct lockstep_store *store,
+                                const struct lockstep_enrolment *enrolment,
+                                struct lockstep_node_row *row, struct lockstep_error *err)
+{
+    bool taken = false;
+    LOCKSTEP_TRY(use_token(store, enrolment, err));
+    LOCKSTEP_TRY(node_of_token(store, enrolment->token, row, &taken, err));
+    if (taken && (memcmp(row->key, enrolment->key, LOCKSTEP_KEY_BYTES) == 0 ||
+                  (row->waiting.since_unix_ms != 0 &&
+                   memcmp(row->waiting.key, enrolment->key, LOCKSTEP_KEY_BYTES) == 0))) {
+        return LOCKSTEP_OK; /* it is the node, or waits already, and has lost its journal */
+    }
+    if (taken && row->waiting.since_unix_ms != 0) {
+        return LOCKSTEP_FAIL(err, CONFLICT,
+                             "another key waits for this name; lockstep node admit %.63s decides",
+                             row->name.text);
+    }
+    LOCKSTEP_TRY(check_key(store, enrolment->key, err));
+    LOCKSTEP_TRY(taken ? lockstep_store_key_wait(store, row->number, enrolment, err)
+                       : insert_node(store, enrolment, err));
+    LOCKSTEP_TRY(node_of_token(store, enrolment->token, row, &taken, err));
+    return taken ? LOCKSTEP_OK
+                 : LOCKSTEP_FAIL(err, CORRUPT, "a node that just came is not in the journal");
 }
 
 enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
@@ -409,13 +469,20 @@ enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err)
 {
+    struct lockstep_audit row = *audit;
     enum lockstep_err result;
+    char detail[LOCKSTEP_STORE_ADDRESS + 64];
+    char key[2 * LOCKSTEP_KEY_BYTES + 1];
     LOCKSTEP_TRY(lockstep_store_begin(store, err));
-    result = use_token(store, enrolment, err);
-    if (result == LOCKSTEP_OK) {
-        result = node_by_key(store, enrolment->key, ret_row, err);
+    result = let_in(store, enrolment, ret_row, err);
+    if (result == LOCKSTEP_OK && memcmp(ret_row->key, enrolment->key, LOCKSTEP_KEY_BYTES) != 0) {
+        lockstep_hex_format(enrolment->key, LOCKSTEP_KEY_BYTES, key);
+        (void)snprintf(detail, sizeof(detail), "key %.16s waits; it came from %s", key,
+                       enrolment->address);
+        row.what = "node.rekey-pending";
+        row.detail = detail;
     }
-    return lockstep_store_end(store, result, audit, err);
+    return lockstep_store_end(store, result, &row, err);
 }
 
 enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_token_fn *each,

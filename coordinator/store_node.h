@@ -4,6 +4,17 @@
 
 #include "coordinator/store.h"
 
+#define LOCKSTEP_STORE_ADDRESS 64 /* bytes, with the NUL */
+
+/* A key that was brought with a token for the name of a node that is in the fleet with another key:
+ * it waits for a security-admin. One a node: the first stays until that has been decided. */
+struct lockstep_waiting_key {
+    uint64_t since_unix_ms; /* 0: none waits */
+    uint8_t key[LOCKSTEP_KEY_BYTES];
+    uint8_t token[LOCKSTEP_TOKEN_ID_BYTES];
+    char address[LOCKSTEP_STORE_ADDRESS]; /* it came from */
+};
+
 struct lockstep_node_row {
     uint32_t number;
     struct lockstep_name name;
@@ -16,6 +27,7 @@ struct lockstep_node_row {
     bool fenced;                        /* two agents have its key: neither is let in */
     char labels[LOCKSTEP_STORE_LABELS]; /* "env=prod,zone=a" */
     uint64_t enrolled_unix_ms;
+    struct lockstep_waiting_key waiting;
 };
 
 typedef void lockstep_node_fn(void *context, const struct lockstep_node_row *row);
@@ -36,8 +48,8 @@ enum lockstep_err lockstep_store_node_fence(struct lockstep_store *store, uint32
                                             const struct lockstep_audit *audit,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The node leaves the fleet: its rows of what it is to run, and with the last of a module that
- * module's placement; what it reported; and the tokens for its name. REVOKED: its key does not come
- * back. CONFLICT if it has left already. */
+ * module's placement; what it reported; the tokens for its name, and the key that waits for it.
+ * REVOKED: its key does not come back. CONFLICT if it has left already. */
 enum lockstep_err lockstep_store_node_forget(struct lockstep_store *store, uint32_t number,
                                              bool revoked, uint64_t now_unix_ms,
                                              const struct lockstep_audit *audit,
@@ -64,7 +76,8 @@ struct lockstep_token_row {
     char by[LOCKSTEP_STORE_WHO];
 };
 
-/* Stores the token's pre-shared key, not its secret. CONFLICT if the node has a row already. */
+/* Stores the token's pre-shared key, not its secret. If a node of its name is in the fleet, who
+ * comes with it waits; that node has its labels: CONFLICT if the token brings some. */
 enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
                                            const struct lockstep_token *token, const char *labels,
                                            const struct lockstep_audit *audit,
@@ -86,14 +99,42 @@ struct lockstep_enrolment {
     const uint8_t *token; /* LOCKSTEP_TOKEN_ID_BYTES */
     const uint8_t *key;   /* LOCKSTEP_KEY_BYTES */
     uint64_t now_unix_ms;
+    const char *address; /* it comes from */
 };
-/* Uses the token and makes the node, in one transaction; *RET_ROW is the node. CONFLICT if the
- * token was used meanwhile or the key is another node's. */
+/* Uses the token, in one transaction, and makes the node; *RET_ROW is the node of the token's name.
+ * If that is in the fleet with another key, this one waits (`ret_row->waiting`), which is audited
+ * as node.rekey-pending. CONFLICT, and the token stays good, if another key waits already, if the
+ * key is another node's, or one that is never to come back; the message may be told. */
 enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
                                        const struct lockstep_enrolment *enrolment,
                                        const struct lockstep_audit *audit,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The key that waits for the node, which must be KEY, becomes the node's; the one before never
+ * comes back. Number, name and labels stay, and what it is to run; what it reported does not.
+ * CONFLICT if KEY does not wait. */
+enum lockstep_err lockstep_store_node_admit(struct lockstep_store *store, uint32_t number,
+                                            const uint8_t key[LOCKSTEP_KEY_BYTES],
+                                            uint64_t now_unix_ms,
+                                            const struct lockstep_audit *audit,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The key that waits for the node, which must be KEY, waits no longer, and never will again.
+ * CONFLICT if it does not wait. */
+enum lockstep_err lockstep_store_node_refuse(struct lockstep_store *store, uint32_t number,
+                                             const uint8_t key[LOCKSTEP_KEY_BYTES],
+                                             uint64_t now_unix_ms,
+                                             const struct lockstep_audit *audit,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What a key is that is no node's, and never comes back. */
+enum lockstep_dead_key {
+    LOCKSTEP_DEAD_KEY_NONE,
+    LOCKSTEP_DEAD_KEY_REPLACED, /* it was a node's until another was admitted in its place */
+    LOCKSTEP_DEAD_KEY_REFUSED,  /* it waited for a node's place */
+};
+enum lockstep_err lockstep_store_key_dead(struct lockstep_store *store,
+                                          const uint8_t key[LOCKSTEP_KEY_BYTES],
+                                          enum lockstep_dead_key *ret_dead,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Counts a try as a failure, before the secret is proved; _enrol takes that back. */
 enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],

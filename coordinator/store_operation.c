@@ -461,6 +461,18 @@ enum lockstep_err lockstep_store_operation_parts(struct lockstep_store *store,
     return lockstep_store_end(store, result, NULL, err);
 }
 
+enum lockstep_err lockstep_store_operation_again(struct lockstep_store *store,
+                                                 const struct lockstep_id *id,
+                                                 struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_store_begin(store, err));
+    return lockstep_store_end(store,
+                              lockstep_journal_run(store->journal,
+                                                   "UPDATE operation SET idle = 0 WHERE id = ?1",
+                                                   &LOCKSTEP_BYTES_OF(id), 1, NULL, err),
+                              NULL, err);
+}
+
 enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
                                                 const struct lockstep_operation *operation,
                                                 uint64_t now_unix_ms, struct lockstep_error *err)

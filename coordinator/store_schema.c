@@ -78,6 +78,12 @@ const char *const lockstep_store_migrations[] = {
     "CREATE UNIQUE INDEX node_name ON node(name) WHERE revoked = 0;"
     "CREATE UNIQUE INDEX node_key ON node(key) WHERE revoked < 2;",
     "ALTER TABLE node ADD COLUMN fenced INTEGER NOT NULL DEFAULT 0;",
+    "CREATE TABLE waiting_key("
+    "  node INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, token BLOB NOT NULL,"
+    "  address TEXT NOT NULL, since INTEGER NOT NULL);"
+    "CREATE TABLE dead_key("
+    "  key BLOB PRIMARY KEY, node INTEGER NOT NULL, refused INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

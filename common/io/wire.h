@@ -36,6 +36,7 @@ struct lockstep_wire_refused {
     uint32_t version_min;
     uint32_t version_max;
     const char *reason;
+    bool waiting; /* the key waits to be admitted: it is worth coming again */
 };
 
 /* What PREPARE says beside struct lockstep_prepare. */
@@ -195,6 +196,7 @@ struct lockstep_wire {
         struct lockstep_wire_events events;
         struct lockstep_wire_node_pin node_pin;
         struct lockstep_wire_node_remove node_remove;
+        struct lockstep_wire_node_admit node_admit;
         struct lockstep_wire_node_ping node_ping;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;

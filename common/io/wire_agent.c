@@ -89,6 +89,7 @@ static const struct lockstep_wire_field refused_rows[] = {
     REST(Refused, refused, version_min, U32, 0, 0),
     REST(Refused, refused, version_max, U32, 0, 0),
     REST(Refused, refused, reason, TEXT, 0, LOCKSTEP_TEXT_MAX),
+    REST(Refused, refused, waiting, BOOL, 0, 0),
 };
 SHAPE(refused_shape, refused, refused_rows, struct lockstep_wire, NULL);
 

@@ -251,6 +251,15 @@ static const struct lockstep_wire_field node_remove_rows[] = {
 };
 SHAPE(node_remove_shape, node_remove, node_remove_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field node_admit_rows[] = {
+    REST(NodeAdmit, node_admit, request, U64, 0, 0),
+    REST(NodeAdmit, node_admit, node, NAME, 0, 0),
+    REST(NodeAdmit, node_admit, refuse, BOOL, 0, 0),
+    REST(NodeAdmit, node_admit, key, TEXT, 0, 2 * LOCKSTEP_KEY_BYTES),
+    REST(NodeAdmit, node_admit, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(node_admit_shape, node_admit, node_admit_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field document_rows[] = {
     REST(Document, document, request, U64, 0, 0),
     REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
@@ -288,6 +297,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
     {LOCKSTEP_MESSAGE_NODE_REMOVE, &node_remove_shape},
     {LOCKSTEP_MESSAGE_NODE_PING, &node_ping_shape},
+    {LOCKSTEP_MESSAGE_NODE_ADMIT, &node_admit_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

@@ -9,6 +9,7 @@
 #define LOCKSTEP_IO_WIRE_CONTROL_H
 
 #include "common/base/ids.h"
+#include "common/io/wire_node.h"
 #include "common/tbl/words.h"
 
 #include <stdbool.h>
@@ -183,13 +184,6 @@ struct lockstep_wire_token_revoke {
     const char *message;
 };
 
-struct lockstep_wire_node_cordon {
-    uint64_t request;
-    struct lockstep_name node;
-    bool lift;
-    const char *message;
-};
-
 struct lockstep_wire_events {
     uint64_t request;
     uint64_t from;     /* number of the first; zero: not asked for */
@@ -198,29 +192,6 @@ struct lockstep_wire_events {
     uint32_t module_count;
     const struct lockstep_name *modules; /* at most LOCKSTEP_LIST_MAX; none: any */
     bool follow;
-};
-
-/* VERSION is a version or a digest prefix that the node runs, or "current"; none to LIFT. */
-struct lockstep_wire_node_pin {
-    uint64_t request;
-    struct lockstep_name node;
-    struct lockstep_name module;
-    const char *version;
-    uint64_t life_ms; /* zero: the default */
-    bool lift;
-    const char *message;
-};
-
-struct lockstep_wire_node_ping {
-    uint64_t request;
-    struct lockstep_name node;
-};
-
-struct lockstep_wire_node_remove {
-    uint64_t request;
-    struct lockstep_name node;
-    bool revoke; /* also while it is connected, and its key does not come back */
-    const char *message;
 };
 
 struct lockstep_wire_audit {

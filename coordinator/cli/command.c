@@ -53,6 +53,8 @@ static const struct lockstep_command commands[] = {
      lockstep_command_node_pin, 2, 2, lockstep_options_pin, LOCKSTEP_OPTIONS_PIN},
     {"node unpin", "NODE MODULE", "end that", lockstep_command_node_unpin, 2, 2, NONE},
     {"node ping", "NODE", "is it there, and how far away?", lockstep_command_node_ping, 1, 1, NONE},
+    {"node admit", "NODE", "let the machine that waits take a node's place",
+     lockstep_command_node_admit, 1, 1, lockstep_options_admit, LOCKSTEP_OPTIONS_ADMIT},
     {"node remove", "NODE", "take a node that is gone for good from the fleet",
      lockstep_command_node_remove, 1, 1, NONE},
     {"node revoke", "NODE", "cut a node off, and let its key never come back",

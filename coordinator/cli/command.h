@@ -71,6 +71,8 @@ struct lockstep_flags {
     struct lockstep_option_number from;
     bool reachable;
     struct lockstep_option_number life;
+    bool refuse;
+    const char *key;
 };
 
 struct lockstep_run {
@@ -135,6 +137,7 @@ lockstep_command_fn lockstep_command_node_uncordon;
 lockstep_command_fn lockstep_command_node_pin;
 lockstep_command_fn lockstep_command_node_unpin;
 lockstep_command_fn lockstep_command_node_ping;
+lockstep_command_fn lockstep_command_node_admit;
 lockstep_command_fn lockstep_command_node_remove;
 lockstep_command_fn lockstep_command_node_revoke;
 lockstep_command_fn lockstep_command_module_ls;

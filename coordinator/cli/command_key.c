@@ -117,6 +117,13 @@ static enum lockstep_exit print_token(struct lockstep_run *run, const json_t *do
                    lockstep_document_text(document, "node"),
                    lockstep_document_number(document, "expires_unix_ms") / 1000,
                    lockstep_document_text(document, "token"));
+    if (json_is_true(json_object_get(document, "taken"))) {
+        lockstep_print(run->output.err,
+                       "node %s is in the fleet: it goes on, and who comes with this waits for\n"
+                       "next: lockstep node admit %s\n",
+                       lockstep_document_text(document, "node"),
+                       lockstep_document_text(document, "node"));
+    }
     return LOCKSTEP_EXIT_DONE;
 }
 

@@ -143,6 +143,35 @@ enum lockstep_exit lockstep_command_node_unpin(struct lockstep_run *run)
     return lockstep_run_do(run, &wire);
 }
 
+/* ---- another machine under a node's name --------------------------------------------------- */
+
+static bool is_hex(const char *text)
+{
+    size_t length = strspn(text, "0123456789abcdef");
+    return text[length] == '\0' && length > 0 && length <= 2 * LOCKSTEP_KEY_BYTES;
+}
+
+enum lockstep_exit lockstep_command_node_admit(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_NODE_ADMIT};
+    struct lockstep_wire_node_admit *admit = &wire.u.node_admit;
+    enum lockstep_exit code;
+    if (run->flags.key != NULL && !is_hex(run->flags.key)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "--key takes how the key begins, as node show has it: digits and "
+                                 "a to f");
+    }
+    code = find(run, &admit->node);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    admit->request = lockstep_session_number(run->session);
+    admit->refuse = run->flags.refuse;
+    admit->key = run->flags.key == NULL ? "" : run->flags.key;
+    admit->message = run->flags.message;
+    return lockstep_run_do(run, &wire);
+}
+
 /* ---- leaving the fleet ---------------------------------------------------------------------- */
 
 static enum lockstep_exit take_out(struct lockstep_run *run, bool revoke)

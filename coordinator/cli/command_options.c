@@ -113,6 +113,11 @@ const struct lockstep_option lockstep_options_pin[LOCKSTEP_OPTIONS_PIN] = {
           LOCKSTEP_DAY),
 };
 
+const struct lockstep_option lockstep_options_admit[LOCKSTEP_OPTIONS_ADMIT] = {
+    ROW("refuse", '\0', FLAG, NULL, "forget the key that waits, and what brought it", refuse),
+    ROW("key", '\0', TEXT, "DIGITS", "only if the key that waits begins like this", key),
+};
+
 const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("sign", '\0', TEXT, "KEY", "file of the release key", sign),
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,

@@ -12,6 +12,7 @@
 #define LOCKSTEP_OPTIONS_CHECK  1
 #define LOCKSTEP_OPTIONS_EVENTS 4
 #define LOCKSTEP_OPTIONS_PIN    2
+#define LOCKSTEP_OPTIONS_ADMIT  2
 #define LOCKSTEP_OPTIONS_PUSH   3
 #define LOCKSTEP_OPTIONS_TOKEN  2
 #define LOCKSTEP_OPTIONS_KEY    2
@@ -25,6 +26,7 @@ extern const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST]
 extern const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHECK];
 extern const struct lockstep_option lockstep_options_events[LOCKSTEP_OPTIONS_EVENTS];
 extern const struct lockstep_option lockstep_options_pin[LOCKSTEP_OPTIONS_PIN];
+extern const struct lockstep_option lockstep_options_admit[LOCKSTEP_OPTIONS_ADMIT];
 extern const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH];
 extern const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN];
 extern const struct lockstep_option lockstep_options_key[LOCKSTEP_OPTIONS_KEY];

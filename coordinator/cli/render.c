@@ -57,6 +57,9 @@ static const struct lockstep_column nodes_columns[] = {
     CELL("DISK-FREE", "disk_free_bytes", BYTES, true),
     CELL("MEMORY%", "memory_used_percent", NUMBER, true),
     CELL("RESTARTS", "host_restarts", NUMBER, true),
+    CELL("KEY-WAITS", "rekey.key", DIGEST, true),
+    CELL("SINCE", "rekey.since_unix_ms", TIME, true),
+    WIDE("FROM", "rekey.address"),
     END};
 static const struct lockstep_column node_fields[] = {
     TEXT("node", "node"),
@@ -71,6 +74,11 @@ static const struct lockstep_column node_fields[] = {
     CELL("disk free", "disk_free_bytes", BYTES, false),
     NUMBER("memory used %", "memory_used_percent"),
     NUMBER("host restarts", "host_restarts"),
+    TEXT("key waiting", "rekey.key"),
+    TIME("  since", "rekey.since_unix_ms"),
+    TEXT("  from", "rekey.address"),
+    TEXT("key in place", "rekey.key_before"),
+    TEXT("  which is", "rekey.before"),
     END};
 static const struct lockstep_column open_columns[] = {CELL("OPEN", "id", ID, false),
                                                       TEXT("STATE", "state"), END};

@@ -155,6 +155,22 @@ void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time no
 void lockstep_fleet_forget(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
                            const char *why, struct lockstep_fleet_actions *ret_actions);
 
+/* Another machine comes in a node's place. */
+struct lockstep_replacement {
+    uint32_t node;
+    const char *why;                /* for people */
+    const struct lockstep_id *owed; /* operations that brought what the node is to run */
+    size_t owed_count;
+};
+
+/* An operator admits another machine: what the one before has voted, runs and promised is void.
+ * Before the decision an operation that needed its YES is aborted; going back does without it; what
+ * is decided goes on without it, and owes it to the new one. Of the operations that have ended,
+ * those of `owed` do. */
+void lockstep_fleet_replace(struct lockstep_fleet *fleet, struct lockstep_time now,
+                            const struct lockstep_replacement *replacement,
+                            struct lockstep_fleet_actions *ret_actions);
+
 /* Looks at deadlines and at silence. */
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_fleet_actions *ret_actions);

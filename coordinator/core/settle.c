@@ -424,9 +424,31 @@ void lockstep_fleet_cordon(struct lockstep_fleet *fleet, struct lockstep_time no
 
 /* ---- leaving the fleet ---------------------------------------------------------------------- */
 
+/* The machine that NODE was is not heard any more, and nothing that it reported is so. */
+static void cut_off(struct lockstep_fleet *fleet, uint32_t node)
+{
+    struct lockstep_node *row = &fleet->nodes[node];
+    row->held = LOCKSTEP_TIME_NEVER;
+    row->live = NULL;
+    row->live_count = 0;
+}
+
+static void tell_one(struct lockstep_fleet *fleet, struct lockstep_time now,
+                     struct lockstep_operation *operation, uint32_t node,
+                     struct lockstep_operation_event event)
+{
+    int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+    if (part >= 0) {
+        event.part = (uint32_t)part;
+        lockstep_fleet_step(fleet, now, operation, &event);
+    }
+}
+
 void lockstep_fleet_forget(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
                            const char *why, struct lockstep_fleet_actions *ret_actions)
 {
+    const struct lockstep_operation_event event = {
+        .type = LOCKSTEP_EVENT_NODE_GONE, .no = LOCKSTEP_NO_REVOKED, .text = why};
     struct lockstep_node *row = &fleet->nodes[node];
     ASSERT(node < fleet->node_count);
     lockstep_fleet_link_down(fleet, now, node);
@@ -434,18 +456,41 @@ void lockstep_fleet_forget(struct lockstep_fleet *fleet, struct lockstep_time no
     row->gone = true;
     row->member = false;
     row->cordoned = false;
-    row->held = LOCKSTEP_TIME_NEVER;
-    row->live = NULL;
-    row->live_count = 0;
+    cut_off(fleet, node);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        struct lockstep_operation *operation = fleet->operations[i];
-        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
-        if (part >= 0) {
-            struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_NODE_GONE,
-                                                     .part = (uint32_t)part,
-                                                     .no = LOCKSTEP_NO_REVOKED,
-                                                     .text = why};
-            lockstep_fleet_step(fleet, now, operation, &event);
+        tell_one(fleet, now, fleet->operations[i], node, event);
+    }
+    lockstep_fleet_leave(fleet, now);
+}
+
+/* An operation that has ended and something newer has followed owes nobody anything. */
+static bool is_void(const struct lockstep_replacement *replacement,
+                    const struct lockstep_operation *operation)
+{
+    bool owes = operation == NULL || !lockstep_operation_ended(operation) ||
+                lockstep_operation_goes_back(operation);
+    for (size_t i = 0; i < replacement->owed_count && !owes; i++) {
+        owes = lockstep_id_equal(&replacement->owed[i], &operation->id);
+    }
+    return !owes;
+}
+
+/* Its journal stays that of the machine before: so the new one is seen to have another. */
+void lockstep_fleet_replace(struct lockstep_fleet *fleet, struct lockstep_time now,
+                            const struct lockstep_replacement *replacement,
+                            struct lockstep_fleet_actions *ret_actions)
+{
+    const struct lockstep_operation_event event = {
+        .type = LOCKSTEP_EVENT_NODE_REPLACED, .no = LOCKSTEP_NO_REVOKED, .text = replacement->why};
+    uint32_t node = replacement->node;
+    ASSERT(node < fleet->node_count && !fleet->nodes[node].gone);
+    lockstep_fleet_link_down(fleet, now, node);
+    lockstep_fleet_enter(fleet, ret_actions);
+    fleet->nodes[node].returns = 0;
+    cut_off(fleet, node);
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        if (!is_void(replacement, fleet->operations[i])) {
+            tell_one(fleet, now, fleet->operations[i], node, event);
         }
     }
     lockstep_fleet_leave(fleet, now);

@@ -91,7 +91,8 @@ enum lockstep_due {
     X(12, NODE_FORGOT, "a node has lost its journal: its vote is void")                   \
     X(13, CORDONED, "an operator has cordoned a node")                                    \
     X(14, UNCORDONED, "a node is not cordoned any more")                                  \
-    X(15, NODE_GONE, "an operator has removed or revoked a node")
+    X(15, NODE_GONE, "an operator has removed or revoked a node")                         \
+    X(16, NODE_REPLACED, "an operator has admitted another machine in a node's place")
 
 enum lockstep_operation_event_type {
 #define LOCKSTEP_OPERATION_EVENT_ENUM(number, name, text) LOCKSTEP_EVENT_##name = (number),

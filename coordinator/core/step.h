@@ -42,6 +42,13 @@ lockstep_step_fn lockstep_step_drop_ended;
 /* If nothing else is the cause of what is about to happen, it is that a node has left. */
 void lockstep_step_blame_gone(struct lockstep_operation *operation);
 
+/* Another machine has taken the node's place (step_replaced.c). */
+lockstep_step_fn lockstep_step_replace_opening;
+lockstep_step_fn lockstep_step_replace_voter;
+lockstep_step_fn lockstep_step_replace_deciding;
+lockstep_step_fn lockstep_step_replace_committed;
+lockstep_step_fn lockstep_step_replace_ended;
+
 /* Until the decision (step_prepare.c). */
 lockstep_step_fn lockstep_step_opened;
 lockstep_step_fn lockstep_step_count_yes;

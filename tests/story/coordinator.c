@@ -310,6 +310,16 @@ void story_coordinator(const struct story_command *command)
         lockstep_fleet_cordon(&fleet, now, node_of(command->words[1]), verb[0] == 'c', &actions);
     } else if (strcmp(verb, "revoke") == 0) {
         lockstep_fleet_forget(&fleet, now, node_of(command->words[1]), "revoked by ana", &actions);
+    } else if (strcmp(verb, "replace") == 0) {
+        const char *owes = story_value(command, "owes", NULL);
+        struct lockstep_id id = {{0}};
+        const struct lockstep_replacement replacement = {.node = node_of(command->words[1]),
+                                                         .why = "admitted by ana",
+                                                         .owed = &id,
+                                                         .owed_count = owes == NULL ? 0 : 1};
+        id = owes == NULL ? id : story_operation(owes);
+        lockstep_fleet_replace(&fleet, now, &replacement, &actions);
+        nodes[replacement.node].live = &live[replacement.node];
     } else if (strcmp(verb, "cause") == 0) {
         const struct lockstep_cause *cause = &operation_of(command->words[1])->cause;
         story_say("%s n%u %s", lockstep_no_name(cause->no), cause->node, cause->text);

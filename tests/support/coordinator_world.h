@@ -75,10 +75,11 @@ static inline void enrol(uint32_t i)
     token.node = name_of(name);
     assert_int_equal(lockstep_store_token_add(world.store, &token, labels[i], &audit, NULL),
                      LOCKSTEP_OK);
-    assert_int_equal(lockstep_store_enrol(world.store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW}, &audit,
-                                          &row, NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_enrol(world.store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &audit, &row, NULL),
+        LOCKSTEP_OK);
     assert_int_equal(row.number, i);
     assert_int_equal(lockstep_store_node_ready(world.store, i, &journal, NULL), LOCKSTEP_OK);
     world.views[i].row = row;

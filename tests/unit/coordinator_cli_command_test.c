@@ -1,17 +1,7 @@
 /* The whole command against a coordinator that is made of a listener and prepared answers. */
-#include "common/base/cleanup.h"
-#include "common/io/link.h"
-#include "common/io/minisign.h"
-#include "coordinator/cli/command.h"
-#include "tests/support/cmocka.h"
-#include "tests/support/fake_coordinator.h"
+#include "tests/support/cli_world.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define ID "abcdefghijklmnopqrstuvwxya"
 #define D1 "9f3c1a2e00000000000000000000000000000000000000000000000000000000"
@@ -23,7 +13,6 @@
     ",\"arithmetic\":\"sync_all: 2 of 2 must vote yes\",\"index\":7,\"cluster\":\"" cluster "\"," \
     "\"roster\":\"" D2 "\",\"roster_size\":2,\"items\":[{\"module\":\"auth\",\"generation\":19,"  \
     "\"digest\":\"" D1 "\",\"version\":\"" version "\",\"leaving\":null}],\"parts\":[]}"
-#define OURS   "bcdefghijklmnopqrstuvwxyaa"
 #define THEIRS ID
 
 #define OPERATION(state, result, rest)                                                         \
@@ -44,43 +33,6 @@
               "\"next\":[\"lockstep node show n2\"]")
 
 /* ---- one run -------------------------------------------------------------------------------- */
-
-struct world {
-    char directory[64];
-    char config[128];
-    char key[128];
-    char release[128];
-    char out[128];
-    char err[128];
-    uint8_t secret[32];
-    uint8_t open[32];
-};
-
-static void write_file(const char *path, const char *text)
-{
-    LOCKSTEP_FCLOSE FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-}
-
-static char *read_back(const char *path)
-{
-    LOCKSTEP_FCLOSE FILE *file = fopen(path, "r");
-    char *text = calloc(1, 65536);
-    assert_non_null(file);
-    assert_non_null(text);
-    (void)fread(text, 1, 65535, file);
-    return text;
-}
-
-static int run_command(const struct world *world, char **argv, int argc)
-{
-    LOCKSTEP_FCLOSE FILE *out = fopen(world->out, "w");
-    LOCKSTEP_FCLOSE FILE *err = fopen(world->err, "w");
-    assert_non_null(out);
-    assert_non_null(err);
-    return lockstep_command_main(argc, argv, out, err);
-}
 
 struct row {
     const char *name;
@@ -265,6 +217,30 @@ static const struct row rows[] = {
      0,
      "\naaaa\n",
      NULL},
+    {"token for a name that is taken",
+     "token create --join n4",
+     {{LOCKSTEP_MESSAGE_TOKEN_CREATE,
+       {"{\"schema\":\"lockstep/token/v1\",\"node\":\"n4\",\"token\":\"aaaa\",\"expires_unix_ms\":"
+        "1000,\"taken\":true}"},
+       false}},
+     0,
+     "\naaaa\n",
+     "next: lockstep node admit n4"},
+    {"admit",
+     "node admit n4 --key 0123ab -m x",
+     {{LOCKSTEP_MESSAGE_NODE_ADMIT,
+       {"{\"schema\":\"lockstep/done/v1\",\"what\":\"admitted\",\"name\":\"n4\",\"text\":\"key "
+        "0123ab\"}"},
+       false}},
+     0,
+     "admitted",
+     NULL},
+    {"admit nobody",
+     "node admit n4 --refuse",
+     {{LOCKSTEP_MESSAGE_NODE_ADMIT, {"!4 no key waits"}, false}},
+     4,
+     NULL,
+     "no key waits"},
     {"events",
      "events auth",
      {{LOCKSTEP_MESSAGE_EVENTS, {EVENTS}, false}},
@@ -372,75 +348,6 @@ static const struct row rows[] = {
      NULL,
      "holds the module markdown, not auth"},
 };
-
-static int split(char *text, char **ret_words, int max)
-{
-    int count = 0;
-    char *rest = NULL;
-    for (char *word = strtok_r(text, " ", &rest); word != NULL && count < max;
-         word = strtok_r(NULL, " ", &rest)) {
-        ret_words[count++] = word;
-    }
-    return count;
-}
-
-static void set_up(struct world *world, const char *url)
-{
-    struct lockstep_name name;
-    struct lockstep_key *key = NULL;
-    struct lockstep_minisign_key *release = NULL;
-    char hex[65];
-    char text[512];
-    assert_true(lockstep_name_parse("ana", &name));
-    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
-    assert_int_equal(lockstep_key_write(key, world->key, NULL), LOCKSTEP_OK);
-    (void)lockstep_key_free(key);
-    assert_int_equal(lockstep_minisign_new(&release, NULL), LOCKSTEP_OK);
-    assert_int_equal(lockstep_minisign_write(release, world->release, NULL), LOCKSTEP_OK);
-    (void)lockstep_minisign_free(release);
-    lockstep_hex_format(world->open, 32, hex);
-    (void)snprintf(text, sizeof(text),
-                   "coordinator: %s\ncluster: " OURS "\ncoordinator_key: %s\nname: ana\n"
-                   "channel_key: key\nsign_key: key\n",
-                   url, hex);
-    write_file(world->config, text);
-}
-
-static void make_world(struct world *world)
-{
-    struct lockstep_name name;
-    struct lockstep_key *key = NULL;
-    *world = (struct world){.directory = "/tmp/lockstep-cli-XXXXXX"};
-    assert_non_null(mkdtemp(world->directory));
-    (void)snprintf(world->config, sizeof(world->config), "%s/config.yaml", world->directory);
-    (void)snprintf(world->key, sizeof(world->key), "%s/key", world->directory);
-    (void)snprintf(world->release, sizeof(world->release), "%s/release", world->directory);
-    (void)snprintf(world->out, sizeof(world->out), "%s/out", world->directory);
-    (void)snprintf(world->err, sizeof(world->err), "%s/err", world->directory);
-    assert_true(lockstep_name_parse("c1", &name));
-    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
-    memcpy(world->secret, key->channel_secret, 32);
-    memcpy(world->open, key->open.channel, 32);
-    (void)lockstep_key_free(key);
-}
-
-static void drop_world(const struct world *world)
-{
-    (void)unlink(world->config);
-    (void)unlink(world->key);
-    (void)unlink(world->release);
-    (void)unlink(world->out);
-    (void)unlink(world->err);
-    assert_int_equal(rmdir(world->directory), 0);
-}
-
-static void expect(const char *what, const char *path, const char *part)
-{
-    LOCKSTEP_FREE char *text = read_back(path);
-    if (part == NULL ? text[0] != '\0' && strcmp(what, "err") == 0 : strstr(text, part) == NULL) {
-        fail_msg("%s is\n%s\nand not\n%s", what, text, part == NULL ? "" : part);
-    }
-}
 
 /* One process a row: the command blocks signals and makes threads, as it does in life. */
 static void check_row(void **state)

@@ -30,6 +30,7 @@ static const struct row rows[] = {
     TABLE("module-status"),
     TABLE("modules"),
     TABLE("node"),
+    TABLE("node-rekey"),
     TABLE("nodes"),
     TABLE("operation"),
     TABLE("operation-aborted"),

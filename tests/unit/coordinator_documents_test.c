@@ -170,6 +170,16 @@ static enum lockstep_err make_node(json_t **ret_document, struct lockstep_error 
     return lockstep_document_node(&world.view, 0, ret_document, err);
 }
 
+/* Another machine has come as n1, with a key of its own. */
+static enum lockstep_err make_node_rekey(json_t **ret_document, struct lockstep_error *err)
+{
+    struct lockstep_waiting_key *waiting = &world.views[0].row.waiting;
+    waiting->since_unix_ms = NOW - 60000;
+    memset(waiting->key, 0xab, sizeof(waiting->key));
+    (void)snprintf(waiting->address, sizeof(waiting->address), "127.0.0.1:40999");
+    return make_node(ret_document, err);
+}
+
 static enum lockstep_err make_module(json_t **ret_document, struct lockstep_error *err)
 {
     return lockstep_document_module(&world.view, "auth", ret_document, err);
@@ -244,6 +254,7 @@ static const struct example_row example_rows[] = {
     {"status", make_status},
     {"nodes", make_nodes},
     {"node", make_node},
+    {"node-rekey", make_node_rekey},
     {"modules", make_modules},
     {"module", make_module},
     {"module-status", make_module_status},
@@ -347,7 +358,7 @@ struct keys_row {
 
 static const struct keys_row keys_rows[] = {
     {"audit", {"rows", "verified", "bad", "last", "head", "text"}},
-    {"token", {"token", "node", "expires_unix_ms"}},
+    {"token", {"token", "node", "expires_unix_ms", "taken"}},
     {"tools", {"tools"}},
     {"tool-result", {"node", "tool", "ok", "output_base64", "text"}},
     {"bundle", {"version", "digest", "text"}},
@@ -415,23 +426,28 @@ struct presence {
     uint8_t part;
     uint64_t silent_ms;
     const char *state;
+    const char *before; /* NULL: nobody waits for its place */
 };
 
 static const struct presence presences[] = {
-    {"away", false, false, false, LOCKSTEP_PART_OWED, 60000, "absent"},
-    {"its STATE has not come", true, false, false, LOCKSTEP_PART_OWED, 0, "joining"},
-    {"it came and went", true, false, true, LOCKSTEP_PART_OWED, 0, "held"},
-    {"it is owed a version", true, true, false, LOCKSTEP_PART_OWED, 0, "behind"},
-    {"it is being given it", true, true, false, LOCKSTEP_PART_TOUCHED, 0, "behind"},
-    {"it has it", true, true, false, LOCKSTEP_PART_HEALTHY, 0, "ready"},
-    {"it refused it", true, true, false, LOCKSTEP_PART_REFUSED, 0, "ready"},
-    {"it is silent", true, true, false, LOCKSTEP_PART_HEALTHY, 6000, "suspect"},
+    {"away", false, false, false, LOCKSTEP_PART_OWED, 60000, "absent", NULL},
+    {"its STATE has not come", true, false, false, LOCKSTEP_PART_OWED, 0, "joining", NULL},
+    {"it came and went", true, false, true, LOCKSTEP_PART_OWED, 0, "held", NULL},
+    {"it is owed a version", true, true, false, LOCKSTEP_PART_OWED, 0, "behind", NULL},
+    {"it is being given it", true, true, false, LOCKSTEP_PART_TOUCHED, 0, "behind", NULL},
+    {"it has it", true, true, false, LOCKSTEP_PART_HEALTHY, 0, "ready", NULL},
+    {"it refused it", true, true, false, LOCKSTEP_PART_REFUSED, 0, "ready", NULL},
+    {"it is silent", true, true, false, LOCKSTEP_PART_HEALTHY, 6000, "suspect", NULL},
+    {"another waits", true, true, false, LOCKSTEP_PART_HEALTHY, 0, "rekey-pending", "ready"},
+    {"another waits, it is away", false, false, false, LOCKSTEP_PART_OWED, 60000, "rekey-pending",
+     "absent"},
 };
 
 static void check_presence(void **state)
 {
     const struct presence *row = *state;
     struct lockstep_node *node = &world.nodes[2];
+    const json_t *shown;
     json_t *document = NULL;
     (void)set_up(NULL);
     set_parts(LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_HEALTHY, row->part);
@@ -439,12 +455,19 @@ static void check_presence(void **state)
     node->ready = row->ready;
     node->held = (struct lockstep_time){row->held ? 9 : 0};
     world.views[2].heard_unix_ms = NOW - row->silent_ms;
+    world.views[2].row.waiting.since_unix_ms = row->before == NULL ? 0 : NOW;
     assert_int_equal(
         lockstep_document_nodes(&world.view, &(struct lockstep_document_query){0}, &document, NULL),
         LOCKSTEP_OK);
-    assert_string_equal(json_string_value(json_object_get(
-                            json_array_get(json_object_get(document, "nodes"), 2), "state")),
-                        row->state);
+    shown = json_array_get(json_object_get(document, "nodes"), 2);
+    assert_string_equal(json_string_value(json_object_get(shown, "state")), row->state);
+    if (row->before == NULL) {
+        assert_true(json_is_null(json_object_get(shown, "rekey")));
+    } else {
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(shown, "rekey"), "before")),
+            row->before);
+    }
     json_decref(document);
     assert_int_equal(tear_down(NULL), 0);
 }

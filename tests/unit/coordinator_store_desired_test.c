@@ -177,6 +177,8 @@ static void older_journals_are_understood(void **state)
                   "DROP TABLE event;"
                   "ALTER TABLE node DROP COLUMN cordoned;"
                   "ALTER TABLE desired DROP COLUMN after;"
+                  "DROP TABLE waiting_key;"
+                  "DROP TABLE dead_key;"
                   "PRAGMA user_version = 2");
     open_store(place);
     wishes = read_desired(place);

@@ -57,28 +57,32 @@ static void a_token_is_used_once(void **state)
                      LOCKSTEP_OK);
     assert_true(finds(place, &token, NOW));
     assert_false(finds(place, &token, NOW + 10)); /* expired */
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW + 10},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_CONFLICT);
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW + 10, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_CONFLICT);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_OK);
     assert_int_equal(row.number, 0);
     assert_string_equal(row.name.text, "n1");
     assert_string_equal(row.labels, "env=prod");
     assert_false(row.member);
     assert_false(finds(place, &token, NOW));
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, other_key, NOW},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_CONFLICT);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, other_key, NOW, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_CONFLICT);
     /* The key is n1's: n2's token stays good. */
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){next.id, key, NOW},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_CONFLICT);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){next.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_CONFLICT);
     assert_true(finds(place, &next, NOW));
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_CONFLICT); /* n1 is enrolled */
@@ -147,14 +151,16 @@ static void a_revoked_token_is_over(void **state)
     assert_false(ends(place, &token, NOW));
     check_state(place, &token, NOW, "revoked", "was revoked");
     assert_false(finds(place, &token, NOW));
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW},
-                                          &somebody, &node, NULL),
-                     LOCKSTEP_CONFLICT);
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){used.id, key, NOW},
-                                          &somebody, &node, NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &node, NULL),
+        LOCKSTEP_CONFLICT);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){used.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &node, NULL),
+        LOCKSTEP_OK);
     assert_false(ends(place, &used, NOW));
     check_state(place, &used, NOW, "used", "was used already");
 }
@@ -194,10 +200,11 @@ static void the_fifth_try_may_be_the_right_one(void **state)
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_OK);
     try_token(place, &token, LOCKSTEP_TOKEN_TRIES);
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW},
-                                          &somebody, &node, NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &node, NULL),
+        LOCKSTEP_OK);
     assert_int_equal(lockstep_store_token_find(place->store, token.id, NOW, &found, NULL),
                      LOCKSTEP_OK);
     assert_int_equal(found.row.failures, LOCKSTEP_TOKEN_TRIES - 1);
@@ -227,7 +234,8 @@ static enum lockstep_err enrol_as(struct place *place, const char *name, const u
     if (lockstep_store_token_add(place->store, &token, "", &somebody, NULL) != LOCKSTEP_OK) {
         return LOCKSTEP_REFUSED;
     }
-    return lockstep_store_enrol(place->store, &(struct lockstep_enrolment){token.id, key, NOW},
+    return lockstep_store_enrol(place->store,
+                                &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
                                 &somebody, row, NULL);
 }
 
@@ -332,16 +340,18 @@ static void a_full_fleet_takes_nobody(void **state)
                      LOCKSTEP_OK);
     meddle(place, "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 16383)"
                   "INSERT INTO node SELECT i, 'm' || i, 'k' || i, '', '', 0, 0, 0, 0, 0 FROM n");
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_LIMIT);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_LIMIT);
     assert_true(finds(place, &token, NOW));
     meddle(place, "DELETE FROM node WHERE number = 16383");
-    assert_int_equal(lockstep_store_enrol(place->store,
-                                          &(struct lockstep_enrolment){token.id, key, NOW},
-                                          &somebody, &row, NULL),
-                     LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_enrol(place->store,
+                             &(struct lockstep_enrolment){token.id, key, NOW, "192.0.2.7:9"},
+                             &somebody, &row, NULL),
+        LOCKSTEP_OK);
     assert_int_equal(row.number, 16383);
 }
 
