@@ -42,7 +42,7 @@ enum lockstep_err lockstep_coordinator_failure(const struct lockstep_coordinator
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-void lockstep_driver_send(struct lockstep_session *session, const struct lockstep_wire *wire)
+static void queue(struct lockstep_session *session, const struct lockstep_wire *wire)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -55,6 +55,12 @@ void lockstep_driver_send(struct lockstep_session *session, const struct lockste
         return;
     }
     (void)lockstep_link_send(session->link, coordinator->frame, length);
+}
+
+void lockstep_driver_send(struct lockstep_session *session, const struct lockstep_wire *wire)
+{
+    queue(session, wire);
+    lockstep_link_hold(session->link, false); /* with it goes what was to wait for company */
 }
 
 void lockstep_driver_send_to(struct lockstep_coordinator *coordinator, uint32_t node,
@@ -113,18 +119,13 @@ struct lockstep_running *lockstep_driver_running(struct lockstep_coordinator *co
 static void forget(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
 {
     struct lockstep_running *running = lockstep_driver_running(coordinator, operation);
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_store_operation_over(coordinator->store, operation, lockstep_unix_ms(), &err) !=
-        LOCKSTEP_OK) {
-        lockstep_driver_miss(coordinator, &err); /* a restart takes it up, and finds it over */
-    }
     if (running != NULL) {
         running->changed = true;
         lockstep_control_tell(coordinator); /* for the last time, from memory */
         free(running->record);
         memset(running, 0, sizeof(*running));
     }
-    (void)lockstep_operation_free(operation);
+    lockstep_driver_over(coordinator, operation);
 }
 
 void lockstep_driver_drop(struct lockstep_coordinator *coordinator,
@@ -137,6 +138,20 @@ void lockstep_driver_drop(struct lockstep_coordinator *coordinator,
 }
 
 /* ---- what the core asks for ----------------------------------------------------------------- */
+
+/* FINAL has time: it leaves with what is said next to the node, or in a moment. A node that has
+ * gone on to the next operation has drawn the same conclusion by itself. */
+static void send_final(struct lockstep_coordinator *coordinator, uint32_t node,
+                       const struct lockstep_wire *wire)
+{
+    struct lockstep_session *session = coordinator->agents[node];
+    if (session != NULL) {
+        lockstep_link_hold(session->link, true);
+        queue(session, wire);
+        coordinator->finals_late = true;
+        lockstep_driver_later(coordinator);
+    }
+}
 
 static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_operation *operation)
 {
@@ -157,7 +172,11 @@ static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_o
             (void)lockstep_name_parse(running->record->signer, &wire.u.prepare.signer);
             wire.u.prepare.extra = running->record->extra;
         }
-        lockstep_driver_send_to(coordinator, operation->parts[part].node, &wire);
+        if (due == LOCKSTEP_DUE_FINAL) {
+            send_final(coordinator, operation->parts[part].node, &wire);
+        } else {
+            lockstep_driver_send_to(coordinator, operation->parts[part].node, &wire);
+        }
     }
     if (operation->state == LOCKSTEP_OPERATION_COMMITTING) {
         LOCKSTEP_CRASH(COORDINATOR_AFTER_SEND_COMMIT);
@@ -479,6 +498,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     lockstep_session_free_all(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->tick);
     lockstep_timer_disarm(coordinator->loop, &coordinator->parts);
+    coordinator->finals_late = false; /* the links are gone */
     lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
     lockstep_notice_end(coordinator);

@@ -129,7 +129,10 @@ struct lockstep_coordinator {
     struct lockstep_listener **listeners;
     size_t listener_count;
     struct lockstep_timer tick;
-    struct lockstep_timer parts; /* when parts that have changed are written */
+    struct lockstep_timer parts; /* when what is late is written and sent */
+    bool finals_late;            /* links hold a FINAL */
+    size_t over_count;
+    struct lockstep_operation *over[LOCKSTEP_FLEET_OPERATIONS]; /* to be written down as over */
     struct lockstep_timer collecting;
     struct lockstep_timer events; /* when what is noted is written, and told */
     struct lockstep_timer notice; /* when drift and alarms are looked at */
@@ -217,18 +220,6 @@ enum lockstep_err lockstep_notice_begin(struct lockstep_coordinator *coordinator
 void lockstep_notice(void *context);
 void lockstep_notice_end(struct lockstep_coordinator *coordinator);
 
-/* ---- driver_write.c ------------------------------------------------------------------------- */
-
-/* Writes the row that OPERATION waits for, and opens CHILD (may be NULL) with it. */
-void lockstep_driver_persist(struct lockstep_coordinator *coordinator,
-                             struct lockstep_operation *operation,
-                             struct lockstep_operation *child);
-/* OPERATION's parts are to be written when convenient. */
-void lockstep_driver_parts(struct lockstep_coordinator *coordinator,
-                           const struct lockstep_operation *operation);
-/* Writes what is late. A timer's callback; CONTEXT is the coordinator. */
-void lockstep_driver_flush(void *context);
-
 /* ---- session.c ------------------------------------------------------------------------------ */
 
 struct lockstep_link_events lockstep_session_events(struct lockstep_coordinator *coordinator);
@@ -242,5 +233,6 @@ void lockstep_agents_fetch_on(struct lockstep_session *session);
 void lockstep_agents_fetch_end(struct lockstep_session *session);
 
 #include "coordinator/control.h"
+#include "coordinator/driver_write.h"
 
 #endif

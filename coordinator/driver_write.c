@@ -161,6 +161,11 @@ void lockstep_driver_parts(struct lockstep_coordinator *coordinator,
         return;
     }
     running->late = true;
+    lockstep_driver_later(coordinator);
+}
+
+void lockstep_driver_later(struct lockstep_coordinator *coordinator)
+{
     if (coordinator->parts.place == 0) {
         lockstep_timer_arm(
             coordinator->loop, &coordinator->parts,
@@ -168,12 +173,55 @@ void lockstep_driver_parts(struct lockstep_coordinator *coordinator,
     }
 }
 
+static void write_over(struct lockstep_coordinator *coordinator)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    if (lockstep_store_operations_over(coordinator->store, coordinator->over,
+                                       coordinator->over_count, lockstep_unix_ms(),
+                                       &err) != LOCKSTEP_OK) {
+        lockstep_driver_miss(coordinator, &err);
+    }
+    while (coordinator->over_count > 0) {
+        (void)lockstep_operation_free(coordinator->over[--coordinator->over_count]);
+    }
+}
+
+void lockstep_driver_over(struct lockstep_coordinator *coordinator,
+                          struct lockstep_operation *operation)
+{
+    if (coordinator->over_count == LOCKSTEP_COUNT(coordinator->over)) {
+        write_over(coordinator);
+    }
+    coordinator->over[coordinator->over_count++] = operation;
+    if (lockstep_operation_row(operation) == LOCKSTEP_ROW_FINAL) {
+        lockstep_driver_later(coordinator);
+    } else {
+        write_over(coordinator);
+    }
+}
+
+static void let_finals_go(struct lockstep_coordinator *coordinator)
+{
+    coordinator->finals_late = false;
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        if (coordinator->agents[i] != NULL) {
+            lockstep_link_hold(coordinator->agents[i]->link, false);
+        }
+    }
+}
+
 void lockstep_driver_flush(void *context)
 {
     struct lockstep_coordinator *coordinator = context;
+    if (coordinator->finals_late) {
+        let_finals_go(coordinator);
+    }
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS && coordinator->failed == LOCKSTEP_OK; i++) {
         if (coordinator->running[i].operation != NULL && coordinator->running[i].late) {
             write_parts(coordinator, &coordinator->running[i]);
         }
+    }
+    if (coordinator->over_count > 0) {
+        write_over(coordinator);
     }
 }

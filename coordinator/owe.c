@@ -70,6 +70,7 @@ static enum lockstep_err revive(struct lockstep_coordinator *coordinator,
     if (!has_room(coordinator)) {
         return LOCKSTEP_FAIL(err, LIMIT, "too many operations are in memory");
     }
+    lockstep_driver_flush(coordinator); /* that it is over may still have to be written */
     LOCKSTEP_TRY(lockstep_store_operation_again(coordinator->store, id, err));
     return lockstep_driver_take_up(coordinator, id, err);
 }

@@ -153,11 +153,11 @@ enum lockstep_err lockstep_store_operation_parts(struct lockstep_store *store,
                                                  const struct lockstep_operation *operation,
                                                  uint64_t now_unix_ms,
                                                  struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Nothing refers to it any more: a restart need not take it up. */
-enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
-                                                const struct lockstep_operation *operation,
-                                                uint64_t now_unix_ms,
-                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Nothing refers to these any more: a restart need not take them up. */
+enum lockstep_err lockstep_store_operations_over(struct lockstep_store *store,
+                                                 struct lockstep_operation *const *operations,
+                                                 size_t count, uint64_t now_unix_ms,
+                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Something is owed again: a restart is to take it up. */
 enum lockstep_err lockstep_store_operation_again(struct lockstep_store *store,
                                                  const struct lockstep_id *id,

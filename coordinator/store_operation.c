@@ -473,13 +473,16 @@ enum lockstep_err lockstep_store_operation_again(struct lockstep_store *store,
                               NULL, err);
 }
 
-enum lockstep_err lockstep_store_operation_over(struct lockstep_store *store,
-                                                const struct lockstep_operation *operation,
-                                                uint64_t now_unix_ms, struct lockstep_error *err)
+enum lockstep_err lockstep_store_operations_over(struct lockstep_store *store,
+                                                 struct lockstep_operation *const *operations,
+                                                 size_t count, uint64_t now_unix_ms,
+                                                 struct lockstep_error *err)
 {
-    enum lockstep_err result;
+    enum lockstep_err result = LOCKSTEP_OK;
     LOCKSTEP_TRY(lockstep_store_begin(store, err));
-    result = write_parts_and_result(store, operation, true, now_unix_ms, err);
+    for (size_t i = 0; i < count && result == LOCKSTEP_OK; i++) {
+        result = write_parts_and_result(store, operations[i], true, now_unix_ms, err);
+    }
     return lockstep_store_end(store, result, NULL, err);
 }
 

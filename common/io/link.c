@@ -210,6 +210,7 @@ void lockstep_link_close(struct lockstep_link *link, const char *why)
         return;
     }
     note_why(link, why);
+    link->held = false;
     room = link->closed_by_peer ? NULL : make_room(link, LOCKSTEP_CHANNEL_OVERHEAD);
     if (room == NULL) {
         lockstep_link_kill(link, why);

@@ -288,7 +288,7 @@ static void operations_are_listed(void **state)
         LOCKSTEP_OK);
     assert_int_equal(end - ids, 1);
     assert_true(lockstep_id_equal(&ids[0], &first));
-    assert_int_equal(lockstep_store_operation_over(place->store, place->operation, NOW, NULL),
+    assert_int_equal(lockstep_store_operations_over(place->store, &place->operation, 1, NOW, NULL),
                      LOCKSTEP_OK);
     end = ids;
     assert_int_equal(lockstep_store_operations_unfinished(place->store, collect, &end, NULL),

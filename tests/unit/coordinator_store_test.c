@@ -376,7 +376,7 @@ static void old_operations_are_forgotten(void **state)
             assert_int_equal(write_open(place, operation, NULL), LOCKSTEP_OK);
         }
         if (i != 12) {
-            assert_int_equal(lockstep_store_operation_over(place->store, operation, NOW, NULL),
+            assert_int_equal(lockstep_store_operations_over(place->store, &operation, 1, NOW, NULL),
                              LOCKSTEP_OK);
         }
         (void)lockstep_operation_free(operation);
