@@ -61,10 +61,11 @@ struct lockstep_resolved {
     uint32_t *selected;
     uint32_t *roster;
     struct lockstep_digest *targets;
-    struct lockstep_digest *desired;  /* what it is to run; zeros: nothing */
-    struct lockstep_digest *wished;   /* the same, or, when its pin is over, what then */
-    struct lockstep_digest *previous; /* what it ran before; zeros: nothing */
-    bool *has_previous;               /* false: what it ran before is not known */
+    struct lockstep_digest *desired;        /* what it is to run; zeros: nothing */
+    struct lockstep_digest *wished;         /* the same, or, when its pin is over, what then */
+    struct lockstep_digest *previous;       /* what it ran before; zeros: nothing */
+    char reconcile[LOCKSTEP_DOCUMENT_LINE]; /* of RECONCILE: what stands against what, in words */
+    bool *has_previous;                     /* false: what it ran before is not known */
     bool *placed;
 };
 
@@ -79,6 +80,13 @@ static inline size_t lockstep_resolved_at(const struct lockstep_resolved *resolv
 enum lockstep_err lockstep_control_place(struct lockstep_coordinator *coordinator,
                                          struct lockstep_resolved *resolved,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+
+/* Of a RECONCILE: its verdict, and the version as its item's digest, into the request. SELECTED,
+ * who may be moved, becomes who would be in the roster. */
+enum lockstep_err lockstep_control_reconcile(struct lockstep_coordinator *coordinator,
+                                             const struct lockstep_wire_request *body,
+                                             bool *selected, struct lockstep_resolved *resolved,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* Turns BODY into a request, and plans it. Release with _deinit on success. */
 enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordinator,

@@ -30,6 +30,7 @@ static enum lockstep_err plan_document(struct lockstep_coordinator *coordinator,
         .index = lockstep_store_index(coordinator->store),
         .not_after_unix_ms = lockstep_unix_ms() + coordinator->config->settings.intent,
         .waits = would_wait(resolved),
+        .reconcile = resolved->request.kind == LOCKSTEP_KIND_RECONCILE ? resolved->reconcile : NULL,
     };
     return lockstep_document_plan(&view, &plan, document, err);
 }
@@ -185,6 +186,10 @@ static void refuse_admission(struct lockstep_session *session, uint64_t request,
     char next[64] = "lockstep node ls";
     (void)snprintf(text, sizeof(text), "%s: %u of %u nodes are reachable, %u must say yes",
                    lockstep_admission_text(plan->admission), plan->reachable, plan->n, plan->need);
+    if (resolved->request.kind == LOCKSTEP_KIND_RECONCILE) {
+        (void)snprintf(text, sizeof(text), "%s: %s", lockstep_admission_text(plan->admission),
+                       resolved->reconcile);
+    }
     if (plan->holder != NULL) {
         lockstep_id_format(&plan->holder->id, holder);
         holder[8] = '\0';

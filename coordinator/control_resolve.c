@@ -375,23 +375,25 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
     if (body->force) {
         return LOCKSTEP_FAIL(err, INVALID, "force is not served by this version");
     }
-    if (body->strategy != LOCKSTEP_STRATEGY_SYNC_ALL && body->strategy != LOCKSTEP_STRATEGY_LOCAL &&
-        body->strategy != LOCKSTEP_STRATEGY_QUORUM) {
-        return LOCKSTEP_FAIL(err, INVALID,
-                             "--strategy %s is not in this version; use sync_all, quorum or local",
-                             lockstep_strategy_text(body->strategy));
-    }
     LOCKSTEP_TRY(lockstep_control_select(coordinator, body->selector, body->nodes, body->node_count,
                                          selected, err));
+    if (body->kind == LOCKSTEP_KIND_RECONCILE) {
+        LOCKSTEP_TRY(lockstep_control_reconcile(coordinator, body, selected, resolved, err));
+    }
     fill_request(coordinator, body, selected, resolved);
     LOCKSTEP_TRY(lockstep_control_place(coordinator, resolved, err));
     if (body->kind == LOCKSTEP_KIND_UNDO) {
         LOCKSTEP_TRY(resolve_undo(coordinator, body, resolved, err));
     } else {
         for (uint32_t i = 0; i < body->subject_count; i++) {
-            LOCKSTEP_TRY(lockstep_control_version(coordinator, &body->subjects[i], resolved, i,
-                                                  &request->items[i].digest, err));
-            LOCKSTEP_TRY(check_kept(coordinator, &request->items[i], err));
+            if (body->kind == LOCKSTEP_KIND_RELOAD) {
+                LOCKSTEP_TRY(lockstep_control_version(coordinator, &body->subjects[i], resolved, i,
+                                                      &request->items[i].digest, err));
+            }
+            if (request->verdict == LOCKSTEP_RECONCILE_REPAIR ||
+                body->kind == LOCKSTEP_KIND_RELOAD) {
+                LOCKSTEP_TRY(check_kept(coordinator, &request->items[i], err));
+            }
             request->items[i].quarantined = lockstep_driver_quarantined(coordinator,
                                                                         &request->items[i].digest);
         }

@@ -16,6 +16,8 @@
 
 #include <jansson.h>
 
+#define LOCKSTEP_DOCUMENT_LINE 256 /* bytes of a sentence */
+
 /* Which part of a thing: names of modules or nodes (COUNT zero: all). */
 struct lockstep_document_query {
     const char *const *names;
@@ -66,6 +68,7 @@ struct lockstep_document_plan {
     uint64_t index;
     uint64_t not_after_unix_ms;
     bool waits;
+    const char *reconcile; /* of RECONCILE: what stands against what, in words; else NULL */
 };
 enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
                                          const struct lockstep_document_plan *plan,
@@ -84,6 +87,25 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
                                           const struct lockstep_document_query *query,
                                           json_t **ret_document,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* What an operator wants of reconciling one module. Borrowed for the call. */
+struct lockstep_reconcile_ask {
+    struct lockstep_name module;
+    struct lockstep_digest to; /* zeros: the majority decides */
+    bool to_quarantined;
+    bool by_majority;
+    uint32_t max_changes; /* zero: all that can be */
+    bool max_percent;
+    const bool *asked;  /* per node: who may be moved; NULL: everybody */
+    const bool *damped; /* per node: who is left alone for a while; NULL: nobody */
+};
+/* What would be done about it. RET_TAKEN, per node: who would be in the roster. RET_TEXT says it in
+ * words. INVALID if there is no such module. */
+enum lockstep_err lockstep_document_reconcile(const struct lockstep_view *view,
+                                              const struct lockstep_reconcile_ask *ask,
+                                              bool *ret_taken,
+                                              struct lockstep_reconcile_answer *ret_answer,
+                                              char ret_text[LOCKSTEP_DOCUMENT_LINE],
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* One of two versions that are compared. All is borrowed for the call. */
 struct lockstep_document_side {
     const char *word; /* as it was asked for */

@@ -154,11 +154,21 @@ static void explain(const struct lockstep_judgement *judgement,
     }
 }
 
+static bool runs_other(enum lockstep_drift drift)
+{
+    return drift == LOCKSTEP_DRIFT_OTHER_VERSION || drift == LOCKSTEP_DRIFT_OTHER_BYTES ||
+           drift == LOCKSTEP_DRIFT_MISSING;
+}
+
+/* REPAIR: what mends all nodes of the module that run something else, or NULL. */
 static json_t *difference_of(const struct lockstep_judgement *judgement, const char *node,
-                             const struct lockstep_finding *finding)
+                             const struct lockstep_finding *finding, const char *repair)
 {
     struct saying saying;
     explain(judgement, finding, node, &saying);
+    if (repair != NULL && runs_other(finding->drift)) {
+        SAY(saying.next, "%s", repair);
+    }
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "kind",
         lockstep_drift_word(finding->drift), "module", judgement->module.text, "node", node,
@@ -198,14 +208,17 @@ static json_t *cordoned_of(const struct lockstep_judgement *judgement, const cha
                      "found_version", lockstep_book_version(judgement->book, &finding->found));
 }
 
-/* NEXT is what makes the module one version again. */
-static void list_nodes(const struct lockstep_judgement *judgement, const char *next,
+/* REPAIR is what makes the module one version again; NULL: nothing that is known. */
+static void list_nodes(const struct lockstep_judgement *judgement, const char *repair,
                        json_t *differences, json_t *pinned, json_t *cordoned)
 {
+    char next[LOCKSTEP_DOCUMENT_COMMAND];
     const struct lockstep_fleet *fleet = judgement->book->view->fleet;
     struct lockstep_finding finding;
+    SAY(next, "lockstep module show %s", judgement->module.text);
     if (judgement->split) {
-        (void)json_array_append_new(differences, split_of(judgement, next));
+        (void)json_array_append_new(differences,
+                                    split_of(judgement, repair == NULL ? next : repair));
     }
     for (uint32_t i = 0; i < fleet->node_count; i++) {
         const char *node = fleet->nodes[i].name.text;
@@ -219,7 +232,8 @@ static void list_nodes(const struct lockstep_judgement *judgement, const char *n
             (void)json_array_append_new(cordoned, cordoned_of(judgement, node, &finding));
         } else if (lockstep_drift_weight(finding.drift) != LOCKSTEP_DRIFT_SAME &&
                    finding.drift != LOCKSTEP_DRIFT_SPLIT) {
-            (void)json_array_append_new(differences, difference_of(judgement, node, &finding));
+            (void)json_array_append_new(differences,
+                                        difference_of(judgement, node, &finding, repair));
         }
     }
 }
@@ -278,14 +292,15 @@ enum lockstep_err lockstep_document_check(const struct lockstep_view *view,
     cordoned = json_array();
     for (size_t i = 0; i < book.module_count; i++) {
         struct lockstep_judgement judgement;
-        char next[LOCKSTEP_DOCUMENT_COMMAND];
+        char repair[LOCKSTEP_DOCUMENT_COMMAND];
+        bool repairs = false;
         if (lockstep_query_module(query, &book.modules[i])) {
             lockstep_judge(&judgement, &book, query, &book.modules[i]);
             add_up(&sums, &judgement);
-            SAY(next, "lockstep module show %s", book.modules[i].text);
+            SAY(repair, "lockstep reconcile %s", book.modules[i].text);
             (void)json_array_append_new(
-                modules, module_of(&judgement, lockstep_json_reconcile(&judgement, next)));
-            list_nodes(&judgement, next, differences, pinned, cordoned);
+                modules, module_of(&judgement, lockstep_json_reconcile(&judgement, &repairs)));
+            list_nodes(&judgement, repairs ? repair : NULL, differences, pinned, cordoned);
         }
     }
     lockstep_judgement_text(&sums, sums.text);

@@ -12,7 +12,6 @@
 
 #define LOCKSTEP_DOCUMENT_SHORT   12  /* "op-" and eight characters, with the NUL */
 #define LOCKSTEP_DOCUMENT_COMMAND 192 /* bytes of a command proposed */
-#define LOCKSTEP_DOCUMENT_LINE    256 /* bytes of a sentence */
 
 struct lockstep_book_placement {
     struct lockstep_name module;
@@ -180,9 +179,8 @@ bool lockstep_judge_node(const struct lockstep_judgement *judgement, uint32_t no
 /* How many nodes are as they are to be. */
 uint32_t lockstep_judgement_same(const struct lockstep_judgement *judgement);
 bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement);
-/* What reconciling the module would do. If that can be typed, RET_NEXT is it; else it stays. */
-json_t *lockstep_json_reconcile(const struct lockstep_judgement *judgement,
-                                char ret_next[LOCKSTEP_DOCUMENT_COMMAND]);
+/* What reconciling the module would do; RET_REPAIRS: it would move nodes. */
+json_t *lockstep_json_reconcile(const struct lockstep_judgement *judgement, bool *ret_repairs);
 /* "consistent so far: 46 of 48". */
 void lockstep_judgement_text(const struct lockstep_judgement *sums,
                              char ret_text[LOCKSTEP_DOCUMENT_LINE]);

@@ -266,7 +266,8 @@ static void describe_part(const char *id, const struct lockstep_operation *opera
     }
 }
 
-/* Nodes that an operation still owes its version, or that went silent under it. */
+/* Nodes that an operation still owes its version, or that went silent under it. Who only waits for
+ * its turn in one that goes node by node is no reason to be alarmed. */
 static void alarm_parts(const struct lockstep_view *view,
                         const struct lockstep_operation *operation, json_t *alarms)
 {
@@ -278,7 +279,10 @@ static void alarm_parts(const struct lockstep_view *view,
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
         bool owed = part->state == LOCKSTEP_PART_OWED;
-        if ((!owed && part->state != LOCKSTEP_PART_LOST) || part->node >= view->fleet->node_count) {
+        bool turn = owed && part->up && lockstep_operation_rolls(operation) &&
+                    lockstep_operation_holds_lock(operation);
+        if (turn || (!owed && part->state != LOCKSTEP_PART_LOST) ||
+            part->node >= view->fleet->node_count) {
             continue;
         }
         describe_part(id, operation, owed, view->fleet->nodes[part->node].name.text, text);

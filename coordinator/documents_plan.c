@@ -154,6 +154,11 @@ static void arithmetic_of(const struct lockstep_document_plan *plan,
     const struct lockstep_plan *numbers = plan->plan;
     bool back = lockstep_kind_goes_back(plan->request->kind);
     bool enough = numbers->reachable >= numbers->need;
+    if (plan->reconcile != NULL) {
+        (void)snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE, "%s: %.190s",
+                       plan->request->items[0].module.text, plan->reconcile);
+        return;
+    }
     if (back) {
         int length = snprintf(ret_text, LOCKSTEP_DOCUMENT_LINE,
                               "undo: %u of %u %s reachable and will go back", numbers->reachable,
@@ -190,6 +195,27 @@ static json_t *numbers_of(const struct lockstep_document_plan *plan, json_t *pin
                      (int)numbers->max_fail, "index", (json_int_t)plan->index);
 }
 
+/* What a person may type who is to decide what nobody else can. */
+static json_t *next_of(const struct lockstep_request *request)
+{
+    const char *module = request->items[0].module.text;
+    json_t *next = json_array();
+    char line[LOCKSTEP_DOCUMENT_COMMAND];
+    if (request->kind != LOCKSTEP_KIND_RECONCILE) {
+        return next;
+    }
+    if (request->verdict == LOCKSTEP_RECONCILE_CONFLICT) {
+        (void)snprintf(line, sizeof(line), "lockstep reconcile %s --rule majority", module);
+        (void)json_array_append_new(next, json_string(line));
+    }
+    if (request->verdict == LOCKSTEP_RECONCILE_CONFLICT ||
+        request->verdict == LOCKSTEP_RECONCILE_AMBIGUOUS) {
+        (void)snprintf(line, sizeof(line), "lockstep reconcile %s --to VERSION", module);
+        (void)json_array_append_new(next, json_string(line));
+    }
+    return next;
+}
+
 enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
                                          const struct lockstep_document_plan *plan,
                                          json_t **ret_document, struct lockstep_error *err)
@@ -206,16 +232,17 @@ enum lockstep_err lockstep_document_plan(const struct lockstep_view *view,
     absent = json_array();
     list_parts(&book, plan, parts, absent);
     document = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:o, s:o, s:o}", "schema",
-        "lockstep/plan/v1", "operation", lockstep_json_id(&request->operation), "absent", absent,
-        "cordoned", cordoned_of(&book, plan), "cluster", lockstep_json_id(&cluster), "kind",
+        "{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s?, s:s?, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
+        "schema", "lockstep/plan/v1", "operation", lockstep_json_id(&request->operation), "absent",
+        absent, "cordoned", cordoned_of(&book, plan), "cluster", lockstep_json_id(&cluster), "kind",
         lockstep_kind_text(request->kind), "strategy", lockstep_strategy_text(request->strategy),
         "on_failure", lockstep_on_failure_text(request->options.on_failure), "offline",
         lockstep_offline_text(request->offline), "roster",
         lockstep_json_digest(&plan->roster_digest), "roster_size", (int)plan->plan->n,
         "not_after_unix_ms", lockstep_json_time(plan->not_after_unix_ms), "items",
         items_of(&book, plan), "holder",
-        holder == NULL ? json_null() : lockstep_json_short(&holder->id), "parts", parts);
+        holder == NULL ? json_null() : lockstep_json_short(&holder->id), "next", next_of(request),
+        "parts", parts);
     return lockstep_document_done(
         lockstep_json_join(document, numbers_of(plan, pinned_of(&book, plan))), ret_document, err);
 }

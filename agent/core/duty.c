@@ -106,7 +106,8 @@ static const struct cell cells[LOCKSTEP_DUTY_STATE_COUNT][LOCKSTEP_DUTY_EVENT_CO
     [LOCKSTEP_DUTY_LIVE] =
         {NO_WORK, NO_ROW, ON(PREPARE, say_applied, "it is applied"),
          ON(COMMIT, say_applied, "it is applied"), STRANGE(ABORT, "the decision was commit"),
-         ON(SUPERSEDED, close, "it is over"), ON(FINAL, finish, "retire the old"),
+         ON(SUPERSEDED, close, "it is over"),
+         ON(FINAL, finish_live, "retire the old, unless a newer order is on its way"),
          ON(TICK, live_tick, "ask whether it is over"), IGNORE(HOST_UP, "reported by the door"),
          ON(HOST_LOST, crashed, "say so"), ON(CRASH_LOOP, fall, "go back by itself")},
     [LOCKSTEP_DUTY_FALLING] =

@@ -54,6 +54,7 @@ lockstep_duty_fn lockstep_duty_host_back_pointed;
 lockstep_duty_fn lockstep_duty_say_applied;
 lockstep_duty_fn lockstep_duty_close;
 lockstep_duty_fn lockstep_duty_finish;
+lockstep_duty_fn lockstep_duty_finish_live;
 lockstep_duty_fn lockstep_duty_live_tick;
 lockstep_duty_fn lockstep_duty_crashed;
 lockstep_duty_fn lockstep_duty_fall;

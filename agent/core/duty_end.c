@@ -65,8 +65,41 @@ unsigned lockstep_duty_finish(struct lockstep_duty *duty, struct lockstep_duty_s
     return lockstep_duty_close(duty, step);
 }
 
+/* True while a newer order on one of the modules is on its way: it may lead to just what this one
+ * left, and that is still mapped. */
+static bool is_wanted_again(const struct lockstep_agent *agent, const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *other = &agent->duties[i];
+        if (other != duty && other->state != LOCKSTEP_DUTY_FREE &&
+            other->state != LOCKSTEP_DUTY_LIVE && other->state != LOCKSTEP_DUTY_FELL &&
+            lockstep_duties_share(other, duty)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The window is over. What the newer order makes of it decides who retires what was left. */
+unsigned lockstep_duty_finish_live(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    if (!is_wanted_again(step->agent, duty)) {
+        return lockstep_duty_finish(duty, step);
+    }
+    duty->final = true;
+    duty->query = lockstep_time_after(step->now, step->agent->settings.query_first);
+    return LOCKSTEP_DUTY_LIVE;
+}
+
 unsigned lockstep_duty_live_tick(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    if (duty->final && !is_wanted_again(step->agent, duty)) {
+        return lockstep_duty_finish(duty, step);
+    }
+    if (duty->final && lockstep_time_due(duty->query, step->now)) {
+        duty->query = lockstep_time_after(step->now, step->agent->settings.query_first);
+        return LOCKSTEP_DUTY_LIVE;
+    }
     if (lockstep_time_due(duty->query, step->now)) {
         duty->query = lockstep_time_after(step->now, step->agent->settings.query_last);
         lockstep_agent_send_query(step->agent, &duty->order.operation);

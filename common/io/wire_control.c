@@ -38,8 +38,21 @@ static const char *check_request(const void *plain)
     if (request->kind == LOCKSTEP_KIND_COMPENSATION) {
         return "a compensation is not asked for";
     }
+    if ((request->kind == LOCKSTEP_KIND_RECONCILE) !=
+        (request->strategy == LOCKSTEP_STRATEGY_ROLLING)) {
+        return "a reconcile is rolling, and nothing else is";
+    }
+    if (request->kind == LOCKSTEP_KIND_RECONCILE &&
+        (request->subject_count != 1 || request->on_failure != LOCKSTEP_ON_FAILURE_HOLD)) {
+        return "a reconcile is of one module, and holds on failure";
+    }
+    if (request->kind != LOCKSTEP_KIND_RECONCILE &&
+        (request->by_majority || request->max_changes != 0 || request->max_changes_percent)) {
+        return "what is of a reconcile is asked of something else";
+    }
     if ((request->max_fail_percent && request->max_fail > 100) ||
-        (request->quorum_percent && request->quorum > 100)) {
+        (request->quorum_percent && request->quorum > 100) ||
+        (request->max_changes_percent && request->max_changes > 100)) {
         return "a percentage is above 100";
     }
     for (uint32_t i = 0; i < request->subject_count; i++) {
@@ -93,6 +106,9 @@ static const struct lockstep_wire_field request_rows[] = {
     BODY(quorum_percent, BOOL, 0),
     BODY(soak_given, BOOL, 0),
     BODY(window_given, BOOL, 0),
+    BODY(by_majority, BOOL, 0),
+    BODY(max_changes, U32, 0),
+    BODY(max_changes_percent, BOOL, 0),
 };
 SHAPE(request_shape, request, request_rows, struct lockstep_wire_request, check_request);
 

@@ -10,17 +10,10 @@
 
 #include "common/base/ids.h"
 #include "common/io/wire_node.h"
-#include "common/tbl/words.h"
+#include "common/io/wire_request.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-
-/* Bytes that belong to somebody else. */
-struct lockstep_blob {
-    const uint8_t *data;
-    size_t length;
-};
 
 /* What a SHOW asks for.  X(number, NAME) */
 #define LOCKSTEP_THING_TABLE(X) \
@@ -58,51 +51,6 @@ struct lockstep_wire_show {
     const char *selector; /* or "" */
     uint32_t limit;       /* rows; zero: the thing's own */
     bool reachable;       /* CHECK: who is away is left out, and counted */
-};
-
-/* MODULE@VERSION, split at the @. VERSION is a version, a digest prefix, "disk", "previous" or
- * "current"; empty only for an UNDO. */
-struct lockstep_wire_subject {
-    struct lockstep_name module;
-    char version[LOCKSTEP_WORD_MAX + 1];
-};
-
-/* What an operator asks for. A zero number means the default, where zero has no meaning of its own:
- * `soak_given`, `window_given` and `max_fail_given` tell a zero that was asked for. */
-struct lockstep_wire_request {
-    struct lockstep_id operation; /* chosen by the client: the idempotency key */
-    enum lockstep_kind kind;      /* RELOAD or UNDO */
-    enum lockstep_strategy strategy;
-    enum lockstep_offline offline;
-    enum lockstep_on_failure on_failure;
-    enum lockstep_drain drain;
-    uint32_t subject_count; /* 1 … LOCKSTEP_ITEMS_MAX, every module once */
-    uint32_t node_count;    /* at most LOCKSTEP_LIST_MAX */
-    const struct lockstep_wire_subject *subjects;
-    const struct lockstep_name *nodes;
-    const char *selector; /* or "" */
-    const char *extra;    /* handed to `up` and `down`, or "" */
-    const char *message;  /* why, for history and audit, or "" */
-    bool install;
-    bool again;
-    bool force;
-    bool no_smoke;
-    bool no_quarantine;
-    bool max_fail_given;
-    bool max_fail_percent; /* `max_fail` is a percentage */
-    bool quorum_percent;   /* `quorum` is a percentage */
-    bool soak_given;
-    bool window_given;
-    uint32_t quorum; /* zero: the majority */
-    uint32_t max_fail;
-    uint64_t offline_wait_ms;
-    uint64_t soak_ms;
-    uint64_t drain_timeout_ms;
-    uint64_t commit_deadline_ms;
-    uint64_t rollback_window_ms;
-    uint64_t deadline_ms;
-    uint64_t pin_ms;
-    uint64_t check_index; /* zero: not asked for */
 };
 
 struct lockstep_wire_plan {

@@ -55,7 +55,7 @@ enum lockstep_err lockstep_change_same(const struct lockstep_wire_request *reque
         if (item == NULL) {
             return LOCKSTEP_FAIL(err, INVALID, "it is not about %s", subject->module.text);
         }
-        if (request->kind == LOCKSTEP_KIND_RELOAD && !means(subject->version, item)) {
+        if (!lockstep_kind_goes_back(request->kind) && !means(subject->version, item)) {
             return LOCKSTEP_FAIL(err, INVALID, "it brings %s %.63s, not %.63s",
                                  subject->module.text, lockstep_document_text(item, "version"),
                                  subject->version);

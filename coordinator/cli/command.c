@@ -31,6 +31,9 @@ static const struct lockstep_command commands[] = {
      lockstep_command_op_resume, 0, 0, lockstep_options_resume, LOCKSTEP_OPTIONS_RESUME},
     {"undo", "MODULE...", "back to the version before, fast", lockstep_command_undo, 1,
      LOCKSTEP_ITEMS_MAX, lockstep_options_undo, LOCKSTEP_OPTIONS_UNDO},
+    {"reconcile", "[MODULE...]", "move drifted nodes to what the majority runs",
+     lockstep_command_reconcile, 0, LOCKSTEP_ITEMS_MAX, lockstep_options_reconcile,
+     LOCKSTEP_OPTIONS_RECONCILE},
     {"check", "[MODULE...]", "is the fleet consistent? 0 yes, 3 no", lockstep_command_check, 0,
      MANY, lockstep_options_check, LOCKSTEP_OPTIONS_CHECK},
     {"diff", "MODULE [A] [B]", "what differs between two versions", lockstep_command_diff, 1, 3,
@@ -422,7 +425,7 @@ static enum lockstep_exit run_command(struct lockstep_run *run,
                                  command->name, run->words[command->words_max], command->name);
     }
     if (run->flags.dry_run && command->rows != lockstep_options_reload &&
-        command->rows != lockstep_options_undo) {
+        command->rows != lockstep_options_undo && command->rows != lockstep_options_reconcile) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
                                  "--dry-run: %s cannot show what it would do; nothing was done",
                                  command->name);

@@ -54,6 +54,8 @@ struct lockstep_flags {
     bool no_smoke;
     const char *extra;
     const char *to;
+    const char *rule;
+    struct lockstep_option_share max_changes;
     bool no_quarantine;
     /* the rest */
     bool accept_loss;
@@ -152,6 +154,7 @@ lockstep_command_fn lockstep_command_audit_verify;
 lockstep_command_fn lockstep_command_plan;
 lockstep_command_fn lockstep_command_reload;
 lockstep_command_fn lockstep_command_undo;
+lockstep_command_fn lockstep_command_reconcile;
 lockstep_command_fn lockstep_command_op_ls;
 lockstep_command_fn lockstep_command_op_show;
 lockstep_command_fn lockstep_command_op_watch;

@@ -5,6 +5,7 @@
 #include "common/io/intent.h"
 #include "common/io/loop.h"
 #include "coordinator/cli/change.h"
+#include "coordinator/cli/command_change.h"
 #include "coordinator/cli/document.h"
 #include "coordinator/cli/render.h"
 #include "coordinator/cli/subject.h"
@@ -13,18 +14,9 @@
 #include <sodium.h>
 #include <string.h>
 
-/* A request and what it points to. */
-struct change {
-    struct lockstep_wire_request body;
-    struct lockstep_wire_subject subjects[LOCKSTEP_ITEMS_MAX];
-    const char *files[LOCKSTEP_ITEMS_MAX]; /* to be pushed first, or NULL */
-    struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
-    bool known_id; /* --request-id: it may be open already */
-};
-
 /* ---- what was typed, as a request ----------------------------------------------------------- */
 
-static enum lockstep_exit read_id(struct lockstep_run *run, struct change *change)
+static enum lockstep_exit read_id(struct lockstep_run *run, struct lockstep_change *change)
 {
     const char *text = run->flags.request_id;
     if (text == NULL) {
@@ -40,7 +32,7 @@ static enum lockstep_exit read_id(struct lockstep_run *run, struct change *chang
     return LOCKSTEP_EXIT_DONE;
 }
 
-static enum lockstep_exit read_offline(struct lockstep_run *run, struct change *change)
+static enum lockstep_exit read_offline(struct lockstep_run *run, struct lockstep_change *change)
 {
     const char *text = run->flags.offline;
     if (text == NULL) {
@@ -60,9 +52,9 @@ static enum lockstep_exit read_offline(struct lockstep_run *run, struct change *
     return LOCKSTEP_EXIT_DONE;
 }
 
-static enum lockstep_exit read_share(struct lockstep_run *run, const char *name,
-                                     const struct lockstep_option_share *share,
-                                     uint32_t *ret_number)
+enum lockstep_exit lockstep_change_share(struct lockstep_run *run, const char *name,
+                                         const struct lockstep_option_share *share,
+                                         uint32_t *ret_number)
 {
     if (share->share.number > LOCKSTEP_NODES_MAX) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--%s: a fleet has at most %d nodes",
@@ -155,7 +147,7 @@ static enum lockstep_exit refuse_for_undo(struct lockstep_run *run)
 }
 
 /* What undo, reload and plan share. */
-static enum lockstep_exit read_flags(struct lockstep_run *run, struct change *change)
+enum lockstep_exit lockstep_change_flags(struct lockstep_run *run, struct lockstep_change *change)
 {
     struct lockstep_wire_request *body = &change->body;
     enum lockstep_exit code = read_id(run, change);
@@ -167,15 +159,15 @@ static enum lockstep_exit read_flags(struct lockstep_run *run, struct change *ch
         code = read_offline(run, change);
     }
     if (code == LOCKSTEP_EXIT_DONE) {
-        code = read_share(run, "quorum", &run->flags.quorum, &body->quorum);
+        code = lockstep_change_share(run, "quorum", &run->flags.quorum, &body->quorum);
     }
     if (code == LOCKSTEP_EXIT_DONE) {
-        code = read_share(run, "max-fail", &run->flags.max_fail, &body->max_fail);
+        code = lockstep_change_share(run, "max-fail", &run->flags.max_fail, &body->max_fail);
     }
     return code == LOCKSTEP_EXIT_DONE ? lockstep_run_nodes(run, change->nodes) : code;
 }
 
-static enum lockstep_exit add_subject(struct lockstep_run *run, struct change *change,
+static enum lockstep_exit add_subject(struct lockstep_run *run, struct lockstep_change *change,
                                       const struct lockstep_subject *subject)
 {
     struct lockstep_wire_request *body = &change->body;
@@ -190,11 +182,11 @@ static enum lockstep_exit add_subject(struct lockstep_run *run, struct change *c
     return LOCKSTEP_EXIT_DONE;
 }
 
-static enum lockstep_exit read_reload(struct lockstep_run *run, struct change *change)
+static enum lockstep_exit read_reload(struct lockstep_run *run, struct lockstep_change *change)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     const char *strategy = run->flags.strategy;
-    enum lockstep_exit code = read_flags(run, change);
+    enum lockstep_exit code = lockstep_change_flags(run, change);
     change->body.kind = LOCKSTEP_KIND_RELOAD;
     for (size_t i = 0; code == LOCKSTEP_EXIT_DONE && i < run->word_count; i++) {
         struct lockstep_subject subject;
@@ -217,9 +209,9 @@ static enum lockstep_exit read_reload(struct lockstep_run *run, struct change *c
     return refuse_for_strategy(run, change->body.strategy);
 }
 
-static enum lockstep_exit read_undo(struct lockstep_run *run, struct change *change)
+static enum lockstep_exit read_undo(struct lockstep_run *run, struct lockstep_change *change)
 {
-    enum lockstep_exit code = read_flags(run, change);
+    enum lockstep_exit code = lockstep_change_flags(run, change);
     change->body.kind = LOCKSTEP_KIND_UNDO;
     change->body.strategy = LOCKSTEP_STRATEGY_SYNC_ALL; /* going back has its own rule */
     if (code == LOCKSTEP_EXIT_DONE) {
@@ -237,7 +229,8 @@ static enum lockstep_exit read_undo(struct lockstep_run *run, struct change *cha
 
 /* ---- going through with it ------------------------------------------------------------------ */
 
-static enum lockstep_exit push_files(struct lockstep_run *run, struct change *change, bool dry)
+static enum lockstep_exit push_files(struct lockstep_run *run, struct lockstep_change *change,
+                                     bool dry)
 {
     enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
     for (uint32_t i = 0; code == LOCKSTEP_EXIT_DONE && i < change->body.subject_count; i++) {
@@ -260,7 +253,7 @@ static enum lockstep_exit push_files(struct lockstep_run *run, struct change *ch
     return code;
 }
 
-static enum lockstep_exit ask_plan(struct lockstep_run *run, const struct change *change,
+static enum lockstep_exit ask_plan(struct lockstep_run *run, const struct lockstep_change *change,
                                    json_t **ret_plan)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PLAN};
@@ -276,7 +269,7 @@ static enum lockstep_exit print_plan(struct lockstep_run *run, const json_t *pla
     return lockstep_exit_of(plan, run->flags.detailed_exitcode, &waiting);
 }
 
-static enum lockstep_exit dry_run(struct lockstep_run *run, const struct change *change)
+static enum lockstep_exit dry_run(struct lockstep_run *run, const struct lockstep_change *change)
 {
     LOCKSTEP_DECREF json_t *plan = NULL;
     enum lockstep_exit code = ask_plan(run, change, &plan);
@@ -284,7 +277,7 @@ static enum lockstep_exit dry_run(struct lockstep_run *run, const struct change 
 }
 
 /* Signs what PLAN says and sends it. */
-static enum lockstep_exit submit(struct lockstep_run *run, const struct change *change,
+static enum lockstep_exit submit(struct lockstep_run *run, const struct lockstep_change *change,
                                  const json_t *plan, json_t **ret_operation)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -320,7 +313,7 @@ static enum lockstep_exit submit(struct lockstep_run *run, const struct change *
 }
 
 /* True if the operation of --request-id is there already: then it is only watched. */
-static enum lockstep_exit find_open(struct lockstep_run *run, const struct change *change,
+static enum lockstep_exit find_open(struct lockstep_run *run, const struct lockstep_change *change,
                                     bool *ret_found)
 {
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_SHOW};
@@ -348,21 +341,25 @@ static enum lockstep_exit find_open(struct lockstep_run *run, const struct chang
     return code;
 }
 
-/* Nothing is signed that would not be admitted. The plan says why, and with which exit. */
+/* Nothing is signed that would not be admitted, or need not be. The plan says why, and with which
+ * exit. */
 static enum lockstep_exit refuse_plan(struct lockstep_run *run, const json_t *plan)
 {
     struct lockstep_output output = run->output;
     uint64_t exit = lockstep_document_number(plan, "exit");
-    if (!lockstep_output_is_json(&output)) {
+    if (!lockstep_output_is_json(&output) && exit != LOCKSTEP_EXIT_DONE) {
         output.out = output.err;
     }
     lockstep_render(&output, plan);
-    return exit == LOCKSTEP_EXIT_CONFLICT ? LOCKSTEP_EXIT_CONFLICT
-           : exit == LOCKSTEP_EXIT_USAGE  ? LOCKSTEP_EXIT_USAGE
-                                          : LOCKSTEP_EXIT_REFUSED;
+    return exit == LOCKSTEP_EXIT_DONE       ? LOCKSTEP_EXIT_DONE
+           : exit == LOCKSTEP_EXIT_CONFLICT ? LOCKSTEP_EXIT_CONFLICT
+           : exit == LOCKSTEP_EXIT_USAGE    ? LOCKSTEP_EXIT_USAGE
+                                            : LOCKSTEP_EXIT_REFUSED;
 }
 
-static enum lockstep_exit open_operation(struct lockstep_run *run, const struct change *change)
+/* RET_NOTHING: there is nothing to be done, and nothing was opened. */
+static enum lockstep_exit open_operation(struct lockstep_run *run,
+                                         const struct lockstep_change *change, bool *ret_nothing)
 {
     LOCKSTEP_DECREF json_t *plan = NULL;
     LOCKSTEP_DECREF json_t *operation = NULL;
@@ -384,6 +381,7 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
         if (change->known_id) {
             code = find_open(run, change, &found);
         }
+        *ret_nothing = !found;
         return code != LOCKSTEP_EXIT_DONE || found ? code : refuse_plan(run, plan);
     }
     if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
@@ -400,9 +398,11 @@ static enum lockstep_exit open_operation(struct lockstep_run *run, const struct 
 }
 
 /* Everything behind the parsing. */
-static enum lockstep_exit change_fleet(struct lockstep_run *run, struct change *change, bool dry)
+enum lockstep_exit lockstep_change_fleet(struct lockstep_run *run, struct lockstep_change *change,
+                                         bool dry)
 {
     char id[LOCKSTEP_ID_TEXT];
+    bool nothing = false;
     enum lockstep_exit code = lockstep_run_connect(run);
     if (code == LOCKSTEP_EXIT_DONE) {
         code = push_files(run, change, dry);
@@ -412,13 +412,13 @@ static enum lockstep_exit change_fleet(struct lockstep_run *run, struct change *
     }
     lockstep_id_format(&change->body.operation, id);
     if (code == LOCKSTEP_EXIT_DONE) {
-        code = open_operation(run, change);
+        code = open_operation(run, change, &nothing);
     }
     if (code == LOCKSTEP_EXIT_UNREACHABLE || code == LOCKSTEP_EXIT_TIMED_OUT ||
         code == LOCKSTEP_EXIT_DETACHED) {
         lockstep_print(run->output.err, "it may have been opened: lockstep op watch op-%.8s\n", id);
     }
-    if (code != LOCKSTEP_EXIT_DONE) {
+    if (code != LOCKSTEP_EXIT_DONE || nothing) {
         return code;
     }
     if (run->flags.detach) {
@@ -432,18 +432,19 @@ static enum lockstep_exit change_fleet(struct lockstep_run *run, struct change *
     return lockstep_run_watch(run, id);
 }
 
-static enum lockstep_exit
-run_change(struct lockstep_run *run,
-           enum lockstep_exit (*read)(struct lockstep_run *run, struct change *change), bool dry)
+static enum lockstep_exit run_change(struct lockstep_run *run,
+                                     enum lockstep_exit (*read)(struct lockstep_run *run,
+                                                                struct lockstep_change *change),
+                                     bool dry)
 {
-    LOCKSTEP_FREE struct change *change = calloc(1, sizeof(*change));
+    LOCKSTEP_FREE struct lockstep_change *change = calloc(1, sizeof(*change));
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     enum lockstep_exit code;
     if (change == NULL || lockstep_sodium_ready(&err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory, or no randomness");
     }
     code = read(run, change);
-    return code == LOCKSTEP_EXIT_DONE ? change_fleet(run, change, dry) : code;
+    return code == LOCKSTEP_EXIT_DONE ? lockstep_change_fleet(run, change, dry) : code;
 }
 
 enum lockstep_exit lockstep_command_plan(struct lockstep_run *run)

@@ -85,6 +85,14 @@ const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO] = {
     CHANGE_ROWS,
 };
 
+const struct lockstep_option lockstep_options_reconcile[LOCKSTEP_OPTIONS_RECONCILE] = {
+    ROW("to", '\0', TEXT, "VERSION|DIGEST", "what to move them to; else what the majority runs",
+        to),
+    CHOICE("rule", '\0', "majority: whatever is recorded", rule, "auto|majority"),
+    ROW("max-changes", '\0', SHARE, "N|P%", "nodes that are moved at most", max_changes),
+    CHANGE_ROWS,
+};
+
 const struct lockstep_option lockstep_options_resume[LOCKSTEP_OPTIONS_RESUME] = {
     ROW("accept-loss", '\0', FLAG, NULL, "who is silent is lost, and not the coordinator",
         accept_loss),

@@ -4,23 +4,25 @@
 
 #include "coordinator/cli/command.h"
 
-#define LOCKSTEP_OPTIONS_GLOBAL 17
-#define LOCKSTEP_OPTIONS_RELOAD 20
-#define LOCKSTEP_OPTIONS_UNDO   11
-#define LOCKSTEP_OPTIONS_RESUME 1
-#define LOCKSTEP_OPTIONS_LIST   1
-#define LOCKSTEP_OPTIONS_CHECK  1
-#define LOCKSTEP_OPTIONS_EVENTS 4
-#define LOCKSTEP_OPTIONS_PIN    2
-#define LOCKSTEP_OPTIONS_ADMIT  2
-#define LOCKSTEP_OPTIONS_PUSH   3
-#define LOCKSTEP_OPTIONS_TOKEN  2
-#define LOCKSTEP_OPTIONS_KEY    2
-#define LOCKSTEP_OPTIONS_TOOL   1
+#define LOCKSTEP_OPTIONS_GLOBAL    17
+#define LOCKSTEP_OPTIONS_RELOAD    20
+#define LOCKSTEP_OPTIONS_UNDO      11
+#define LOCKSTEP_OPTIONS_RECONCILE 12
+#define LOCKSTEP_OPTIONS_RESUME    1
+#define LOCKSTEP_OPTIONS_LIST      1
+#define LOCKSTEP_OPTIONS_CHECK     1
+#define LOCKSTEP_OPTIONS_EVENTS    4
+#define LOCKSTEP_OPTIONS_PIN       2
+#define LOCKSTEP_OPTIONS_ADMIT     2
+#define LOCKSTEP_OPTIONS_PUSH      3
+#define LOCKSTEP_OPTIONS_TOKEN     2
+#define LOCKSTEP_OPTIONS_KEY       2
+#define LOCKSTEP_OPTIONS_TOOL      1
 
 extern const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLOBAL];
 extern const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD];
 extern const struct lockstep_option lockstep_options_undo[LOCKSTEP_OPTIONS_UNDO];
+extern const struct lockstep_option lockstep_options_reconcile[LOCKSTEP_OPTIONS_RECONCILE];
 extern const struct lockstep_option lockstep_options_resume[LOCKSTEP_OPTIONS_RESUME];
 extern const struct lockstep_option lockstep_options_list[LOCKSTEP_OPTIONS_LIST];
 extern const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHECK];

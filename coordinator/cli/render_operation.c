@@ -151,7 +151,12 @@ void lockstep_render_plan(const struct lockstep_output *output, const json_t *pl
         (void)lockstep_render_rows(output, json_object_get(plan, "parts"), plan_columns, 0);
         return;
     }
-    lockstep_print(output->out, "%s: %s, %s\n", admitted ? "would be admitted" : "would be refused",
+    bool nothing = !admitted && json_object_get(plan, "exit") != NULL &&
+                   lockstep_document_number(plan, "exit") == 0;
+    lockstep_print(output->out, "%s: %s, %s\n",
+                   nothing    ? "nothing to do"
+                   : admitted ? "would be admitted"
+                              : "would be refused",
                    or_dash(lockstep_document_text(plan, "kind")),
                    or_dash(lockstep_document_text(plan, "strategy")));
     if (!admitted) {
@@ -162,7 +167,12 @@ void lockstep_render_plan(const struct lockstep_output *output, const json_t *pl
     if (json_is_true(json_object_get(plan, "waits"))) {
         lockstep_print(output->out, "it would wait for the absent nodes\n");
     }
-    print_items(output, plan);
+    if (json_array_size(json_object_get(plan, "parts")) > 0) {
+        print_items(output, plan);
+    }
     lockstep_print(output->out, "  %s\n", lockstep_document_text(plan, "arithmetic"));
-    (void)lockstep_render_rows(output, json_object_get(plan, "parts"), plan_columns, 0);
+    if (json_array_size(json_object_get(plan, "parts")) > 0) {
+        (void)lockstep_render_rows(output, json_object_get(plan, "parts"), plan_columns, 0);
+    }
+    print_next(output, plan);
 }

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+/* Reconciling stops after two failures: the first may be the node's own. */
+#define ROLLING_MAX_FAIL 1
+
 struct admission_row {
     const char *name;
     const char *text;
@@ -66,6 +69,9 @@ static bool carries(const struct lockstep_fleet *fleet, const struct lockstep_re
 {
     const struct lockstep_wanted *wanted = &request->items[item];
     struct lockstep_digest digest = standing(fleet, request, index, item);
+    if (request->kind == LOCKSTEP_KIND_RECONCILE) {
+        return true;
+    }
     if (request->kind == LOCKSTEP_KIND_UNDO) {
         return !lockstep_digest_is_zero(&wanted->leaving) &&
                (lockstep_digest_equal(&digest, &wanted->leaving) ||
@@ -210,8 +216,13 @@ static void set_need(const struct lockstep_request *request, struct lockstep_pla
     case LOCKSTEP_STRATEGY_SYNC_ALL:
         plan->need = request->offline == LOCKSTEP_OFFLINE_SKIP ? plan->reachable : plan->n;
         break;
-    case LOCKSTEP_STRATEGY_LOCAL:
     case LOCKSTEP_STRATEGY_ROLLING:
+        plan->need = 0; /* nobody is asked before it commits */
+        plan->max_fail = request->max_fail_given ? share(request->options.max_fail,
+                                                         request->max_fail_percent, plan->n, false)
+                                                 : ROLLING_MAX_FAIL;
+        break;
+    case LOCKSTEP_STRATEGY_LOCAL:
     case LOCKSTEP_STRATEGY_UNSPECIFIED:
         plan->need = plan->n;
         break;
@@ -230,10 +241,26 @@ static bool enough_reachable(const struct lockstep_request *request,
     return request->kind == LOCKSTEP_KIND_UNDO || plan->reachable >= plan->need;
 }
 
+/* What reconciling cannot do, and what it need not. */
+static enum lockstep_admission of_verdict(const struct lockstep_request *request)
+{
+    static const enum lockstep_admission admissions[] = {
+        [LOCKSTEP_RECONCILE_NOTHING] = LOCKSTEP_ADMISSION_CONSISTENT,
+        [LOCKSTEP_RECONCILE_REPAIR] = LOCKSTEP_ADMISSION_ADMITTED,
+        [LOCKSTEP_RECONCILE_AMBIGUOUS] = LOCKSTEP_ADMISSION_AMBIGUOUS,
+        [LOCKSTEP_RECONCILE_CONFLICT] = LOCKSTEP_ADMISSION_CONFLICT,
+        [LOCKSTEP_RECONCILE_QUARANTINED] = LOCKSTEP_ADMISSION_QUARANTINED,
+    };
+    ASSERT((size_t)request->verdict < LOCKSTEP_COUNT(admissions));
+    return request->kind == LOCKSTEP_KIND_RECONCILE ? admissions[request->verdict]
+                                                    : LOCKSTEP_ADMISSION_ADMITTED;
+}
+
 static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
                                      const struct lockstep_request *request,
                                      struct lockstep_plan *plan)
 {
+    const struct lockstep_operation *holder;
     uint32_t running = 0;
     bool whole;
     if (request->item_count == 0 || request->item_count > LOCKSTEP_ITEMS_MAX) {
@@ -244,14 +271,18 @@ static enum lockstep_admission judge(const struct lockstep_fleet *fleet,
     }
     whole = choose_roster(fleet, request, plan);
     set_need(request, plan);
-    if (plan->n == 0) {
+    holder = find_holder(fleet, request, &running);
+    if (holder == NULL && of_verdict(request) != LOCKSTEP_ADMISSION_ADMITTED) {
+        return of_verdict(request); /* while it is held, nodes are neither here nor there */
+    }
+    if (plan->n == 0 && (holder == NULL || request->kind != LOCKSTEP_KIND_RECONCILE)) {
         return plan->cordoned == 0 ? LOCKSTEP_ADMISSION_NO_NODES : LOCKSTEP_ADMISSION_CORDONED;
     }
     if (request->strategy == LOCKSTEP_STRATEGY_LOCAL && plan->n + plan->cordoned != 1) {
         return LOCKSTEP_ADMISSION_NOT_ONE;
     }
-    plan->holder = find_holder(fleet, request, &running);
-    if (plan->holder != NULL) {
+    if (holder != NULL) {
+        plan->holder = holder;
         return LOCKSTEP_ADMISSION_HELD;
     }
     if (fleet->read_only) {

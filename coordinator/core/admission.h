@@ -7,6 +7,7 @@
 #define LOCKSTEP_COORDINATOR_CORE_ADMISSION_H
 
 #include "coordinator/core/fleet.h"
+#include "coordinator/core/reconcile.h"
 
 /*  X(NAME, exit code of the command, text) */
 #define LOCKSTEP_ADMISSION_TABLE(X)                                                     \
@@ -19,6 +20,9 @@
     X(CORDONED, 4, "every node that it is for is cordoned")                             \
     X(PARTIAL_SET, 4, "some nodes carry only a part of the set")                        \
     X(QUARANTINED, 4, "the version is quarantined")                                     \
+    X(CONSISTENT, 0, "every node that could be moved runs the version already")         \
+    X(AMBIGUOUS, 5, "no version is known to run on more than half of the members")      \
+    X(CONFLICT, 5, "what is recorded and what the majority runs are different")         \
     X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
     X(ISOLATED, 4,                                                                      \
       "many nodes fell silent at once, so the coordinator may be cut off; if they are " \
@@ -48,7 +52,7 @@ struct lockstep_wanted {
 
 struct lockstep_request {
     struct lockstep_id operation;
-    enum lockstep_kind kind; /* RELOAD or UNDO */
+    enum lockstep_kind kind; /* RELOAD, UNDO or RECONCILE */
     enum lockstep_strategy strategy;
     enum lockstep_offline offline;
     uint32_t quorum; /* of the roster; zero: the majority */
@@ -58,6 +62,8 @@ struct lockstep_request {
     bool install; /* nodes that the module is not placed on are to get it */
     struct lockstep_operation_options
         options; /* need, max_fail are filled in; the rest is taken as it is */
+    enum lockstep_reconcile
+        verdict; /* of RECONCILE: what may be done, and `selected` is the roster */
     uint32_t item_count;
     struct lockstep_wanted items[LOCKSTEP_ITEMS_MAX];
     const uint32_t *selected; /* nodes that the selectors match, ascending, no repeats */

@@ -16,14 +16,30 @@ static bool may_deliver(const struct lockstep_operation *operation)
     return decided && !lockstep_operation_goes_back(operation);
 }
 
-/* How many nodes of OPERATION hold a place: they have been asked, and are on their way. */
+/* An operation that rolls has places of its own, and keeps them filled as long as it goes on. */
+static bool rolls(const struct lockstep_operation *operation)
+{
+    return operation->state == LOCKSTEP_OPERATION_COMMITTING && lockstep_operation_rolls(operation);
+}
+
+/* A tenth of its nodes at a time, and at least one. */
+static uint32_t own_places(const struct lockstep_operation *operation)
+{
+    uint32_t tenth = operation->part_count / 10;
+    return tenth > 0 ? tenth : 1;
+}
+
+/* How many nodes of OPERATION hold a place: they have been asked, and are on their way; or, while
+ * it rolls, are watched. */
 static uint32_t count_places(const struct lockstep_operation *operation)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
         bool on_its_way = part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED;
-        count += part->asked && part->up && on_its_way ? 1 : 0;
+        bool watched = rolls(operation) &&
+                       (part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_LIVE);
+        count += part->asked && ((part->up && on_its_way) || watched) ? 1 : 0;
     }
     return count;
 }
@@ -32,7 +48,7 @@ static uint32_t free_places(const struct lockstep_fleet *fleet)
 {
     uint64_t taken = 0;
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        if (may_deliver(fleet->operations[i])) {
+        if (may_deliver(fleet->operations[i]) && !rolls(fleet->operations[i])) {
             taken += count_places(fleet->operations[i]);
         }
     }
@@ -76,7 +92,8 @@ static struct lockstep_part *find_longest(const struct lockstep_fleet *fleet,
     struct lockstep_part *found = NULL;
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *operation = fleet->operations[i];
-        bool owes = may_deliver(operation) && operation->tally.in[LOCKSTEP_PART_OWED] > 0;
+        bool owes = may_deliver(operation) && !rolls(operation) &&
+                    operation->tally.in[LOCKSTEP_PART_OWED] > 0;
         for (uint32_t j = 0; owes && j < operation->part_count; j++) {
             struct lockstep_part *part = &operation->parts[j];
             if (is_waiting(part, now) && (found == NULL || part->retry.ms < found->retry.ms)) {
@@ -91,11 +108,27 @@ static struct lockstep_part *find_longest(const struct lockstep_fleet *fleet,
 static void ask(struct lockstep_fleet *fleet, struct lockstep_time now,
                 struct lockstep_operation *operation, struct lockstep_part *part)
 {
+    const struct lockstep_operation_options *options = &operation->options;
     part->asked = true;
     part->tries = part->tries < UINT8_MAX ? (uint8_t)(part->tries + 1) : UINT8_MAX;
-    part->retry = next_try(fleet, now, part->tries);
+    part->retry = rolls(operation)
+                      ? lockstep_time_after(now, options->fetch_ms + options->prepare_ms)
+                      : next_try(fleet, now, part->tries);
     part->due |= LOCKSTEP_DUE_PREPARE;
     lockstep_fleet_send(fleet, operation);
+}
+
+/* The next nodes of an operation that rolls. */
+static void roll(struct lockstep_fleet *fleet, struct lockstep_time now,
+                 struct lockstep_operation *operation)
+{
+    uint32_t taken = lockstep_time_set(fleet->isolated) ? UINT32_MAX : count_places(operation);
+    for (uint32_t i = 0; i < operation->part_count && taken < own_places(operation); i++) {
+        if (is_waiting(&operation->parts[i], now)) {
+            ask(fleet, now, operation, &operation->parts[i]);
+            taken++;
+        }
+    }
 }
 
 /* When somebody is to be asked again. Who waits for a place is looked at when one is given back. */
@@ -122,7 +155,12 @@ void lockstep_fleet_catch_up(struct lockstep_fleet *fleet, struct lockstep_time 
     }
     fleet->behind = false;
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        if (may_deliver(fleet->operations[i])) {
+        if (!may_deliver(fleet->operations[i])) {
+            continue;
+        }
+        if (rolls(fleet->operations[i])) {
+            roll(fleet, now, fleet->operations[i]);
+        } else {
             end_tries(fleet->operations[i], now);
         }
     }

@@ -4,6 +4,9 @@
  * not fetch and load at once; and with growing pauses between the tries of one node. What is
  * delivered is the operation itself: its own generation, digest and intent.
  *
+ * An operation that rolls delivers the same way, but in places of its own, a tenth of its nodes at
+ * a time, and does not go on before who has one is healthy (step_roll.c).
+ *
  * Going back is no catching up: who has yet to go back is asked as soon as it is there.
  */
 #ifndef LOCKSTEP_COORDINATOR_CORE_CATCH_UP_H

@@ -187,15 +187,21 @@ static void receive_ack(struct lockstep_fleet *fleet, struct lockstep_time now, 
     struct lockstep_operation *operation = lockstep_fleet_operation(fleet, &ack->operation);
     int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
     struct lockstep_operation_event event = {.no = ack->no, .text = ack->text};
+    bool live;
+    bool applied;
     if (part < 0 || ack->applied == LOCKSTEP_APPLIED_ABORTED) {
         return;
     }
     event.part = (uint32_t)part;
+    live = lockstep_operation_is_live(operation, event.part, ack->live, ack->live_count);
+    /* A crash was counted while the node was watched; later it matters what is mapped since. */
+    applied = ack->applied == LOCKSTEP_APPLIED_APPLIED ||
+              (ack->no == LOCKSTEP_NO_CRASHED && lockstep_operation_ended(operation) && live);
     if (ack->applied == LOCKSTEP_APPLIED_NOT_APPLIED) {
         event.type = LOCKSTEP_EVENT_NOT_APPLIED;
-    } else if (ack->applied != LOCKSTEP_APPLIED_APPLIED) {
+    } else if (!applied) {
         event.type = LOCKSTEP_EVENT_NODE_FAILED;
-    } else if (lockstep_operation_is_live(operation, event.part, ack->live, ack->live_count)) {
+    } else if (live) {
         event.type = LOCKSTEP_EVENT_READ_BACK;
         event.no = LOCKSTEP_NO_UNSPECIFIED;
     } else {

@@ -25,6 +25,9 @@ enum lockstep_verdict lockstep_judge_votes(const struct lockstep_operation *oper
     if (lockstep_operation_goes_back(operation)) {
         return judge_back(operation, deadline);
     }
+    if (lockstep_operation_rolls(operation)) {
+        return LOCKSTEP_VERDICT_COMMIT; /* nobody is asked before; each node may still say no */
+    }
     if (tally->integrity > 0 || tally->in[LOCKSTEP_PART_REFUSED] > options->max_fail ||
         yes + waiting < options->need) {
         return LOCKSTEP_VERDICT_ABORT;
@@ -40,6 +43,10 @@ bool lockstep_judge_beyond_repair(const struct lockstep_operation *operation)
     const struct lockstep_tally *tally = &operation->tally;
     if (lockstep_operation_goes_back(operation)) {
         return false;
+    }
+    if (lockstep_operation_rolls(operation)) {
+        return tally->failed + operation->borne + tally->in[LOCKSTEP_PART_REFUSED] >
+               operation->options.max_fail;
     }
     if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM) {
         return tally->done + tally->unsettled < operation->options.need ||

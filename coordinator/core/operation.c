@@ -108,7 +108,8 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          ON(READ_BACK, read_back, "live; when all are, soak"),
          ON(NOT_APPLIED, note_not_applied, "note why; it tries again"),
          ON(NODE_FAILED, fail_node, "failed; beyond repair: go back"),
-         ON(NODE_UP, remind, "tell it again"), ON(NODE_DOWN, note_down, "note that it is down"),
+         ON(NODE_UP, remind, "tell it again"),
+         ON(NODE_DOWN, lose_committed, "note that it is down; lost if it is watched"),
          ON(NODE_FORGOT, prepare_again, "prepare it again"),
          ON(TICK, commit_tick, "tell again; at the deadline lost"),
          ON(ABORT, abort_commit, "go back"), NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
@@ -133,18 +134,20 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          ON(NODE_FAILED, fail_node, "failed; judged once the row is written"), NOTE_LINKS, WRITING,
          IGNORE(ABORT, "too late"), NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_SUCCEEDED] =
-        {REPLACED(replace_ended, "it is owed again"),
-         ON(NODE_GONE, drop_ended, "nothing is owed to it"), CORDONS,
-         BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
-         ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
-         IGNORE(NOT_APPLIED, "it tries again"),
-         ON(NODE_FAILED, fail_in_window, "fell back: go back on all; else drift"),
-         ON(NODE_UP, remind, "give it what it is owed"),
-         ON(NODE_DOWN, note_down, "note that it is down"),
-         ON(NODE_FORGOT, owe_again, "it is owed again"),
-         ON(TICK, window_tick, "at the end of the window: final"),
-         IGNORE(ABORT, "too late: undo does it"), NO_CHILD,
-         ON(OVERTAKEN, end_window, "the window is over")},
+        {
+            REPLACED(replace_ended, "it is owed again"),
+            ON(NODE_GONE, drop_ended, "nothing is owed to it"), CORDONS,
+            BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
+            ON(VOTED_NO, note_late_no, "still owed"),
+            ON(READ_BACK, caught_up, "an owed node is done"), IGNORE(NOT_APPLIED, "it tries again"),
+            ON(NODE_FAILED, fail_in_window,
+               "fell back: go back on all; what came late is owed again; else drift"),
+            ON(NODE_UP, remind, "give it what it is owed"),
+            ON(NODE_DOWN, note_down, "note that it is down"),
+            ON(NODE_FORGOT, owe_again, "it is owed again"),
+            ON(TICK, window_tick, "at the end of the window: final"),
+            IGNORE(ABORT, "too late: undo does it"), NO_CHILD,
+            ON(OVERTAKEN, end_window, "the window is over")},
     [LOCKSTEP_OPERATION_DEGRADING] = {BACK_WITHOUT_IT, OWES_NOTHING,
                                       ON(PERSISTED, degraded, "the compensation runs"), NO_VOTES,
                                       NO_READ_BACKS, NOTE_LINKS, WRITING,
@@ -183,7 +186,8 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          ON(NODE_GONE, drop_ended, "nothing is owed to it"), CORDONS,
          BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
          ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
-         IGNORE(NOT_APPLIED, "it tries again"), IGNORE(NODE_FAILED, "drift"),
+         IGNORE(NOT_APPLIED, "it tries again"),
+         ON(NODE_FAILED, fail_late, "what came late is owed again; else drift"),
          ON(NODE_UP, remind, "give it what it is owed"),
          ON(NODE_DOWN, note_down, "note that it is down"),
          ON(NODE_FORGOT, owe_again, "it is owed again"),
@@ -232,12 +236,13 @@ unsigned lockstep_operation_step(struct lockstep_operation *operation, struct lo
 
 unsigned lockstep_operation_begin(struct lockstep_operation *operation, struct lockstep_time now)
 {
+    bool waits = lockstep_operation_rolls(operation); /* each for its turn */
     ASSERT(operation->state == LOCKSTEP_OPERATION_UNSPECIFIED);
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct lockstep_part *part = &operation->parts[i];
         part->due = 0;
         if (part->state != LOCKSTEP_PART_CORDONED) {
-            part->state = part->up ? LOCKSTEP_PART_CONTACTED : LOCKSTEP_PART_ABSENT;
+            part->state = part->up && !waits ? LOCKSTEP_PART_CONTACTED : LOCKSTEP_PART_ABSENT;
         }
     }
     lockstep_operation_tally(operation, &operation->tally);
@@ -278,7 +283,9 @@ static unsigned resume_committed(struct lockstep_operation *operation, struct lo
     const struct lockstep_operation_options *options = &operation->options;
     lockstep_parts_move(operation, LOCKSTEP_PART_PREPARED, LOCKSTEP_PART_TOUCHED);
     lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_TOUCHED);
-    lockstep_parts_move(operation, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_TOUCHED);
+    if (!lockstep_operation_rolls(operation)) {
+        lockstep_parts_move(operation, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_TOUCHED);
+    }
     lockstep_parts_move(operation, LOCKSTEP_PART_ABSENT, LOCKSTEP_PART_OWED);
     if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM ||
         lockstep_operation_goes_back(operation)) {
@@ -287,9 +294,14 @@ static unsigned resume_committed(struct lockstep_operation *operation, struct lo
     }
     operation->phase = lockstep_time_after(now, options->commit_deadline_ms);
     operation->window = lockstep_time_after(now, options->window_ms);
+    for (uint32_t i = 0; lockstep_operation_rolls(operation) && i < operation->part_count; i++) {
+        operation->parts[i].asked = operation->parts[i].state == LOCKSTEP_PART_TOUCHED;
+        operation->parts[i].retry = operation->parts[i].asked ? operation->phase
+                                                              : LOCKSTEP_TIME_NEVER;
+    }
     lockstep_step_arm_resend(operation, now);
     (void)lockstep_sm_move(moves, &operation->state, LOCKSTEP_OPERATION_COMMITTING);
-    return LOCKSTEP_WANT_CHANGED;
+    return LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_CATCH_UP;
 }
 
 unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct lockstep_time now,

@@ -33,9 +33,9 @@ struct lockstep_part {
     uint8_t state;              /* enum lockstep_part_state */
     uint8_t due;                /* bits of enum lockstep_due */
     bool up;                    /* READY and connected now */
-    bool asked;                 /* OWED or TOUCHED: it holds one of the places for catching up */
+    bool asked;                 /* it holds one of the places for catching up, or rolling */
     uint8_t tries;              /* how often it was given one since it came back */
-    struct lockstep_time retry; /* OWED: not to be asked (again) before */
+    struct lockstep_time retry; /* OWED: not to be asked (again) before. Rolling: its place's end */
     uint16_t no;                /* enum lockstep_no: why refused, failed, lost or not yet applied */
     char text[LOCKSTEP_PART_TEXT];
 };
@@ -178,6 +178,8 @@ uint32_t lockstep_operation_size(const struct lockstep_operation *operation);
 
 /* True for UNDO and COMPENSATION. */
 bool lockstep_operation_goes_back(const struct lockstep_operation *operation);
+/* True if its nodes take the version a few at a time, behind a COMMIT that is written first. */
+bool lockstep_operation_rolls(const struct lockstep_operation *operation);
 /* True while it keeps other operations off its modules. */
 bool lockstep_operation_holds_lock(const struct lockstep_operation *operation);
 /* True when a waiting client may go: there is a result. */

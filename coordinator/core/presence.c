@@ -52,6 +52,16 @@ static void postpone(struct lockstep_time *deadline, uint64_t ms)
     }
 }
 
+/* Who is watched through its soak. When others are asked again is no deadline. */
+static void postpone_parts(struct lockstep_operation *operation, uint64_t ms)
+{
+    for (uint32_t i = 0; lockstep_operation_rolls(operation) && i < operation->part_count; i++) {
+        if (operation->parts[i].asked) {
+            postpone(&operation->parts[i].retry, ms);
+        }
+    }
+}
+
 /* Operations go on where they stopped: the time in between counts for no deadline of theirs. */
 static void end_isolation(struct lockstep_fleet *fleet, struct lockstep_time now)
 {
@@ -62,6 +72,7 @@ static void end_isolation(struct lockstep_fleet *fleet, struct lockstep_time now
             postpone(&operation->phase, paused);
             postpone(&operation->end, paused);
             postpone(&operation->window, paused);
+            postpone_parts(operation, paused);
         }
     }
     fleet->isolated = LOCKSTEP_TIME_NEVER;

@@ -195,6 +195,12 @@ bool lockstep_operation_goes_back(const struct lockstep_operation *operation)
     return lockstep_kind_goes_back(operation->kind);
 }
 
+bool lockstep_operation_rolls(const struct lockstep_operation *operation)
+{
+    return operation->strategy == LOCKSTEP_STRATEGY_ROLLING &&
+           !lockstep_operation_goes_back(operation);
+}
+
 bool lockstep_operation_ended(const struct lockstep_operation *operation)
 {
     switch ((enum lockstep_operation_state)operation->state) {

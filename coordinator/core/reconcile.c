@@ -62,35 +62,71 @@ static bool is_quarantined(const struct lockstep_reconcile_request *request,
 bool lockstep_reconcile_moves(const struct lockstep_member *member,
                               const struct lockstep_digest *target)
 {
-    return member->known && !member->pinned && !member->unsettled &&
-           !lockstep_digest_equal(&member->runs, target);
+    return member->known && !member->pinned && !member->unsettled && !member->damped &&
+           !member->unasked && !lockstep_digest_equal(&member->runs, target);
 }
 
-static enum lockstep_reconcile judge(const struct lockstep_reconcile_request *request,
-                                     struct lockstep_reconcile_answer *answer)
+/* True if MEMBER is recorded to run something else, whatever it runs: the target is written down of
+ * it, and it is owed it if it is away. */
+static bool is_noted(const struct lockstep_member *member, const struct lockstep_digest *target)
 {
-    if (lockstep_digest_is_zero(&answer->majority)) {
+    return !member->pinned && !member->unasked && !lockstep_digest_is_zero(&member->recorded) &&
+           !lockstep_digest_equal(&member->recorded, target);
+}
+
+static enum lockstep_reconcile find_target(const struct lockstep_reconcile_request *request,
+                                           struct lockstep_reconcile_answer *answer)
+{
+    bool named = !lockstep_digest_is_zero(&request->to);
+    if (!named && lockstep_digest_is_zero(&answer->majority)) {
         return LOCKSTEP_RECONCILE_AMBIGUOUS;
     }
-    answer->target = answer->majority;
-    if (is_quarantined(request, &answer->target)) {
+    answer->target = named ? request->to : answer->majority;
+    if ((named && request->to_quarantined) || is_quarantined(request, &answer->target)) {
         return LOCKSTEP_RECONCILE_QUARANTINED;
     }
-    if (!lockstep_digest_is_zero(&request->desired) &&
+    if (!named && !request->by_majority && !lockstep_digest_is_zero(&request->desired) &&
         !lockstep_digest_equal(&request->desired, &answer->majority)) {
         memset(&answer->target, 0, sizeof(answer->target));
         return LOCKSTEP_RECONCILE_CONFLICT;
     }
-    for (uint32_t i = 0; i < request->member_count; i++) {
-        answer->drifted += lockstep_reconcile_moves(&request->members[i], &answer->target) ? 1 : 0;
-    }
-    return answer->drifted > 0 ? LOCKSTEP_RECONCILE_REPAIR : LOCKSTEP_RECONCILE_NOTHING;
+    return LOCKSTEP_RECONCILE_REPAIR;
 }
 
-void lockstep_reconcile(const struct lockstep_reconcile_request *request,
+/* How many may be moved at once. */
+static uint32_t limit_of(const struct lockstep_reconcile_request *request)
+{
+    uint64_t share = (uint64_t)request->max_changes * request->member_count / 100;
+    if (request->max_changes == 0) {
+        return UINT32_MAX;
+    }
+    if (!request->max_percent) {
+        return request->max_changes;
+    }
+    return share > 0 ? (uint32_t)share : 1;
+}
+
+void lockstep_reconcile(const struct lockstep_reconcile_request *request, bool *ret_taken,
                         struct lockstep_reconcile_answer *ret_answer)
 {
     memset(ret_answer, 0, sizeof(*ret_answer));
     find_majority(request, ret_answer);
-    ret_answer->verdict = judge(request, ret_answer);
+    ret_answer->verdict = find_target(request, ret_answer);
+    for (uint32_t i = 0; i < request->member_count; i++) {
+        const struct lockstep_member *member = &request->members[i];
+        bool repair = ret_answer->verdict == LOCKSTEP_RECONCILE_REPAIR;
+        bool moves = repair && lockstep_reconcile_moves(member, &ret_answer->target);
+        bool moved = moves && ret_answer->moved < limit_of(request);
+        bool noted = repair && !moves && is_noted(member, &ret_answer->target);
+        ret_answer->drifted += moves ? 1 : 0;
+        ret_answer->moved += moved ? 1 : 0;
+        ret_answer->noted += noted ? 1 : 0;
+        if (ret_taken != NULL) {
+            ret_taken[i] = moved || noted;
+        }
+    }
+    if (ret_answer->verdict == LOCKSTEP_RECONCILE_REPAIR &&
+        ret_answer->drifted + ret_answer->noted == 0) {
+        ret_answer->verdict = LOCKSTEP_RECONCILE_NOTHING;
+    }
 }

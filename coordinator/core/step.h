@@ -30,6 +30,17 @@ unsigned lockstep_step_write(struct lockstep_operation *operation, struct lockst
                              enum lockstep_operation_state state);
 void lockstep_step_arm_resend(struct lockstep_operation *operation, struct lockstep_time now);
 
+/* True while its nodes are taken a few at a time, each through to its end (step_roll.c). */
+bool lockstep_step_rolls(const struct lockstep_operation *operation);
+/* The node of the event holds a place for MS from now on. */
+void lockstep_step_watch(struct lockstep_operation *operation, struct lockstep_step *step,
+                         uint64_t ms);
+lockstep_step_fn lockstep_step_roll; /* where it stands: goes on, ends, or stops */
+lockstep_step_fn lockstep_step_roll_refused;
+lockstep_step_fn lockstep_step_roll_live;
+lockstep_step_fn lockstep_step_roll_down;
+lockstep_step_fn lockstep_step_roll_tick;
+
 /* The part of the event does not wait for anything any more that others may be waiting for. */
 void lockstep_step_give_place(struct lockstep_operation *operation, struct lockstep_step *step);
 
@@ -68,6 +79,7 @@ lockstep_step_fn lockstep_step_read_back;
 lockstep_step_fn lockstep_step_note_not_applied;
 lockstep_step_fn lockstep_step_fail_node;
 lockstep_step_fn lockstep_step_remind;
+lockstep_step_fn lockstep_step_lose_committed;
 lockstep_step_fn lockstep_step_prepare_again;
 lockstep_step_fn lockstep_step_commit_tick;
 lockstep_step_fn lockstep_step_abort_commit;
@@ -79,6 +91,7 @@ lockstep_step_fn lockstep_step_succeeded;
 lockstep_step_fn lockstep_step_caught_up;
 lockstep_step_fn lockstep_step_owe_again;
 lockstep_step_fn lockstep_step_fail_in_window;
+lockstep_step_fn lockstep_step_fail_late;
 lockstep_step_fn lockstep_step_window_tick;
 lockstep_step_fn lockstep_step_end_window;
 lockstep_step_fn lockstep_step_forget_owed;
@@ -96,6 +109,8 @@ unsigned lockstep_step_decide(struct lockstep_operation *operation, struct locks
 /* Where an operation with a written COMMIT stands, given its parts. Returns the state. */
 unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
                                     struct lockstep_step *step);
+/* Every part is settled: say so durably. Returns the state. */
+unsigned lockstep_step_succeed(struct lockstep_operation *operation, struct lockstep_step *step);
 /* Nodes failed after commit: go back on all, or hold if that was asked for. Returns the state. */
 unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lockstep_step *step);
 

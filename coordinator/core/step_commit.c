@@ -5,7 +5,7 @@
 #include "coordinator/core/part.h"
 
 /* The window has been opened by COMMIT; what remains is to say so durably. */
-static unsigned enter_succeeding(struct lockstep_operation *operation, struct lockstep_step *step)
+unsigned lockstep_step_succeed(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     lockstep_parts_move(operation, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_HEALTHY);
     operation->result = (uint8_t)lockstep_judge_result(operation);
@@ -54,6 +54,9 @@ unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lock
 unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
                                     struct lockstep_step *step)
 {
+    if (lockstep_step_rolls(operation)) {
+        return lockstep_step_roll(operation, step);
+    }
     step->wants |= LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
     if (lockstep_judge_beyond_repair(operation) || operation->abort_asked) {
         lockstep_step_blame_gone(operation);
@@ -66,7 +69,7 @@ unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
         return LOCKSTEP_OPERATION_COMMITTING;
     }
     if (lockstep_operation_goes_back(operation) || operation->options.soak_ms == 0) {
-        return enter_succeeding(operation, step);
+        return lockstep_step_succeed(operation, step);
     }
     operation->phase = lockstep_time_after(step->now, operation->options.soak_ms);
     return LOCKSTEP_OPERATION_SOAKING;
@@ -77,7 +80,9 @@ unsigned lockstep_step_committed(struct lockstep_operation *operation, struct lo
 {
     const struct lockstep_operation_options *options = &operation->options;
     lockstep_parts_commit(operation);
-    operation->phase = lockstep_time_after(step->now, options->commit_deadline_ms);
+    operation->phase = lockstep_step_rolls(operation)
+                           ? LOCKSTEP_TIME_NEVER /* each node has its own */
+                           : lockstep_time_after(step->now, options->commit_deadline_ms);
     operation->window = lockstep_time_after(step->now, options->window_ms);
     lockstep_step_arm_resend(operation, step->now);
     step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
@@ -103,6 +108,9 @@ unsigned lockstep_step_tell_late_yes(struct lockstep_operation *operation,
         lockstep_part_set(operation, part, LOCKSTEP_PART_TOUCHED, (enum lockstep_no)part->no);
         part->due |= LOCKSTEP_DUE_DECISION;
         step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CHANGED | LOCKSTEP_WANT_PARTS;
+        if (lockstep_step_rolls(operation)) {
+            lockstep_step_watch(operation, step, operation->options.commit_deadline_ms);
+        }
     }
     return operation->state;
 }
@@ -122,11 +130,13 @@ unsigned lockstep_step_note_late_no(struct lockstep_operation *operation,
         (part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED)) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
         step->wants |= LOCKSTEP_WANT_PARTS;
+    } else if (lockstep_step_rolls(operation)) {
+        return lockstep_step_roll_refused(operation, step);
     } else if (part->state == LOCKSTEP_PART_OWED) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
     }
     lockstep_step_give_place(operation, step);
-    return operation->state;
+    return lockstep_step_rolls(operation) ? lockstep_step_roll(operation, step) : operation->state;
 }
 
 unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lockstep_step *step)
@@ -138,6 +148,9 @@ unsigned lockstep_step_read_back(struct lockstep_operation *operation, struct lo
     }
     if (has_failed(operation, part)) {
         return operation->state;
+    }
+    if (lockstep_step_rolls(operation)) {
+        return lockstep_step_roll_live(operation, step);
     }
     lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, LOCKSTEP_PART_LIVE);
@@ -157,10 +170,13 @@ unsigned lockstep_step_note_not_applied(struct lockstep_operation *operation,
 unsigned lockstep_step_fail_node(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state != LOCKSTEP_PART_TOUCHED && part->state != LOCKSTEP_PART_LIVE &&
-        part->state != LOCKSTEP_PART_HEALTHY) {
+    bool watched = part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_LIVE;
+    bool soaked = part->state == LOCKSTEP_PART_HEALTHY &&
+                  (!lockstep_step_rolls(operation) || step->event->no == LOCKSTEP_NO_FELL_BACK);
+    if (!watched && !soaked) {
         return operation->state;
     }
+    lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);
     return operation->state == LOCKSTEP_OPERATION_SUCCEEDING
@@ -187,12 +203,21 @@ unsigned lockstep_step_remind(struct lockstep_operation *operation, struct locks
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     part->up = true;
-    part->asked = false;
-    part->tries = 0;
-    part->retry = step->now;
+    if (!lockstep_step_rolls(operation) || part->state != LOCKSTEP_PART_TOUCHED) {
+        part->asked = false;
+        part->tries = 0;
+        part->retry = step->now;
+    }
     lockstep_part_remind(operation, part);
     step->wants |= LOCKSTEP_WANT_SEND | LOCKSTEP_WANT_CATCH_UP;
     return operation->state;
+}
+
+unsigned lockstep_step_lose_committed(struct lockstep_operation *operation,
+                                      struct lockstep_step *step)
+{
+    return lockstep_step_rolls(operation) ? lockstep_step_roll_down(operation, step)
+                                          : lockstep_step_note_down(operation, step);
 }
 
 /* A node forgot what it was told to do: prepare it again before it is told again. */
@@ -200,6 +225,9 @@ unsigned lockstep_step_prepare_again(struct lockstep_operation *operation,
                                      struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (lockstep_step_rolls(operation)) {
+        return lockstep_step_owe_again(operation, step);
+    }
     if (part->state == LOCKSTEP_PART_TOUCHED) {
         lockstep_part_set(operation, part, LOCKSTEP_PART_CONTACTED, (enum lockstep_no)part->no);
         part->due = LOCKSTEP_DUE_PREPARE;
@@ -210,6 +238,9 @@ unsigned lockstep_step_prepare_again(struct lockstep_operation *operation,
 
 unsigned lockstep_step_commit_tick(struct lockstep_operation *operation, struct lockstep_step *step)
 {
+    if (lockstep_step_rolls(operation)) {
+        return lockstep_step_roll_tick(operation, step);
+    }
     if (lockstep_time_due(operation->phase, step->now) ||
         lockstep_time_due(operation->end, step->now)) {
         uint32_t node = lockstep_parts_lose(operation);
@@ -230,7 +261,7 @@ unsigned lockstep_step_commit_tick(struct lockstep_operation *operation, struct 
 unsigned lockstep_step_soak_tick(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     if (lockstep_time_due(operation->phase, step->now)) {
-        return enter_succeeding(operation, step);
+        return lockstep_step_succeed(operation, step);
     }
     if (lockstep_time_due(operation->end, step->now)) {
         lockstep_step_note_cause(operation, LOCKSTEP_NO_EXPIRED, LOCKSTEP_NODE_NONE,
@@ -248,5 +279,6 @@ unsigned lockstep_step_abort_commit(struct lockstep_operation *operation,
         return operation->state;
     }
     (void)lockstep_step_ask_abort(operation, step);
-    return lockstep_step_degrade(operation, step);
+    return lockstep_step_rolls(operation) ? lockstep_step_roll(operation, step)
+                                          : lockstep_step_degrade(operation, step);
 }

@@ -50,6 +50,18 @@ unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lo
     return operation->state;
 }
 
+/* What came late did not hold: it is owed again, and tried after a pause. */
+unsigned lockstep_step_fail_late(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
+        lockstep_step_give_place(operation, step);
+        lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
+        step->wants |= LOCKSTEP_WANT_CATCH_UP | LOCKSTEP_WANT_PARTS;
+    }
+    return operation->state;
+}
+
 /* Inside the window only a crash loop takes an operation back; what else goes wrong is drift. */
 unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
                                       struct lockstep_step *step)
@@ -57,7 +69,7 @@ unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (step->event->no != LOCKSTEP_NO_FELL_BACK || operation->window_held ||
         part->state != LOCKSTEP_PART_HEALTHY) {
-        return operation->state;
+        return lockstep_step_fail_late(operation, step);
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);

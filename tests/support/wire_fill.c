@@ -139,6 +139,10 @@ static void mend_request(struct lockstep_wire_request *request, bool largest)
 {
     static struct lockstep_wire_subject subject;
     request->kind = largest ? LOCKSTEP_KIND_UNDO : LOCKSTEP_KIND_RELOAD;
+    request->strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
+    request->by_majority = false;
+    request->max_changes = 0;
+    request->max_changes_percent = false;
     if (largest) {
         request->max_fail = 100;
         request->quorum = 100;

@@ -174,7 +174,9 @@ static void apply(struct world *world, uint32_t node, const struct lockstep_oper
                                                       : LOCKSTEP_NO_UNSPECIFIED;
     ack->live_count = 1;
     ack->live[0] = (struct lockstep_live){
-        .module = pay, .generation = operation->items[0].generation, .digest = {{back ? 1 : 2}}};
+        .module = pay,
+        .generation = operation->items[0].generation,
+        .digest = {{back || ack->no != LOCKSTEP_NO_UNSPECIFIED ? 1 : 2}}};
     if (world->plays[node] != LOST) {
         hear(world, node, &message);
     }

@@ -6,10 +6,11 @@
 
 #include <string.h>
 
-#define MEMBERS_MAX 8
+#define MEMBERS_MAX 9
 
 /* A member a word: what it runs (a, b, c; x and y are quarantined; . is nothing), then ? away or
- * silent, ! pinned, ~ owed or in doubt. */
+ * silent, ! pinned, ~ owed or in doubt, % moved too often, - not asked for, and what is recorded of
+ * it in capitals. */
 struct row {
     const char *name;
     const char *members;
@@ -80,6 +81,12 @@ static uint32_t read_members(const char *text, struct lockstep_member *members)
             members[count - 1].pinned = true;
         } else if (*at == '~') {
             members[count - 1].unsettled = true;
+        } else if (*at == '%') {
+            members[count - 1].damped = true;
+        } else if (*at == '-') {
+            members[count - 1].unasked = true;
+        } else if (*at >= 'A' && *at <= 'Z') {
+            members[count - 1].recorded = digest_of((char)(*at - 'A' + 'a'));
         } else if (*at != ' ') {
             members[count++] = (struct lockstep_member){
                 .runs = digest_of(*at), .known = true, .quarantined = is_bad(*at)};
@@ -119,7 +126,7 @@ static void check_row(void **state)
     struct lockstep_reconcile_request request = {.members = members,
                                                  .desired.bytes = {(uint8_t)row->desired}};
     request.member_count = read_members(row->members, members);
-    lockstep_reconcile(&request, &answer);
+    lockstep_reconcile(&request, NULL, &answer);
     assert_string_equal(lockstep_reconcile_word(answer.verdict),
                         lockstep_reconcile_word(row->verdict));
     assert_int_equal(answer.target.bytes[0], row->target);
@@ -152,7 +159,7 @@ static void check_all(void **state)
             for (const char *at = "abx"; *at != '\0'; at++) {
                 best = 2 * votes[(uint8_t)*at] > n ? (uint8_t)*at : best;
             }
-            lockstep_reconcile(&request, &answer);
+            lockstep_reconcile(&request, NULL, &answer);
             assert_int_equal(answer.majority.bytes[0], best);
             assert_int_equal(answer.verdict == AMBIGUOUS, best == 0);
             assert_int_equal(answer.verdict == QUARANTINED, best == 'x');
@@ -166,11 +173,81 @@ static void check_all(void **state)
     }
 }
 
+/* What an operator may ask for beside "what the majority runs"; who is in the roster, a letter a
+ * member: m moved, n noted, . left out. */
+struct ask_row {
+    const char *name;
+    const char *members;
+    char desired;
+    char to;
+    bool by_majority;
+    uint32_t max_changes;
+    bool percent;
+    enum lockstep_reconcile verdict;
+    const char *taken;
+};
+
+static const struct ask_row asks[] = {
+    {"named, against the majority", "a a a b b", 0, 'b', false, 0, false, REPAIR, "mmm.."},
+    {"named, with no majority", "a a b b", 0, 'b', false, 0, false, REPAIR, "mm.."},
+    {"named, and nobody runs it", "a a", 'a', 'c', false, 0, false, REPAIR, "mm"},
+    {"named, and quarantined", "a x", 0, 'x', false, 0, false, QUARANTINED, ".."},
+    {"named, quarantined, and nobody runs it", "a a", 0, 'y', false, 0, false, QUARANTINED, ".."},
+    {"named, and all run it", "aA aA", 'a', 'a', false, 0, false, NOTHING, ".."},
+    {"what is recorded follows", "aB aB bB", 'b', 'a', false, 0, false, REPAIR, "nnm"},
+    {"the majority, whatever is recorded", "aB aB bB", 'b', 0, true, 0, false, REPAIR, "nnm"},
+    {"but no plurality", "aB bB cB", 'b', 0, true, 0, false, AMBIGUOUS, "..."},
+    {"nor a quarantined one", "xB xB bB", 'b', 0, true, 0, false, QUARANTINED, "..."},
+    {"who is away is owed it", "aB aB bB?", 'b', 0, true, 0, false, REPAIR, "nnn"},
+    {"if something else is recorded of it", "aA aA aA b?A bA", 'a', 0, false, 0, false, REPAIR,
+     "....m"},
+    {"who is pinned stays out", "aB aB aB bB!", 'b', 0, true, 0, false, REPAIR, "nnn."},
+    {"who is owed gets this instead", "aB aB bB~", 'b', 0, true, 0, false, REPAIR, "nnn"},
+    {"who was moved too often is left alone", "a a a b% b", 0, 0, false, 0, false, REPAIR, "....m"},
+    {"also when it is alone", "a a b%", 0, 0, false, 0, false, NOTHING, "..."},
+    {"only who was asked for is moved", "a a a b- b", 0, 0, false, 0, false, REPAIR, "....m"},
+    {"all count", "a- a- b", 0, 0, false, 0, false, REPAIR, "..m"},
+    {"no more than so many", "a a a b b", 0, 0, false, 1, false, REPAIR, "...m."},
+    {"or as there are", "a a a b b", 0, 0, false, 9, false, REPAIR, "...mm"},
+    {"or so many percent", "a a a a a b b b b", 0, 0, false, 25, true, REPAIR, ".....mm.."},
+    {"of which one is the least", "a a a b b", 0, 0, false, 1, true, REPAIR, "...m."},
+    {"the limit is of moves", "aB aB bB bB aB", 0, 'a', false, 1, false, REPAIR, "nnm.n"},
+};
+
+static void check_ask(void **state)
+{
+    const struct ask_row *row = *state;
+    struct lockstep_member members[MEMBERS_MAX];
+    struct lockstep_reconcile_answer answer;
+    bool taken[MEMBERS_MAX];
+    char text[MEMBERS_MAX + 1] = "";
+    uint32_t moved = 0;
+    struct lockstep_reconcile_request request = {.members = members,
+                                                 .desired.bytes = {(uint8_t)row->desired},
+                                                 .to.bytes = {(uint8_t)row->to},
+                                                 .to_quarantined = is_bad(row->to),
+                                                 .by_majority = row->by_majority,
+                                                 .max_changes = row->max_changes,
+                                                 .max_percent = row->percent};
+    request.member_count = read_members(row->members, members);
+    lockstep_reconcile(&request, taken, &answer);
+    for (uint32_t i = 0; i < request.member_count; i++) {
+        bool moves = taken[i] && lockstep_reconcile_moves(&members[i], &answer.target);
+        text[i] = moves ? 'm' : taken[i] ? 'n' : '.';
+        moved += moves ? 1 : 0;
+    }
+    assert_string_equal(lockstep_reconcile_word(answer.verdict),
+                        lockstep_reconcile_word(row->verdict));
+    assert_string_equal(text, row->taken);
+    assert_int_equal(answer.moved, moved);
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_all),
                                                cmocka_unit_test(check_told)};
     int failed = LOCKSTEP_RUN_TABLE("reconcile", rows, check_row);
+    failed += LOCKSTEP_RUN_TABLE("asks", asks, check_ask);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
     return failed == 0 ? 0 : 1;
 }

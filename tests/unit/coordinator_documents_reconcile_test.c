@@ -63,7 +63,7 @@ static void check_split(void **state)
     (void)set_up(NULL);
     pin_n1(NOW, "e07ad911");
     bring_n3("9f3c1a2e");
-    json_decref(split("repair", "lockstep reload auth@2.4.2 --strategy sync_all --node n1"));
+    json_decref(split("repair", "lockstep reconcile auth"));
     assert_int_equal(lockstep_store_quarantine(world.store, &digest, "bad", &audit, NULL),
                      LOCKSTEP_OK);
     json_decref(split("quarantined", "lockstep module show auth"));
