@@ -264,6 +264,7 @@ void lockstep_control_abort(struct lockstep_session *session,
     lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop), operation,
                          coordinator->actions);
     lockstep_driver_act(coordinator);
+    lockstep_driver_flush(coordinator); /* who is left out by it stays so, over a restart as well */
     document = lockstep_control_operation(coordinator, &id, &err);
     if (document != NULL) {
         lockstep_control_answer(session, abort->request, document, true);

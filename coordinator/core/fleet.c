@@ -61,6 +61,19 @@ void lockstep_fleet_link_down(struct lockstep_fleet *fleet, struct lockstep_time
     }
 }
 
+/* Who is cordoned hears of it when the cordon ends. Who was left out when an operation that rolls
+ * was stopped is not to carry out a promise that nobody heard of. */
+static enum lockstep_outcome outcome_for(const struct lockstep_operation *operation,
+                                         const struct lockstep_part *part)
+{
+    if (part->state == LOCKSTEP_PART_CORDONED) {
+        return LOCKSTEP_OUTCOME_PENDING;
+    }
+    return part->state == LOCKSTEP_PART_SKIPPED && lockstep_operation_rolls(operation)
+               ? LOCKSTEP_OUTCOME_SUPERSEDED
+               : lockstep_operation_outcome(operation);
+}
+
 /* Answers what the node holds open; without a lookup where the operation is in memory. Who asks has
  * promised, so asking is a YES: a node that hears COMMIT counts as told from then on. */
 static void answer(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
@@ -74,9 +87,7 @@ static void answer(struct lockstep_fleet *fleet, struct lockstep_time now, uint3
                                                  .part = (uint32_t)part};
         lockstep_fleet_step(fleet, now, operation, &event);
         action.type = LOCKSTEP_FLEET_SAY;
-        action.outcome = operation->parts[part].state == LOCKSTEP_PART_CORDONED
-                             ? LOCKSTEP_OUTCOME_PENDING /* it hears of it when the cordon ends */
-                             : lockstep_operation_outcome(operation);
+        action.outcome = outcome_for(operation, &operation->parts[part]);
     }
     lockstep_fleet_act(fleet, &action);
 }
@@ -263,6 +274,22 @@ void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const str
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+/* Nobody is healthy for having said nothing: whose soak is over and who has not been heard of for
+ * two heartbeats is waited for, until it is heard or is down. */
+static void wait_for_word(const struct lockstep_fleet *fleet, struct lockstep_time now,
+                          struct lockstep_operation *operation)
+{
+    uint64_t heartbeat = lockstep_fleet_heartbeat(fleet);
+    for (uint32_t i = 0; lockstep_operation_rolls(operation) && i < operation->part_count; i++) {
+        struct lockstep_part *part = &operation->parts[i];
+        if (part->asked && part->state == LOCKSTEP_PART_LIVE &&
+            lockstep_time_due(part->retry, now) &&
+            now.ms - fleet->nodes[part->node].heard.ms > 2 * heartbeat) {
+            part->retry = lockstep_time_after(now, heartbeat);
+        }
+    }
+}
+
 void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
                          struct lockstep_fleet_actions *ret_actions)
 {
@@ -276,6 +303,7 @@ void lockstep_fleet_tick(struct lockstep_fleet *fleet, struct lockstep_time now,
         }
         fleet->behind = fleet->behind || lockstep_time_due(operation->catch_up, now);
         if (lockstep_time_due(lockstep_operation_deadline(operation), now)) {
+            wait_for_word(fleet, now, operation);
             lockstep_fleet_step(fleet, now, operation, &tick);
         }
     }

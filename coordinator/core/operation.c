@@ -102,7 +102,9 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          NO_CHILD, BUG(OVERTAKEN, "it holds the lock")},
     [LOCKSTEP_OPERATION_COMMITTING] =
         {REPLACED(replace_committed, "it is owed, judge"),
-         ON(NODE_GONE, drop_committed, "leave it out, judge"), CORDONS_WAIT,
+         ON(NODE_GONE, drop_committed, "leave it out, judge"),
+         ON(CORDONED, roll_cordoned, "rolling, and not asked yet: what it is owed waits"),
+         ON(UNCORDONED, roll_uncordoned, "rolling: owed again; else once this has succeeded"),
          BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
          ON(VOTED_NO, note_late_no, "failed, or still owed"),
          ON(READ_BACK, read_back, "live; when all are, soak"),
@@ -295,6 +297,10 @@ static unsigned resume_committed(struct lockstep_operation *operation, struct lo
     operation->phase = lockstep_time_after(now, options->commit_deadline_ms);
     operation->window = lockstep_time_after(now, options->window_ms);
     for (uint32_t i = 0; lockstep_operation_rolls(operation) && i < operation->part_count; i++) {
+        /* Left out, and neither for what the node said nor because it left: it had been stopped. */
+        operation->abort_asked = operation->abort_asked ||
+                                 (operation->parts[i].state == LOCKSTEP_PART_SKIPPED &&
+                                  operation->parts[i].no == LOCKSTEP_NO_UNSPECIFIED);
         operation->parts[i].asked = operation->parts[i].state == LOCKSTEP_PART_TOUCHED;
         operation->parts[i].retry = operation->parts[i].asked ? operation->phase
                                                               : LOCKSTEP_TIME_NEVER;

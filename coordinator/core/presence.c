@@ -77,6 +77,7 @@ static void end_isolation(struct lockstep_fleet *fleet, struct lockstep_time now
     }
     fleet->isolated = LOCKSTEP_TIME_NEVER;
     fleet->answered = now;
+    fleet->behind = true; /* places that came free meanwhile were given to nobody */
 }
 
 static void tell_isolation(struct lockstep_fleet *fleet)

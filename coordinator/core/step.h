@@ -40,6 +40,8 @@ lockstep_step_fn lockstep_step_roll_refused;
 lockstep_step_fn lockstep_step_roll_live;
 lockstep_step_fn lockstep_step_roll_down;
 lockstep_step_fn lockstep_step_roll_tick;
+lockstep_step_fn lockstep_step_roll_cordoned;
+lockstep_step_fn lockstep_step_roll_uncordoned;
 
 /* The part of the event does not wait for anything any more that others may be waiting for. */
 void lockstep_step_give_place(struct lockstep_operation *operation, struct lockstep_step *step);

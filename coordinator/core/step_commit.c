@@ -203,8 +203,8 @@ unsigned lockstep_step_remind(struct lockstep_operation *operation, struct locks
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     part->up = true;
-    if (!lockstep_step_rolls(operation) || part->state != LOCKSTEP_PART_TOUCHED) {
-        part->asked = false;
+    if (!lockstep_step_rolls(operation) || part->state == LOCKSTEP_PART_OWED) {
+        part->asked = false; /* who is on its way, or watched, keeps its place while it rolls */
         part->tries = 0;
         part->retry = step->now;
     }

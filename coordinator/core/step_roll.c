@@ -151,10 +151,16 @@ unsigned lockstep_step_roll_tick(struct lockstep_operation *operation, struct lo
     bool changed = false;
     for (uint32_t i = 0; i < operation->part_count; i++) {
         struct lockstep_part *part = &operation->parts[i];
-        if (is_under_way(part) && lockstep_time_due(part->retry, step->now)) {
-            end_watch(operation, part);
-            changed = true;
+        if (!is_under_way(part) || !lockstep_time_due(part->retry, step->now)) {
+            continue;
         }
+        if (part->state == LOCKSTEP_PART_LIVE && !part->up) {
+            /* Its link is broken: it comes back, or its silence says that it is lost. */
+            part->retry = lockstep_time_after(step->now, operation->options.soak_ms);
+            continue;
+        }
+        end_watch(operation, part);
+        changed = true;
     }
     if (lockstep_time_due(operation->phase, step->now)) {
         operation->phase = LOCKSTEP_TIME_NEVER;
@@ -169,4 +175,21 @@ unsigned lockstep_step_roll_tick(struct lockstep_operation *operation, struct lo
     }
     lockstep_parts_resend(operation, step->now, &step->wants);
     return changed ? lockstep_step_roll(operation, step) : operation->state;
+}
+
+/* Who waits for its turn is left in peace; who has been asked goes on. */
+unsigned lockstep_step_roll_cordoned(struct lockstep_operation *operation,
+                                     struct lockstep_step *step)
+{
+    if (!lockstep_step_rolls(operation) || lockstep_step_part(operation, step)->asked) {
+        return operation->state;
+    }
+    (void)lockstep_step_set_aside(operation, step);
+    return lockstep_step_roll(operation, step);
+}
+
+unsigned lockstep_step_roll_uncordoned(struct lockstep_operation *operation,
+                                       struct lockstep_step *step)
+{
+    return lockstep_step_rolls(operation) ? lockstep_step_owe(operation, step) : operation->state;
 }
