@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/bench/run reload [--json] [--nodes N] [--rounds N]: what a reload costs.
+# tests/bench/run reload [--json] [--nodes N] [--rounds N] [--profile]: what a reload costs.
 #
 # One coordinator and N agents (5), each with its host, are real processes on this machine. Two
 # versions of a small module alternate, ROUNDS times (40) on all nodes (sync_all, quorum) and on one
@@ -17,6 +17,9 @@
 # The soak is 0. Agents remember the probe's yes, so each version was tried out before the clock
 # starts; what is measured has signatures, digests, copies, mapping and forced rows in it.
 #
+# With --profile perf looks on while another ROUNDS of sync_all run on tmpfs, and the processor's time of
+# an operation is told by process and by whose code it was spent in: profile-WHO-WHERE.
+#
 # A program for the same job in Erlang (run cluster_reload N ROUNDS, last line JSON) has its figures
 # beside ours: the one in ../shared/peer/erlang beside this tree, or in the folder that LOCKSTEP_PEER
 # names. Without it, or without Erlang, it is skipped, and says so.
@@ -25,12 +28,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 top=$PWD
 bin=$(cd "${LOCKSTEP_BUILD:-.build/dev}/bin" 2>/dev/null && pwd)
 disk=$top/.build/bench
-json=false nodes=5 rounds=40
+json=false profile=false nodes=5 rounds=40
 batch=5 # operations between two looks at the processor's clocks, which tick in 10 ms
 
 while [ $# -gt 0 ]; do
     case $1 in
     --json) json=true ;;
+    --profile) profile=true ;;
     --nodes) nodes=$2 && shift ;;
     --rounds) rounds=$2 && shift ;;
     *) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit 2 ;;
@@ -155,6 +159,55 @@ measure() { # measure NAME OPTION...
     [ "$version" -eq 1 ] || reload_once discarded 1 "$@"
 }
 
+# ---- a profile ------------------------------------------------------------------------------------
+
+frequency=2500
+
+profile_sync_all() {
+    local name role pid perf
+    if ! command -v perf >/dev/null; then
+        echo "profile: perf is not installed" >>"$scratch/skipped"
+        return
+    fi
+    for name in "${!fleet_pids[@]}"; do
+        for pid in $(fleet_tree "${fleet_pids[$name]}"); do
+            role=$(cat "/proc/$pid/comm")
+            echo "$pid ${role#lockstep-}"
+        done
+    done >"$scratch/roles"
+    perf record -q -F "$frequency" -o "$scratch/perf.data" \
+        -p "$(cut -d ' ' -f 1 "$scratch/roles" | paste -sd ,)" -- sleep 3600 &
+    perf=$!
+    fleet_until test -s "$scratch/perf.data" && measure discarded --strategy sync_all
+    kill -s INT "$perf"
+    wait "$perf"
+    perf script -i "$scratch/perf.data" -F pid,ip,dso 2>/dev/null | profile_rows >>"$scratch/profile"
+}
+
+# Of lines "PID ADDRESS (OBJECT)": "profile-WHO-WHERE MS MS MS ms", the greatest first.
+profile_rows() {
+    awk -v frequency="$frequency" -v rounds="$rounds" '
+        NR == FNR { role[$1] = $2; next }
+        {
+            where = "others"
+            if ($3 ~ /kernel/) where = "kernel"
+            else if ($3 ~ /sqlite/) where = "sqlite"
+            else if ($3 ~ /sodium/) where = "sodium"
+            else if ($3 ~ /libnng/) where = "nng"
+            else if ($3 ~ /libc\.so|ld-linux/) where = "libc"
+            else if ($3 ~ /lockstep/) where = "lockstep"
+            who = $1 in role ? role[$1] : "others"
+            count[who "-" where]++
+            count[who "-all"]++
+        }
+        END {
+            for (key in count) {
+                ms = count[key] * 1000 / frequency / rounds
+                printf "profile-%s %.2f %.2f %.2f ms\n", key, ms, ms, ms
+            }
+        }' "$scratch/roles" - | sort -k 2,2nr
+}
+
 measure_on() { # measure_on STORAGE FOLDER
     ( # a shell of its own, for fleet_begin cleans up when it ends
         export TMPDIR=$2 FLEET_BIN=$bin
@@ -162,7 +215,10 @@ measure_on() { # measure_on STORAGE FOLDER
         . tests/support/fleet.sh
         begin_fleet && measure "sync_all-$1" --strategy sync_all &&
             measure "quorum-$1" --strategy quorum &&
-            measure "local-$1" --strategy local --node n1 && fleet_cli check >/dev/null
+            measure "local-$1" --strategy local --node n1 && fleet_cli check >/dev/null || exit
+        if $profile && [ "$1" = tmpfs ]; then
+            profile_sync_all
+        fi
     ) >&2 || {
         echo "the measurement on $1 failed" >&2
         return 1
@@ -227,7 +283,7 @@ print_json() {
         {
             printf "%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,\"unit\":\"%s\",\"nodes\":%d,\"rounds\":%d",
                 (NR > 1 ? "," : ""), $1, $2, $3, $4, $5, nodes, rounds
-            if (split($1, part, "-") >= 3 && part[1] != "erlang")
+            if (split($1, part, "-") >= 3 && part[1] != "erlang" && part[1] != "profile")
                 printf ",\"strategy\":\"%s\",\"storage\":\"%s\"", part[1], part[2]
             printf "}"
         }
@@ -249,6 +305,8 @@ print_table() {
 
 : >"$scratch/samples"
 : >"$scratch/results"
+: >"$scratch/profile"
+: >"$scratch/skipped"
 if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" != tmpfs ]; then
     skipped+=("tmpfs: /dev/shm is none")
 elif findmnt -n -o OPTIONS -T /dev/shm | grep -q noexec; then
@@ -257,6 +315,8 @@ else
     measure_on tmpfs /dev/shm || exit 1
 fi
 measure_on disk "$disk" || exit 1
+mapfile -t skipped <"$scratch/skipped"
 summarize >>"$scratch/results"
+cat "$scratch/profile" >>"$scratch/results"
 measure_peer
 if $json; then print_json; else print_table; fi
