@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECKPOINT_PAGES 1000    /* of the write-ahead log; SQLite's own default */
-#define WHAT             "%.60s" /* a statement's beginning says which one it was */
+#define WHAT "%.60s" /* a statement's beginning says which one it was */
 
 /* ---- failures ------------------------------------------------------------------------------- */
 
@@ -88,7 +87,7 @@ static enum lockstep_err check_usable(const struct lockstep_journal *journal,
 static void checkpoint(struct lockstep_journal *journal)
 {
     int code;
-    if (journal->wal_pages < CHECKPOINT_PAGES || journal->broken) {
+    if (journal->wal_pages < LOCKSTEP_JOURNAL_PAGES || journal->broken) {
         return;
     }
     code = sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

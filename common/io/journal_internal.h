@@ -8,6 +8,8 @@
 
 #define LOCKSTEP_JOURNAL_PATH       4096
 #define LOCKSTEP_JOURNAL_STATEMENTS 160
+#define LOCKSTEP_JOURNAL_PAGES      250           /* of the log; then they go to their places */
+#define LOCKSTEP_JOURNAL_LOG        (1024 * 1024) /* bytes of the log, so many pages or more */
 
 struct lockstep_journal_cached {
     const char *sql; /* the literal: its address is the key */

@@ -93,7 +93,7 @@ static void a_journal_that_nobody_holds_is_copied_too(void **state)
 /* A copy of FROM in DIRECTORY as TO, as if its holder had been killed. */
 static void keep_as(const char *from, const char *to)
 {
-    static char bytes[1 << 20];
+    static char bytes[1 << 21];
     char path[128];
     ssize_t size;
     int fd;

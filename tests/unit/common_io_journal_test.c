@@ -1,4 +1,4 @@
-#include "common/io/journal.h"
+#include "common/io/journal_internal.h"
 #include "tests/support/cmocka.h"
 
 #include <fcntl.h>
@@ -445,6 +445,30 @@ static void checkpoints_are_made(void **state)
     (void)lockstep_journal_close(journal);
 }
 
+static off_t log_size(const struct place *place)
+{
+    struct stat info;
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/journal.db-wal", place->directory);
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_size;
+}
+
+static void the_log_keeps_its_size(void **state)
+{
+    const struct place *place = *state;
+    struct lockstep_journal *journal = open_with(place, one, 1);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(log_size(place), LOCKSTEP_JOURNAL_LOG);
+        assert_int_equal(add(journal, "more", NULL), LOCKSTEP_OK);
+    }
+    (void)lockstep_journal_close(journal);
+    journal = open_with(place, one, 1);
+    assert_int_equal(log_size(place), LOCKSTEP_JOURNAL_LOG);
+    assert_int_equal(number(journal, "SELECT count(*) FROM word"), 1000);
+    (void)lockstep_journal_close(journal);
+}
+
 static void another_writer_is_named(void **state)
 {
     const struct place *place = *state;
@@ -559,6 +583,7 @@ int main(void)
         IN_A_PLACE(a_sync_that_failed_in_a_commit_is_the_last),
         IN_A_PLACE(a_sync_that_failed_in_a_checkpoint_is_the_last),
         IN_A_PLACE(checkpoints_are_made),
+        IN_A_PLACE(the_log_keeps_its_size),
         IN_A_PLACE(another_writer_is_named),
         IN_A_PLACE(nobody_looks_into_what_is_alone),
         IN_A_PLACE(a_broken_rule_is_named),
