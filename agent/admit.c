@@ -17,7 +17,8 @@
 
 /* ---- what is known of versions --------------------------------------------------------------- */
 
-static void remember(struct lockstep_node_agent *agent, const struct lockstep_manifest *manifest)
+static void remember(struct lockstep_node_agent *agent, const struct lockstep_manifest *manifest,
+                     bool summed)
 {
     struct lockstep_known *known = NULL;
     for (size_t i = 0; i < LOCKSTEP_COUNT(agent->known) && known == NULL; i++) {
@@ -28,6 +29,7 @@ static void remember(struct lockstep_node_agent *agent, const struct lockstep_ma
     if (known == NULL) {
         known = &agent->known[agent->known_next++ % LOCKSTEP_COUNT(agent->known)];
     }
+    known->summed = summed;
     known->digest = manifest->digest;
     known->md5 = manifest->md5;
     known->size = manifest->size;
@@ -53,7 +55,7 @@ const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *ag
     manifest = calloc(1, sizeof(*manifest));
     found = manifest != NULL && lockstep_manifests_read(agent, digest, manifest, NULL);
     if (found) {
-        remember(agent, manifest);
+        remember(agent, manifest, false);
     }
     free(manifest);
     return found ? lockstep_admit_known(agent, digest) : NULL;
@@ -323,6 +325,23 @@ static void import_if_there(struct lockstep_node_agent *agent, const struct lock
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
+/* The sums of the bytes in the store; *RET_SAME: they are those of DIGEST. What MD5 sum bytes have
+ * needs to be found out once. */
+static bool verify_bytes(struct lockstep_node_agent *agent, const struct lockstep_digest *digest,
+                         bool *ret_same, struct lockstep_sums *ret_sums, struct lockstep_error *err)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(agent->known); i++) {
+        const struct lockstep_known *known = &agent->known[i];
+        if (known->summed && lockstep_digest_equal(&known->digest, digest)) {
+            *ret_sums = (struct lockstep_sums){*digest, known->md5, known->size};
+            return lockstep_artifact_verify(agent->artifacts, digest, ret_same, NULL, err) ==
+                   LOCKSTEP_OK;
+        }
+    }
+    return lockstep_artifact_verify(agent->artifacts, digest, ret_same, ret_sums, err) ==
+           LOCKSTEP_OK;
+}
+
 static bool judge_artifact(struct lockstep_node_agent *agent, const struct lockstep_item *item,
                            struct lockstep_refusal *refusal)
 {
@@ -341,8 +360,7 @@ static bool judge_artifact(struct lockstep_node_agent *agent, const struct locks
     bool good;
     ASSERT(manifest != NULL);
     good = lockstep_manifests_read(agent, &item->digest, manifest, refusal);
-    if (good && lockstep_artifact_verify(agent->artifacts, &item->digest, &same, &sums, &err) !=
-                    LOCKSTEP_OK) {
+    if (good && !verify_bytes(agent, &item->digest, &same, &sums, &err)) {
         (void)lockstep_refuse(refusal, LOCKSTEP_NO_STORAGE, "%s", err.message);
         good = false;
     } else if (good && !same) {
@@ -367,7 +385,7 @@ static bool judge_artifact(struct lockstep_node_agent *agent, const struct locks
                LOCKSTEP_NO_UNSPECIFIED;
     }
     if (good) {
-        remember(agent, manifest);
+        remember(agent, manifest, true);
     }
     free(manifest);
     return good;

@@ -48,11 +48,11 @@ static bool is_there(const struct lockstep_copy *copy)
 /* Copies are not synced: what was lost with a machine's power may still have its name and size. */
 static bool is_whole(const struct lockstep_copy *copy)
 {
-    struct lockstep_sums sums;
+    struct lockstep_digest digest;
     int fd = open(copy->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     bool whole = fd >= 0 &&
-                 lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &sums, NULL) == LOCKSTEP_OK &&
-                 lockstep_digest_equal(&sums.digest, &copy->digest);
+                 lockstep_digest_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &digest, NULL) == LOCKSTEP_OK &&
+                 lockstep_digest_equal(&digest, &copy->digest);
     if (fd >= 0) {
         (void)close(fd);
     }

@@ -42,6 +42,7 @@ struct lockstep_copy {
 struct lockstep_known {
     struct lockstep_digest digest;
     struct lockstep_md5 md5;
+    bool summed; /* the bytes have that sum, and not only by the manifest's word */
     struct lockstep_name service;
     uint64_t size;
     uint64_t floor; /* lowest counter that may still run once this one has */

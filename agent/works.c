@@ -320,10 +320,10 @@ void lockstep_works_start(struct lockstep_node_agent *agent, uint8_t service)
 
 void lockstep_works_boot(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
 {
-    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    static struct lockstep_boot room; /* too large to be made and cleared in every operation */
+    struct lockstep_boot *boot = &room;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     uint32_t done = 0;
-    ASSERT(boot != NULL);
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_agent_module *module = lockstep_agent_module(
             agent->core, &duty->order.items[i].module);
@@ -339,5 +339,4 @@ void lockstep_works_boot(struct lockstep_node_agent *agent, const struct lockste
                          agent->core->services[module->service].name.text, err.message);
         }
     }
-    free(boot);
 }

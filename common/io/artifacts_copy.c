@@ -83,13 +83,15 @@ enum lockstep_err lockstep_artifact_verify(const struct lockstep_artifacts *stor
                                            struct lockstep_error *err)
 {
     LOCKSTEP_CLOSE int fd = -1;
-    struct lockstep_sums sums;
+    struct lockstep_digest found;
     LOCKSTEP_TRY(lockstep_artifact_open(store, digest, LOCKSTEP_ARTIFACT_SO, &fd, err));
-    LOCKSTEP_TRY(lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &sums, err));
-    *ret_same = lockstep_digest_equal(&sums.digest, digest);
-    if (ret_sums != NULL) {
-        *ret_sums = sums;
+    if (ret_sums == NULL) {
+        LOCKSTEP_TRY(lockstep_digest_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &found, err));
+    } else {
+        LOCKSTEP_TRY(lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, ret_sums, err));
+        found = ret_sums->digest;
     }
+    *ret_same = lockstep_digest_equal(&found, digest);
     return LOCKSTEP_OK;
 }
 
@@ -110,7 +112,7 @@ static enum lockstep_err copy(int from, int to, const char *where, struct lockst
     uint8_t bytes[COPY_BYTES];
     struct lockstep_hash hash;
     size_t got;
-    lockstep_hash_init(&hash);
+    lockstep_hash_init_plain(&hash);
     for (;;) {
         LOCKSTEP_TRY(read_some(from, bytes, sizeof(bytes), &got, err));
         if (got == 0) {

@@ -13,7 +13,14 @@ void lockstep_hash_init(struct lockstep_hash *hash)
     int result = crypto_generichash_init(&hash->blake2b, NULL, 0, LOCKSTEP_DIGEST_BYTES);
     ASSERT(result == 0);
     MD5Init(&hash->md5);
+    hash->plain = false;
     hash->size = 0;
+}
+
+void lockstep_hash_init_plain(struct lockstep_hash *hash)
+{
+    lockstep_hash_init(hash);
+    hash->plain = true;
 }
 
 void lockstep_hash_update(struct lockstep_hash *hash, const void *bytes, size_t length)
@@ -22,7 +29,9 @@ void lockstep_hash_update(struct lockstep_hash *hash, const void *bytes, size_t 
         return;
     }
     (void)crypto_generichash_update(&hash->blake2b, bytes, length);
-    MD5Update(&hash->md5, bytes, length);
+    if (!hash->plain) {
+        MD5Update(&hash->md5, bytes, length);
+    }
     hash->size += length;
 }
 
@@ -31,7 +40,11 @@ void lockstep_hash_final(struct lockstep_hash *hash, struct lockstep_sums *ret_s
     int result = crypto_generichash_final(&hash->blake2b, ret_sums->digest.bytes,
                                           sizeof(ret_sums->digest.bytes));
     ASSERT(result == 0);
-    MD5Final(ret_sums->md5.bytes, &hash->md5);
+    if (hash->plain) {
+        memset(&ret_sums->md5, 0, sizeof(ret_sums->md5));
+    } else {
+        MD5Final(ret_sums->md5.bytes, &hash->md5);
+    }
     ret_sums->size = hash->size;
 }
 
@@ -43,14 +56,12 @@ void lockstep_sums_buffer(const void *bytes, size_t length, struct lockstep_sums
     lockstep_hash_final(&hash, ret_sums);
 }
 
-enum lockstep_err lockstep_sums_fd(int fd, uint64_t size_max_bytes, struct lockstep_sums *ret_sums,
-                                   struct lockstep_error *err)
+static enum lockstep_err hash_fd(int fd, uint64_t size_max_bytes, struct lockstep_hash *hash,
+                                 struct lockstep_error *err)
 {
     uint8_t buffer[READ_BYTES];
-    struct lockstep_hash hash;
-    lockstep_hash_init(&hash);
     for (;;) {
-        ssize_t got = pread(fd, buffer, sizeof(buffer), (off_t)hash.size);
+        ssize_t got = pread(fd, buffer, sizeof(buffer), (off_t)hash->size);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -58,15 +69,35 @@ enum lockstep_err lockstep_sums_fd(int fd, uint64_t size_max_bytes, struct locks
             return LOCKSTEP_FAIL_ERRNO(err, "reading what is to be hashed");
         }
         if (got == 0) {
-            break;
+            return LOCKSTEP_OK;
         }
-        if ((uint64_t)got > size_max_bytes - hash.size) {
+        if ((uint64_t)got > size_max_bytes - hash->size) {
             return LOCKSTEP_FAIL(err, LIMIT, "the file is larger than %llu bytes",
                                  (unsigned long long)size_max_bytes);
         }
-        lockstep_hash_update(&hash, buffer, (size_t)got);
+        lockstep_hash_update(hash, buffer, (size_t)got);
     }
+}
+
+enum lockstep_err lockstep_sums_fd(int fd, uint64_t size_max_bytes, struct lockstep_sums *ret_sums,
+                                   struct lockstep_error *err)
+{
+    struct lockstep_hash hash;
+    lockstep_hash_init(&hash);
+    LOCKSTEP_TRY(hash_fd(fd, size_max_bytes, &hash, err));
     lockstep_hash_final(&hash, ret_sums);
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_digest_fd(int fd, uint64_t size_max_bytes,
+                                     struct lockstep_digest *ret_digest, struct lockstep_error *err)
+{
+    struct lockstep_hash hash;
+    struct lockstep_sums sums;
+    lockstep_hash_init_plain(&hash);
+    LOCKSTEP_TRY(hash_fd(fd, size_max_bytes, &hash, err));
+    lockstep_hash_final(&hash, &sums);
+    *ret_digest = sums.digest;
     return LOCKSTEP_OK;
 }
 

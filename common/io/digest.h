@@ -28,10 +28,13 @@ struct lockstep_sums {
 struct lockstep_hash {
     crypto_generichash_state blake2b;
     MD5_CTX md5;
+    bool plain; /* without MD5 */
     uint64_t size;
 };
 
 void lockstep_hash_init(struct lockstep_hash *hash);
+/* For half the price: the MD5 sum will be zeros. */
+void lockstep_hash_init_plain(struct lockstep_hash *hash);
 void lockstep_hash_update(struct lockstep_hash *hash, const void *bytes, size_t length);
 void lockstep_hash_final(struct lockstep_hash *hash, struct lockstep_sums *ret_sums);
 
@@ -42,6 +45,10 @@ void lockstep_sums_buffer(const void *bytes, size_t length, struct lockstep_sums
  * LIMIT if there are more than SIZE_MAX_BYTES bytes, IO if reading fails. */
 enum lockstep_err lockstep_sums_fd(int fd, uint64_t size_max_bytes, struct lockstep_sums *ret_sums,
                                    struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The same for half the price, without the MD5 sum. */
+enum lockstep_err lockstep_digest_fd(int fd, uint64_t size_max_bytes,
+                                     struct lockstep_digest *ret_digest,
+                                     struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* Only the digest of LENGTH bytes. */
 void lockstep_digest_buffer(const void *bytes, size_t length, struct lockstep_digest *ret_digest);

@@ -32,6 +32,7 @@ static void check_sums(void **state)
 {
     const struct sums_row *row = *state;
     struct lockstep_sums sums;
+    struct lockstep_digest plain;
     struct lockstep_sums again;
     char digest[LOCKSTEP_DIGEST_TEXT];
     char md5[LOCKSTEP_MD5_TEXT];
@@ -44,6 +45,8 @@ static void check_sums(void **state)
     assert_int_equal(sums.size, strlen(row->bytes));
     assert_int_equal(lockstep_sums_fd(fd, 1000, &again, NULL), LOCKSTEP_OK);
     assert_memory_equal(&sums, &again, sizeof(sums));
+    assert_int_equal(lockstep_digest_fd(fd, 1000, &plain, NULL), LOCKSTEP_OK);
+    assert_true(lockstep_digest_equal(&plain, &sums.digest));
     assert_int_equal(close(fd), 0);
 }
 
@@ -72,6 +75,7 @@ static void file_too_large(void **state)
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     int fd = make_file("12345", 5);
     (void)state;
+    assert_int_equal(lockstep_digest_fd(fd, 4, &sums.digest, &err), LOCKSTEP_LIMIT);
     assert_int_equal(lockstep_sums_fd(fd, 4, &sums, &err), LOCKSTEP_LIMIT);
     assert_string_equal(err.message, "the file is larger than 4 bytes");
     assert_int_equal(close(fd), 0);
