@@ -64,7 +64,7 @@ struct lockstep_duty {
     uint8_t state;   /* enum lockstep_duty_state */
     uint8_t work;    /* enum lockstep_work, of the ticket */
     bool superseded; /* to be closed as soon as the publish under way has ended */
-    bool mapped;     /* the hosts hold the set */
+    bool mapped;     /* every host that is up holds the set, or is being given it */
     bool stateful;
     bool decided; /* the decision is commit */
     bool final;   /* FINAL came before it was live */

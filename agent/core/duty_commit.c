@@ -78,21 +78,23 @@ unsigned lockstep_duty_doubt_tick(struct lockstep_duty *duty, struct lockstep_du
     return LOCKSTEP_DUTY_PREPARED;
 }
 
+/* It may be one that has not been given the set, or one that has dropped it. */
 unsigned lockstep_duty_host_back(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    duty->mapped = false;
     return duty->decided ? advance(duty, step) : LOCKSTEP_DUTY_PREPARED;
 }
 
 unsigned lockstep_duty_remapped(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     duty->ticket = 0;
-    duty->mapped = true;
     duty->stateful = step->result->stateful;
     return advance(duty, step);
 }
 
 unsigned lockstep_duty_not_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP;
     return try_later(duty, step, step->result->no, step->result->text);
 }
 
@@ -142,9 +144,10 @@ static unsigned publish(struct lockstep_duty *duty, struct lockstep_duty_step *s
 unsigned lockstep_duty_publish_step(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     if (duty->work == LOCKSTEP_WORK_MAP) {
-        duty->mapped = true;
         duty->stateful = step->result->stateful;
-        return publish(duty, step);
+    }
+    if (duty->work == LOCKSTEP_WORK_MAP || (!duty->mapped && !duty->superseded)) {
+        return publish(duty, step); /* not mapped: a host has come meanwhile, and lacks it */
     }
     if (duty->work == LOCKSTEP_WORK_MIGRATE) {
         return lockstep_duty_work(duty, step, LOCKSTEP_WORK_PUBLISH, LOCKSTEP_DUTY_PUBLISHING);
@@ -185,6 +188,7 @@ unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockste
     if (duty->superseded) {
         return abandon(duty, step);
     }
+    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP;
     (void)try_later(duty, step, step->result->no, step->result->text);
     return LOCKSTEP_DUTY_PUBLISHING;
 }
@@ -213,11 +217,13 @@ unsigned lockstep_duty_host_back_pointed(struct lockstep_duty *duty,
                                          struct lockstep_duty_step *step)
 {
     if (duty->ticket != 0) {
+        duty->mapped = false;
         return LOCKSTEP_DUTY_PUBLISHING;
     }
     if (lockstep_duty_is_loaded(step->agent, duty)) {
         return lockstep_duty_enter_live(duty, step);
     }
+    duty->mapped = false;
     return lockstep_duty_hosts_up(step->agent, duty) ? publish(duty, step)
                                                      : LOCKSTEP_DUTY_PUBLISHING;
 }

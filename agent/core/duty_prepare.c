@@ -50,8 +50,10 @@ unsigned lockstep_duty_probed(struct lockstep_duty *duty, struct lockstep_duty_s
 unsigned lockstep_duty_mapped(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     duty->ticket = 0;
-    duty->mapped = true;
     duty->stateful = step->result->stateful;
+    if (!duty->mapped) {
+        return enter_mapping(duty, step); /* a host has come meanwhile, and may refuse it */
+    }
     return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_PREPARED, LOCKSTEP_DUTY_VOWING);
 }
 
@@ -90,6 +92,7 @@ unsigned lockstep_duty_call_off(struct lockstep_duty *duty, struct lockstep_duty
 
 unsigned lockstep_duty_host_awaited(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
+    duty->mapped = false;
     return duty->ticket == 0 ? enter_mapping(duty, step) : LOCKSTEP_DUTY_MAPPING;
 }
 
