@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOGETHER_MS 100 /* votes and read-backs that a watcher is told in one document */
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
 enum lockstep_err lockstep_control_prefix(struct lockstep_coordinator *coordinator,
@@ -106,6 +108,15 @@ static bool is_last(const struct lockstep_coordinator *coordinator, const struct
                              : lockstep_operation_ended(operation);
 }
 
+static void note_told(struct lockstep_coordinator *coordinator, struct lockstep_watching *watching)
+{
+    const struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet,
+                                                                          &watching->operation);
+    watching->stale = false;
+    watching->state = operation == NULL ? 0 : operation->state;
+    watching->again = lockstep_time_after(lockstep_loop_now(coordinator->loop), TOGETHER_MS);
+}
+
 void lockstep_control_watch(struct lockstep_session *session,
                             const struct lockstep_wire_watch *watch)
 {
@@ -128,6 +139,7 @@ void lockstep_control_watch(struct lockstep_session *session,
         if (!session->watches[i].used) {
             session->watches[i] = (struct lockstep_watching){
                 .used = true, .request = watch->request, .operation = id};
+            note_told(coordinator, &session->watches[i]);
             return;
         }
     }
@@ -144,7 +156,7 @@ static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_s
     json_t *document = lockstep_control_operation(coordinator, &watching->operation, &err);
     bool last = is_last(coordinator, &watching->operation);
     uint64_t request = watching->request;
-    watching->stale = false;
+    note_told(coordinator, watching);
     if (document == NULL || last) {
         watching->used = false;
     }
@@ -153,6 +165,21 @@ static void tell_one(struct lockstep_coordinator *coordinator, struct lockstep_s
     } else {
         lockstep_control_answer(session, request, document, last);
     }
+}
+
+/* True if it is worth a document only together with what comes next: each has every node in it. */
+static bool has_time(struct lockstep_coordinator *coordinator,
+                     const struct lockstep_watching *watching)
+{
+    const struct lockstep_operation *operation = lockstep_fleet_operation(&coordinator->fleet,
+                                                                          &watching->operation);
+    bool later = operation != NULL && operation->state == watching->state &&
+                 !lockstep_operation_ended(operation) &&
+                 !lockstep_time_due(watching->again, lockstep_loop_now(coordinator->loop));
+    if (later) {
+        lockstep_driver_later(coordinator);
+    }
+    return later;
 }
 
 /* Tells SESSION's watchers of an operation that has changed. */
@@ -165,7 +192,8 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
             continue;
         }
         /* Who reads slower than nodes vote sees what is the newest then, not a queue. */
-        watching->stale = session->answers != NULL || lockstep_link_outbox(session->link) > 0;
+        watching->stale = session->answers != NULL || lockstep_link_outbox(session->link) > 0 ||
+                          has_time(coordinator, watching);
         if (!watching->stale) {
             tell_one(coordinator, session, watching);
         }
@@ -175,7 +203,8 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
 void lockstep_control_tell_late(struct lockstep_session *session)
 {
     for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES && session->answers == NULL; i++) {
-        if (session->watches[i].used && session->watches[i].stale) {
+        if (session->watches[i].used && session->watches[i].stale &&
+            !has_time(session->coordinator, &session->watches[i])) {
             tell_one(session->coordinator, session, &session->watches[i]);
         }
     }

@@ -131,16 +131,8 @@ static void take_modules(struct lockstep_book *book)
     }
 }
 
-enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lockstep_view *view,
-                                     struct lockstep_error *err)
+static enum lockstep_err sort(struct lockstep_book *book, struct lockstep_error *err)
 {
-    memset(book, 0, sizeof(*book));
-    book->view = view;
-    LOCKSTEP_TRY(lockstep_store_artifacts(view->store, NULL, take_artifact, book, err));
-    LOCKSTEP_TRY(lockstep_store_desired(view->store, take_desired, book, err));
-    LOCKSTEP_TRY(lockstep_store_modules(view->store, take_placement, book, err));
-    LOCKSTEP_TRY(lockstep_store_modules_decided(view->store, take_decided, book, err));
-    take_modules(book);
     if (book->full) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a document");
     }
@@ -151,6 +143,39 @@ enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lo
         qsort(book->desired, book->desired_count, sizeof(*book->desired), compare_desired);
     }
     return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lockstep_view *view,
+                                     struct lockstep_error *err)
+{
+    memset(book, 0, sizeof(*book));
+    book->view = view;
+    LOCKSTEP_TRY(lockstep_store_artifacts(view->store, NULL, take_artifact, book, err));
+    LOCKSTEP_TRY(lockstep_store_desired(view->store, take_desired, book, err));
+    LOCKSTEP_TRY(lockstep_store_modules(view->store, take_placement, book, err));
+    LOCKSTEP_TRY(lockstep_store_modules_decided(view->store, take_decided, book, err));
+    take_modules(book);
+    return sort(book, err);
+}
+
+enum lockstep_err lockstep_book_open_items(struct lockstep_book *book,
+                                           const struct lockstep_view *view,
+                                           const struct lockstep_operation *operation,
+                                           struct lockstep_error *err)
+{
+    memset(book, 0, sizeof(*book));
+    book->view = view;
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        /* What it brings, what it leaves, and what going back leads to if it leads all to one. */
+        const struct lockstep_digest *digests[] = {
+            &operation->items[i].digest, &operation->items[i].leaving,
+            operation->part_count == 0 ? NULL : &operation->starts[i]};
+        for (size_t k = 0; k < LOCKSTEP_COUNT(digests) && digests[k] != NULL; k++) {
+            LOCKSTEP_TRY(
+                lockstep_store_artifact(view->store, digests[k], take_artifact, book, err));
+        }
+    }
+    return sort(book, err);
 }
 
 void lockstep_book_deinit(struct lockstep_book *book)

@@ -43,6 +43,12 @@ struct lockstep_book {
 
 enum lockstep_err lockstep_book_open(struct lockstep_book *book, const struct lockstep_view *view,
                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Only the artifacts that OPERATION is about: it is shown again with each vote, and neither the
+ * fleet nor the history may be read for that. */
+enum lockstep_err lockstep_book_open_items(struct lockstep_book *book,
+                                           const struct lockstep_view *view,
+                                           const struct lockstep_operation *operation,
+                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_book_deinit(struct lockstep_book *book);
 /* Room for one more of COUNT rows of SIZE bytes, or false. */
 bool lockstep_book_room(void *list, size_t count, size_t *max, size_t size);

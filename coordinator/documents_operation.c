@@ -251,7 +251,7 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
     if (operation->state == LOCKSTEP_OPERATION_UNSPECIFIED) { /* it was loaded */
         LOCKSTEP_TRY(lockstep_store_operation_find(view->store, &operation->id, &row, err));
     }
-    LOCKSTEP_TRY(lockstep_book_open(&book, view, err));
+    LOCKSTEP_TRY(lockstep_book_open_items(&book, view, operation, err));
     document = json_pack(
         "{s:s, s:b, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
         "lockstep/operation/v1", "paused",

@@ -61,6 +61,8 @@ struct lockstep_watching {
     bool stale; /* it has changed since, and is told when the outbox is empty */
     uint64_t request;
     struct lockstep_id operation;
+    uint8_t state;              /* what was told last */
+    struct lockstep_time again; /* votes and read-backs that come before are told together */
 };
 
 /* Events that a person reads or follows: a place in the journal, and nothing else is kept. */

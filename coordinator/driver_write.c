@@ -224,4 +224,8 @@ void lockstep_driver_flush(void *context)
     if (coordinator->over_count > 0) {
         write_over(coordinator);
     }
+    for (struct lockstep_session *session = coordinator->sessions; session != NULL;
+         session = session->next) {
+        lockstep_control_tell_late(session);
+    }
 }

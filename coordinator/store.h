@@ -93,6 +93,11 @@ typedef void lockstep_artifact_fn(void *context, const struct lockstep_artifact_
 enum lockstep_err lockstep_store_artifacts(struct lockstep_store *store, const char *module,
                                            lockstep_artifact_fn *each, void *context,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The one with this digest; none if it was never pushed. */
+enum lockstep_err lockstep_store_artifact(struct lockstep_store *store,
+                                          const struct lockstep_digest *digest,
+                                          lockstep_artifact_fn *each, void *context,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 enum lockstep_err lockstep_store_quarantine(struct lockstep_store *store,
                                             const struct lockstep_digest *digest, const char *why,

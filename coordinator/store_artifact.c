@@ -86,6 +86,26 @@ enum lockstep_err lockstep_store_artifact_add(struct lockstep_store *store,
     return lockstep_store_end(store, insert_artifact(store, row, audit->who, err), audit, err);
 }
 
+#define COLUMNS                                                                                \
+    "SELECT digest, md5, module, service, version, counter, size, state_schema, pushed, who, " \
+    "digest IN (SELECT digest FROM quarantine) FROM artifact "
+
+static void take_row(const struct lockstep_query_rows *rows, struct lockstep_artifact_row *ret_row)
+{
+    memset(ret_row, 0, sizeof(*ret_row));
+    (void)lockstep_row_bytes(rows, 0, ret_row->digest.bytes, LOCKSTEP_DIGEST_BYTES);
+    (void)lockstep_row_bytes(rows, 1, ret_row->md5.bytes, LOCKSTEP_MD5_BYTES);
+    (void)lockstep_name_parse(lockstep_row_text_at(rows, 2), &ret_row->module);
+    (void)lockstep_name_parse(lockstep_row_text_at(rows, 3), &ret_row->service);
+    lockstep_row_copy(rows, 4, ret_row->version, sizeof(ret_row->version));
+    ret_row->counter = (uint64_t)lockstep_row_integer(rows, 5);
+    ret_row->size = (uint64_t)lockstep_row_integer(rows, 6);
+    ret_row->state_schema = (uint64_t)lockstep_row_integer(rows, 7);
+    ret_row->pushed_unix_ms = (uint64_t)lockstep_row_integer(rows, 8);
+    lockstep_row_copy(rows, 9, ret_row->by, sizeof(ret_row->by));
+    ret_row->quarantined = lockstep_row_integer(rows, 10) != 0;
+}
+
 enum lockstep_err lockstep_store_artifacts(struct lockstep_store *store, const char *module,
                                            lockstep_artifact_fn *each, void *context,
                                            struct lockstep_error *err)
@@ -97,30 +117,34 @@ enum lockstep_err lockstep_store_artifacts(struct lockstep_store *store, const c
         bind = LOCKSTEP_TEXT(module);
     }
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal,
-        "SELECT digest, md5, module, service, version, counter, size, state_schema, pushed, who, "
-        "digest IN (SELECT digest FROM quarantine) FROM artifact WHERE ?1 IS NULL OR module = ?1 "
-        "ORDER BY module, counter DESC",
+        store->journal, COLUMNS "WHERE ?1 IS NULL OR module = ?1 ORDER BY module, counter DESC",
         &bind, 1, &rows, err));
     while (more) {
         struct lockstep_artifact_row row;
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
-        if (!more) {
-            break;
+        if (more) {
+            take_row(&rows, &row);
+            each(context, &row);
         }
-        memset(&row, 0, sizeof(row));
-        (void)lockstep_row_bytes(&rows, 0, row.digest.bytes, LOCKSTEP_DIGEST_BYTES);
-        (void)lockstep_row_bytes(&rows, 1, row.md5.bytes, LOCKSTEP_MD5_BYTES);
-        (void)lockstep_name_parse(lockstep_row_text_at(&rows, 2), &row.module);
-        (void)lockstep_name_parse(lockstep_row_text_at(&rows, 3), &row.service);
-        lockstep_row_copy(&rows, 4, row.version, sizeof(row.version));
-        row.counter = (uint64_t)lockstep_row_integer(&rows, 5);
-        row.size = (uint64_t)lockstep_row_integer(&rows, 6);
-        row.state_schema = (uint64_t)lockstep_row_integer(&rows, 7);
-        row.pushed_unix_ms = (uint64_t)lockstep_row_integer(&rows, 8);
-        lockstep_row_copy(&rows, 9, row.by, sizeof(row.by));
-        row.quarantined = lockstep_row_integer(&rows, 10) != 0;
+    }
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_store_artifact(struct lockstep_store *store,
+                                          const struct lockstep_digest *digest,
+                                          lockstep_artifact_fn *each, void *context,
+                                          struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    bool found = false;
+    struct lockstep_artifact_row row;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal, COLUMNS "WHERE digest = ?1",
+                                      &LOCKSTEP_BYTES_OF(digest), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
+    if (found) {
+        take_row(&rows, &row);
         each(context, &row);
+        lockstep_query_end(&rows);
     }
     return LOCKSTEP_OK;
 }
