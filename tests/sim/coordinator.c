@@ -265,6 +265,17 @@ static void write_parts(struct sim_world *world, const struct lockstep_operation
     }
 }
 
+void sim_write_owed(struct sim_world *world, const struct lockstep_replacement *replacement)
+{
+    for (size_t i = 0; i < replacement->owed_count; i++) {
+        const struct lockstep_operation *operation = lockstep_fleet_operation(
+            &world->coordinator.fleet, &replacement->owed[i]);
+        if (operation != NULL) {
+            copy_parts(sim_record(world, &operation->id), operation);
+        }
+    }
+}
+
 /* Killed at action KILLED: operations that ended by then are in the rest of the list alone. */
 static void free_ended(const struct lockstep_fleet_actions *actions, uint32_t killed)
 {

@@ -7,15 +7,22 @@
 
 static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions);
 
-void sim_node_init(struct sim_world *world, uint32_t node)
+static void init_disk(struct sim_node *row)
 {
-    struct sim_node *row = &world->nodes[node];
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
         struct lockstep_agent_module *module = &row->disk.modules[i];
         module->name = sim_module(i);
         module->service = SIM_SERVICE;
         module->current.digest = sim_first(i);
-        row->host.loaded[i] = module->current;
+    }
+}
+
+void sim_node_init(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    init_disk(row);
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        row->host.loaded[i] = row->disk.modules[i].current;
     }
     row->disk.journal.bytes[0] = (uint8_t)(node + 1);
     row->host.up = true;
@@ -77,6 +84,18 @@ void sim_node_kill(struct sim_world *world, uint32_t node)
     sim_break_link(world, node);
     sim_schedule(world, sim_between(world, 10, 2500),
                  &(struct sim_event){.type = SIM_AGENT_START, .node = node});
+}
+
+void sim_node_replace(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    struct lockstep_id journal = row->disk.journal;
+    sim_node_kill(world, node);
+    sim_host_crash(world, node);
+    memset(&row->disk, 0, sizeof(row->disk));
+    init_disk(row);
+    journal.bytes[1]++;
+    row->disk.journal = journal;
 }
 
 /* ---- the host ------------------------------------------------------------------------------- */

@@ -149,6 +149,81 @@ static void revoke(struct sim_world *world, uint32_t node)
     sim_coordinator_act(world, &actions);
 }
 
+/* The newest generation of a module that was committed for NODE. */
+static uint64_t newest(const struct sim_world *world, uint32_t node,
+                       const struct lockstep_name *module)
+{
+    uint64_t found = 0;
+    for (uint32_t i = 0; i < world->coordinator.record_count; i++) {
+        const struct sim_record *record = &world->coordinator.records[i];
+        const struct lockstep_operation *operation = &record->operation;
+        bool has = false;
+        for (uint32_t p = 0; p < operation->part_count; p++) {
+            has = has || record->parts[p].node == node;
+        }
+        for (uint32_t j = 0; has && record->committed_at != 0 && j < operation->item_count; j++) {
+            const struct lockstep_item *item = &operation->items[j];
+            if (lockstep_name_equal(&item->module, module) && item->generation > found) {
+                found = item->generation;
+            }
+        }
+    }
+    return found;
+}
+
+/* True if nothing newer has followed what OPERATION brought NODE. */
+static bool brought(const struct sim_world *world, uint32_t node,
+                    const struct lockstep_operation *operation)
+{
+    bool all = lockstep_operation_ended(operation) && !lockstep_operation_goes_back(operation);
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        const struct lockstep_item *item = &operation->items[i];
+        all = all && newest(world, node, &item->module) == item->generation;
+    }
+    return all;
+}
+
+/* Another machine takes its place. What it is not owed by an operation in memory it does not get.
+ */
+static void replace(struct sim_world *world, uint32_t node)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    struct lockstep_id owed[LOCKSTEP_FLEET_OPERATIONS];
+    struct lockstep_replacement replacement = {.node = node, .why = "replaced", .owed = owed};
+    struct lockstep_fleet_actions actions;
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        world->nodes[node].strayed[i] = true;
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL ? -1 : lockstep_operation_part(operation, node);
+        if (part >= 0 && operation->state == LOCKSTEP_OPERATION_DECIDING) {
+            return; /* its promise is being counted */
+        }
+        if (part < 0 || !brought(world, node, operation)) {
+            continue;
+        }
+        owed[replacement.owed_count++] = operation->id;
+        for (uint32_t j = 0; j < operation->item_count; j++) {
+            uint32_t module = sim_module_index(&operation->items[j].module);
+            world->nodes[node].strayed[module] = operation->parts[part].state !=
+                                                 LOCKSTEP_PART_HEALTHY;
+        }
+    }
+    sim_note(world, "operator: another machine takes the place of n%u", node);
+    sim_node_replace(world, node);
+    lockstep_fleet_replace(fleet, sim_now(world), &replacement, &actions);
+    fleet->nodes[node].live = world->coordinator.live[node];
+    sim_coordinator_act(world, &actions);
+    if (world->coordinator.running) {
+        sim_write_owed(world, &replacement);
+        return;
+    }
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        world->nodes[node].strayed[i] = true; /* killed before it was written: that is drift */
+    }
+}
+
 static void look_after_one(struct sim_world *world)
 {
     struct lockstep_fleet *fleet = &world->coordinator.fleet;
@@ -164,6 +239,8 @@ static void look_after_one(struct sim_world *world)
         sim_coordinator_act(world, &actions);
     } else if (world->node_count > 3 && sim_chance(world, 50)) {
         revoke(world, node);
+    } else if (!fleet->nodes[node].gone && sim_chance(world, 25)) {
+        replace(world, node);
     } else if (!fleet->nodes[node].gone) {
         cordon(world, node, !fleet->nodes[node].cordoned);
     }

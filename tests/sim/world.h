@@ -113,7 +113,7 @@ struct sim_node {
     bool linked;
     bool cut; /* the network keeps it away */
     uint32_t session;
-    bool strayed[SIM_MODULES]; /* it has fallen back by itself */
+    bool strayed[SIM_MODULES]; /* it has fallen back by itself, or another machine has its place */
 };
 
 /* The coordinator's journal: the newest row of each operation, with its parts as written then. */
@@ -194,6 +194,8 @@ uint32_t sim_module_index(const struct lockstep_name *name);
 void sim_node_init(struct sim_world *world, uint32_t node);
 void sim_node_start(struct sim_world *world, uint32_t node);
 void sim_node_kill(struct sim_world *world, uint32_t node);
+/* Another machine stands in its place, with nothing on it but what every node begins with. */
+void sim_node_replace(struct sim_world *world, uint32_t node);
 void sim_node_receive(struct sim_world *world, uint32_t node,
                       const struct lockstep_message *message);
 void sim_node_event(struct sim_world *world, const struct sim_event *event);
@@ -224,6 +226,8 @@ void sim_coordinator_receive(struct sim_world *world, uint32_t node,
 void sim_coordinator_written(struct sim_world *world, const struct sim_event *event);
 void sim_coordinator_tick(struct sim_world *world);
 void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions);
+/* Writes the parts of what is owed to a machine that has come in a node's place. */
+void sim_write_owed(struct sim_world *world, const struct lockstep_replacement *replacement);
 struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id *operation);
 /* The operation's memory, with room for every node; and its compensation's. */
 struct lockstep_operation *sim_operation_new(void);
