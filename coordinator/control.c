@@ -22,6 +22,7 @@ struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinat
                                   .waiting = coordinator->shown,
                                   .waiting_count = count,
                                   .views = coordinator->views,
+                                  .automatic = coordinator->automatic,
                                   .store = coordinator->store,
                                   .now_unix_ms = lockstep_unix_ms(),
                                   .fresh_ms = lockstep_fleet_heartbeat(&coordinator->fleet) * 3};
@@ -332,6 +333,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
         break;
     case LOCKSTEP_MESSAGE_NODE_REMOVE:
         lockstep_control_remove(session, &wire->u.node_remove);
+        break;
+    case LOCKSTEP_MESSAGE_RECONCILE_MODE:
+        lockstep_control_reconcile_mode(session, &wire->u.reconcile_mode);
         break;
     case LOCKSTEP_MESSAGE_NODE_ADMIT:
         lockstep_control_admit(session, &wire->u.node_admit);

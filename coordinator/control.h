@@ -61,9 +61,10 @@ struct lockstep_resolved {
     uint32_t *selected;
     uint32_t *roster;
     struct lockstep_digest *targets;
-    struct lockstep_digest *desired;        /* what it is to run; zeros: nothing */
-    struct lockstep_digest *wished;         /* the same, or, when its pin is over, what then */
-    struct lockstep_digest *previous;       /* what it ran before; zeros: nothing */
+    struct lockstep_digest *desired;  /* what it is to run; zeros: nothing */
+    struct lockstep_digest *wished;   /* the same, or, when its pin is over, what then */
+    struct lockstep_digest *previous; /* what it ran before; zeros: nothing */
+    const bool *damped; /* of RECONCILE, borrowed: who is left alone for a while; or NULL */
     char reconcile[LOCKSTEP_DOCUMENT_LINE]; /* of RECONCILE: what stands against what, in words */
     bool *has_previous;                     /* false: what it ran before is not known */
     bool *placed;
@@ -88,11 +89,26 @@ enum lockstep_err lockstep_control_reconcile(struct lockstep_coordinator *coordi
                                              bool *selected, struct lockstep_resolved *resolved,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
+/* Opens what was resolved and admitted. RECORD is handed over, also on failure. */
+enum lockstep_err lockstep_control_open(struct lockstep_coordinator *coordinator,
+                                        struct lockstep_resolved *resolved,
+                                        struct lockstep_operation_record *record,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_control_reconcile_mode(struct lockstep_session *session,
+                                     const struct lockstep_wire_reconcile_mode *message);
+
 /* Turns BODY into a request, and plans it. Release with _deinit on success. */
 enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordinator,
                                            const struct lockstep_wire_request *body,
                                            struct lockstep_resolved *resolved,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The same of a RECONCILE, with nodes that are left alone for a while: DAMPED has one entry a node.
+ */
+enum lockstep_err lockstep_control_resolve_damped(struct lockstep_coordinator *coordinator,
+                                                  const struct lockstep_wire_request *body,
+                                                  const bool *damped,
+                                                  struct lockstep_resolved *resolved,
+                                                  struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The version that SUBJECT wants of the request's item INDEX, as the nodes selected have it.
  * INVALID for one that there is not. */
 enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordinator,

@@ -227,24 +227,18 @@ enum lockstep_err lockstep_control_record(const struct lockstep_session *session
     return LOCKSTEP_OK;
 }
 
-static void open_operation(struct lockstep_session *session,
-                           const struct lockstep_wire_submit *submit,
-                           struct lockstep_resolved *resolved)
+enum lockstep_err lockstep_control_open(struct lockstep_coordinator *coordinator,
+                                        struct lockstep_resolved *resolved,
+                                        struct lockstep_operation_record *record,
+                                        struct lockstep_error *err)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_running *running = lockstep_driver_running(coordinator, NULL);
     struct lockstep_operation *operation = lockstep_operation_new(
         resolved->request.item_count, resolved->plan.n + resolved->plan.cordoned, true);
-    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    json_t *document;
-    if (operation == NULL || record == NULL || running == NULL ||
-        lockstep_control_record(session, submit, record, &err) != LOCKSTEP_OK) {
+    if (operation == NULL || running == NULL) {
         (void)lockstep_operation_free(operation);
         free(record);
-        lockstep_control_refuse(session, submit->request, LOCKSTEP_WHY(1, "internal", ""),
-                                "no memory for an operation");
-        return;
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
     }
     operation->roster_digest = resolved->roster_digest;
     running->operation = operation;
@@ -254,11 +248,32 @@ static void open_operation(struct lockstep_session *session,
     lockstep_driver_act(coordinator);
     if (running->refused) {
         lockstep_driver_drop(coordinator, running);
-        lockstep_control_refuse_error(session, submit->request, &coordinator->refusal);
-        return;
+        *err = coordinator->refusal;
+        return err->code;
     }
     if (coordinator->failed != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, submit->request, &coordinator->failure);
+        *err = coordinator->failure;
+        return err->code;
+    }
+    return LOCKSTEP_OK;
+}
+
+static void open_operation(struct lockstep_session *session,
+                           const struct lockstep_wire_submit *submit,
+                           struct lockstep_resolved *resolved)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    json_t *document;
+    if (record == NULL || lockstep_control_record(session, submit, record, &err) != LOCKSTEP_OK) {
+        free(record);
+        lockstep_control_refuse(session, submit->request, LOCKSTEP_WHY(1, "internal", ""),
+                                "no memory for an operation");
+        return;
+    }
+    if (lockstep_control_open(coordinator, resolved, record, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, submit->request, &err);
         return;
     }
     document = lockstep_control_operation(coordinator, &submit->body.operation, &err);

@@ -26,7 +26,8 @@ enum lockstep_err lockstep_control_reconcile(struct lockstep_coordinator *coordi
                                          .by_majority = body->by_majority,
                                          .max_changes = body->max_changes,
                                          .max_percent = body->max_changes_percent,
-                                         .asked = selected};
+                                         .asked = selected,
+                                         .damped = resolved->damped};
     struct lockstep_reconcile_answer answer;
     uint32_t count = coordinator->fleet.node_count;
     bool *taken = calloc(count + 1U, sizeof(*taken));

@@ -407,10 +407,20 @@ enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordina
                                            struct lockstep_resolved *resolved,
                                            struct lockstep_error *err)
 {
+    return lockstep_control_resolve_damped(coordinator, body, NULL, resolved, err);
+}
+
+enum lockstep_err lockstep_control_resolve_damped(struct lockstep_coordinator *coordinator,
+                                                  const struct lockstep_wire_request *body,
+                                                  const bool *damped,
+                                                  struct lockstep_resolved *resolved,
+                                                  struct lockstep_error *err)
+{
     uint32_t nodes = coordinator->fleet.node_count + 1U;
     bool *selected = calloc(nodes, sizeof(*selected));
     enum lockstep_err result;
     memset(resolved, 0, sizeof(*resolved));
+    resolved->damped = damped;
     resolved->selected = calloc(nodes, sizeof(*resolved->selected));
     resolved->roster = calloc(nodes, sizeof(*resolved->roster));
     resolved->plan.roster = resolved->roster;

@@ -120,6 +120,8 @@ const char *lockstep_document_word(const struct lockstep_operation *operation,
                                    enum lockstep_row row);
 /* Null while there is none. */
 json_t *lockstep_document_result(const struct lockstep_operation *operation);
+/* Who opened it: an operator, or the coordinator by itself. */
+json_t *lockstep_json_who(const struct lockstep_operation_record *record);
 json_t *lockstep_json_times(const struct lockstep_operation_record *record);
 /* What stands at the head of every document of an operation: id … final. */
 json_t *lockstep_json_operation_head(const struct lockstep_operation *operation,
@@ -187,6 +189,10 @@ uint32_t lockstep_judgement_same(const struct lockstep_judgement *judgement);
 bool lockstep_judgement_consistent(const struct lockstep_judgement *judgement);
 /* What reconciling the module would do; RET_REPAIRS: it would move nodes. */
 json_t *lockstep_json_reconcile(const struct lockstep_judgement *judgement, bool *ret_repairs);
+/* Who does what about drift without being asked, until when. */
+json_t *lockstep_json_mode(const struct lockstep_view *view);
+/* An order whose time is over, and nodes that are left alone. */
+void lockstep_alarm_automatic(const struct lockstep_view *view, json_t *alarms);
 /* "consistent so far: 46 of 48". */
 void lockstep_judgement_text(const struct lockstep_judgement *sums,
                              char ret_text[LOCKSTEP_DOCUMENT_LINE]);

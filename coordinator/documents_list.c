@@ -32,7 +32,7 @@ json_t *lockstep_json_operation_row(const struct lockstep_operation *operation,
                               json_pack("{s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "modules",
                                         modules, "n", (int)lockstep_operation_size(operation),
                                         "done", (int)tally.done, "failed", (int)tally.failed, "who",
-                                        lockstep_json_text(record->signer), "message",
+                                        lockstep_json_who(record), "message",
                                         lockstep_json_text(record->message), "opened_unix_ms",
                                         lockstep_json_time(record->opened_unix_ms), "ended_unix_ms",
                                         lockstep_json_time(record->ended_unix_ms)));
@@ -203,9 +203,8 @@ static void add_history(void *context, const struct lockstep_operation *operatio
                   lockstep_document_word(operation, row), "result",
                   lockstep_document_result(operation), "generation", (json_int_t)item->generation,
                   "old", back ? other : starts, "new", back ? starts : other, "who",
-                  lockstep_json_text(record->signer), "message",
-                  lockstep_json_text(record->message), "times", lockstep_json_times(record),
-                  "durations", durations_of(record)));
+                  lockstep_json_who(record), "message", lockstep_json_text(record->message),
+                  "times", lockstep_json_times(record), "durations", durations_of(record)));
 }
 
 enum lockstep_err lockstep_document_history(const struct lockstep_view *view, const char *module,

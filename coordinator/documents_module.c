@@ -313,6 +313,7 @@ json_t *lockstep_document_alarms(const struct lockstep_view *view)
     alarm_fenced(view, alarms);
     alarm_rekey(view, alarms);
     alarm_absent(view, alarms);
+    lockstep_alarm_automatic(view, alarms);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         if (view->fleet->operations[i] != NULL) {
             alarm_parts(view, view->fleet->operations[i], alarms);
@@ -359,8 +360,9 @@ enum lockstep_err lockstep_document_status(const struct lockstep_view *view,
         return result;
     }
     return lockstep_document_done(
-        json_pack("{s:s, s:o, s:I, s:I, s:b, s:I, s:o, s:o, s:o, s:o}", "schema",
-                  "lockstep/status/v1", "cluster", lockstep_json_id(&cluster), "epoch",
+        json_pack("{s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:o, s:o, s:o, s:o}", "schema",
+                  "lockstep/status/v1", "reconcile", lockstep_json_mode(view), "cluster",
+                  lockstep_json_id(&cluster), "epoch",
                   (json_int_t)lockstep_store_epoch(view->store), "index",
                   (json_int_t)lockstep_store_index(view->store), "read_only",
                   view->fleet->read_only ? 1 : 0, "unix_ms", (json_int_t)view->now_unix_ms, "nodes",

@@ -177,6 +177,12 @@ static json_t *cause_of(const struct lockstep_view *view,
                      lockstep_json_text(cause->text));
 }
 
+json_t *lockstep_json_who(const struct lockstep_operation_record *record)
+{
+    return lockstep_json_text(lockstep_id_is_zero(&record->standing) ? record->signer
+                                                                     : "coordinator");
+}
+
 json_t *lockstep_json_times(const struct lockstep_operation_record *record)
 {
     return json_pack("{s:o, s:o, s:o, s:o}", "opened_unix_ms",
@@ -260,7 +266,7 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
         (int)operation->options.need, "max_fail", (int)operation->options.max_fail, "counts",
         counts_of(view, operation), "cause", cause_of(view, operation), "parts",
         parts_of(view, operation), "times", lockstep_json_times(record), "message",
-        lockstep_json_text(record->message), "who", lockstep_json_text(record->signer), "parent",
+        lockstep_json_text(record->message), "who", lockstep_json_who(record), "parent",
         lockstep_json_id(&operation->parent), "compensation", compensation_of(view, operation),
         "next", next_of(view, operation, is_final(operation, row)));
     return lockstep_document_done(

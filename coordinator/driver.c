@@ -171,6 +171,9 @@ static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_o
                                                               LOCKSTEP_KEY_SIGNATURE};
             (void)lockstep_name_parse(running->record->signer, &wire.u.prepare.signer);
             wire.u.prepare.extra = running->record->extra;
+            if (!lockstep_id_is_zero(&running->record->standing)) {
+                lockstep_automatic_papers(coordinator, &running->record->standing, &wire.u.prepare);
+            }
         }
         if (due == LOCKSTEP_DUE_FINAL) {
             send_final(coordinator, operation->parts[part].node, &wire);
@@ -441,6 +444,7 @@ static enum lockstep_err start(struct lockstep_coordinator *coordinator, struct 
     LOCKSTEP_TRY(allocate(coordinator, err));
     (void)snprintf(path, sizeof(path), "%s/artifacts", coordinator->config->data);
     LOCKSTEP_TRY(lockstep_artifacts_open(path, &coordinator->artifacts, err));
+    LOCKSTEP_TRY(lockstep_automatic_begin(coordinator, err));
     LOCKSTEP_TRY(lockstep_driver_load(coordinator, err));
     lockstep_driver_collect(coordinator);
     LOCKSTEP_TRY(lockstep_coordinator_failure(coordinator, err));
@@ -474,6 +478,8 @@ enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
                                                       .context = coordinator};
     coordinator->events = (struct lockstep_timer){.due = lockstep_control_events_due,
                                                   .context = coordinator};
+    coordinator->automatic_timer = (struct lockstep_timer){.due = lockstep_automatic_look,
+                                                           .context = coordinator};
     coordinator->notice = (struct lockstep_timer){.due = lockstep_notice, .context = coordinator};
     lockstep_store_events_keep(store, config->settings.events_kept);
     lockstep_store_events_hook(store, lockstep_control_events_came, coordinator);
@@ -502,6 +508,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
     lockstep_notice_end(coordinator);
+    lockstep_automatic_end(coordinator);
     lockstep_control_events_stop(coordinator);
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         (void)lockstep_operation_free(coordinator->running[i].operation);

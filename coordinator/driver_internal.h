@@ -7,6 +7,7 @@
 #include "common/io/link.h"
 #include "common/io/manifest.h"
 #include "common/io/wire.h"
+#include "coordinator/automatic.h"
 #include "coordinator/core/admission.h"
 #include "coordinator/documents.h"
 #include "coordinator/driver.h"
@@ -139,6 +140,8 @@ struct lockstep_coordinator {
     struct lockstep_timer events; /* when what is noted is written, and told */
     struct lockstep_timer notice; /* when drift and alarms are looked at */
     struct lockstep_noticed *noticed;
+    struct lockstep_timer automatic_timer; /* when drift is looked at to be mended */
+    struct lockstep_automatic *automatic;
     struct lockstep_fleet fleet;
     struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
     struct lockstep_node_view *views; /* the same */

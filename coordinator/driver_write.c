@@ -87,7 +87,9 @@ static void log_row(const struct lockstep_running *running, enum lockstep_row ro
                  "op-%.8s row=%s %s %s of %s%s on %u nodes by %s%s%s", id, lockstep_row_text(row),
                  lockstep_strategy_text(operation->strategy), lockstep_kind_text(operation->kind),
                  operation->items[0].module.text, operation->item_count > 1 ? " and others" : "",
-                 lockstep_operation_size(operation), running->record->signer,
+                 lockstep_operation_size(operation),
+                 lockstep_id_is_zero(&running->record->standing) ? running->record->signer
+                                                                 : "the coordinator",
                  result == NULL ? "" : ": ", result == NULL ? "" : result);
 }
 
@@ -110,7 +112,8 @@ void lockstep_driver_persist(struct lockstep_coordinator *coordinator,
     }
     crash_before(row);
     if (row == LOCKSTEP_ROW_OPEN) {
-        audit.who = running->record->signer;
+        audit.who = lockstep_id_is_zero(&running->record->standing) ? running->record->signer
+                                                                    : audit.who;
         result = lockstep_store_operation_open(coordinator->store, operation, running->record,
                                                &audit, &err);
     } else {

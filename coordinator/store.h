@@ -130,6 +130,7 @@ struct lockstep_operation_record {
     uint64_t decided_unix_ms;
     uint64_t live_unix_ms; /* when every touched node had read back */
     uint64_t ended_unix_ms;
+    struct lockstep_id standing; /* the order under which the coordinator opened it; zeros: none */
 };
 
 /* Memory for an operation of so many items and parts, and (SPARE) for its compensation. */

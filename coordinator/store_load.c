@@ -125,7 +125,7 @@ static enum lockstep_err read_operation(struct lockstep_store *store, const stru
         store->journal,
         "SELECT parent, kind, strategy, row, result, sequence, roster, options, cause_no, "
         "cause_node, cause_state, cause_text, request, signer, message, extra, signature, intent, "
-        "opened, decided, live, ended FROM operation WHERE id = ?1",
+        "opened, decided, live, ended, standing FROM operation WHERE id = ?1",
         &LOCKSTEP_BYTES_OF(id), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
     ASSERT(found); /* it was counted in this very call */
@@ -166,6 +166,7 @@ static enum lockstep_err read_operation(struct lockstep_store *store, const stru
         record->decided_unix_ms = (uint64_t)lockstep_row_integer(&rows, 19);
         record->live_unix_ms = (uint64_t)lockstep_row_integer(&rows, 20);
         record->ended_unix_ms = (uint64_t)lockstep_row_integer(&rows, 21);
+        sound = sound && lockstep_row_bytes(&rows, 22, record->standing.bytes, LOCKSTEP_ID_BYTES);
     }
     lockstep_query_end(&rows);
     return sound ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, CORRUPT, "an operation's row makes no sense");

@@ -108,10 +108,11 @@ static enum lockstep_err insert_operation(struct lockstep_store *store,
         store->journal, err,
         "INSERT INTO operation(id, text, number, parent, kind, strategy, row, result, idle, "
         "sequence, roster, options, cause_no, cause_node, cause_state, cause_text, request, "
-        "signer, message, extra, signature, intent, opened, decided, live, ended, placement) "
+        "signer, message, extra, signature, intent, opened, decided, live, ended, placement, "
+        "standing) "
         "VALUES(?1, ?2, (SELECT ifnull(max(number), 0) + 1 FROM operation), ?3, ?4, ?5, ?6, 0, 0, "
         "0, ?7, ?8, 0, 0, 0, '', ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, 0, 0, "
-        "CASE WHEN ?16 THEN ?17 END)",
+        "CASE WHEN ?16 THEN ?17 END, ?18)",
         LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_TEXT(text),
         LOCKSTEP_BYTES_OF(&operation->parent), LOCKSTEP_INTEGER(operation->kind),
         LOCKSTEP_INTEGER(operation->strategy), LOCKSTEP_INTEGER(LOCKSTEP_ROW_OPEN),
@@ -121,7 +122,7 @@ static enum lockstep_err insert_operation(struct lockstep_store *store,
         LOCKSTEP_BLOB(record->signature, sizeof(record->signature)),
         LOCKSTEP_BLOB(record->intent, record->intent_length),
         LOCKSTEP_INTEGER(record->opened_unix_ms), LOCKSTEP_INTEGER(record->places),
-        LOCKSTEP_TEXT(record->placement));
+        LOCKSTEP_TEXT(record->placement), LOCKSTEP_BYTES_OF(&record->standing));
     LOCKSTEP_TRY(write_items(store, operation, err));
     return write_parts(store, operation, err);
 }

@@ -84,6 +84,13 @@ const char *const lockstep_store_migrations[] = {
     "CREATE TABLE dead_key("
     "  key BLOB PRIMARY KEY, node INTEGER NOT NULL, refused INTEGER NOT NULL,"
     "  since INTEGER NOT NULL) WITHOUT ROWID;",
+    /* What is done about drift without being asked; and under which order an operation was opened
+     * so. */
+    "CREATE TABLE reconcile("
+    "  one INTEGER PRIMARY KEY CHECK(one = 1), mode INTEGER NOT NULL, standing BLOB NOT NULL,"
+    "  signature BLOB NOT NULL, signer TEXT NOT NULL, since INTEGER NOT NULL);"
+    "ALTER TABLE operation ADD COLUMN standing BLOB NOT NULL DEFAULT "
+    "x'00000000000000000000000000000000';",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -42,6 +42,8 @@ struct lockstep_view_waiting {
     const struct lockstep_operation_record *record;
 };
 
+struct lockstep_automatic;
+
 /* What documents are made from; borrowed for a call. `views` are as many as the fleet has nodes,
  * in the same order. */
 struct lockstep_view {
@@ -49,7 +51,8 @@ struct lockstep_view {
     const struct lockstep_node_view *views;
     struct lockstep_store *store;
     uint64_t now_unix_ms;
-    uint64_t fresh_ms; /* a report older than that is stale */
+    uint64_t fresh_ms;                          /* a report older than that is stale */
+    const struct lockstep_automatic *automatic; /* what is done about drift; NULL: nothing */
     const struct lockstep_view_waiting *waiting;
     size_t waiting_count;
 };

@@ -196,6 +196,7 @@ struct lockstep_wire {
         struct lockstep_wire_events events;
         struct lockstep_wire_node_pin node_pin;
         struct lockstep_wire_node_remove node_remove;
+        struct lockstep_wire_reconcile_mode reconcile_mode;
         struct lockstep_wire_node_admit node_admit;
         struct lockstep_wire_node_ping node_ping;
         struct lockstep_wire_audit audit;

@@ -216,6 +216,29 @@ static const struct lockstep_wire_field token_revoke_rows[] = {
 };
 SHAPE(token_revoke_shape, token_revoke, token_revoke_rows, struct lockstep_wire, NULL);
 
+static const char *check_mode(const void *plain)
+{
+    const struct lockstep_wire *wire = plain;
+    const struct lockstep_wire_reconcile_mode *mode = &wire->u.reconcile_mode;
+    bool orders = mode->mode == LOCKSTEP_MODE_AUTO;
+    if ((mode->standing.length > 0) != orders ||
+        mode->signature.length != (orders ? LOCKSTEP_KEY_SIGNATURE : 0)) {
+        return "mode auto has a standing order and its signature of 64 bytes, and no other mode "
+               "has";
+    }
+    return NULL;
+}
+
+static const struct lockstep_wire_field reconcile_mode_rows[] = {
+    REST(ReconcileMode, reconcile_mode, request, U64, 0, 0),
+    REST(ReconcileMode, reconcile_mode, mode, ENUM, 0, LOCKSTEP_MODE_AUTO),
+    REST(ReconcileMode, reconcile_mode, standing, BLOB, 0, LOCKSTEP_STANDING_MAX),
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__ReconcileMode, standing_signature, BLOB, struct lockstep_wire,
+                      u.reconcile_mode.signature, 0, LOCKSTEP_KEY_SIGNATURE),
+    REST(ReconcileMode, reconcile_mode, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(reconcile_mode_shape, reconcile_mode, reconcile_mode_rows, struct lockstep_wire, check_mode);
+
 static const struct lockstep_wire_field events_rows[] = {
     REST(Events, events, request, U64, 0, 0),
     REST(Events, events, from, U64, 0, 0),
@@ -313,6 +336,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
     {LOCKSTEP_MESSAGE_NODE_REMOVE, &node_remove_shape},
     {LOCKSTEP_MESSAGE_NODE_PING, &node_ping_shape},
+    {LOCKSTEP_MESSAGE_RECONCILE_MODE, &reconcile_mode_shape},
     {LOCKSTEP_MESSAGE_NODE_ADMIT, &node_admit_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},

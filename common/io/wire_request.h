@@ -67,4 +67,13 @@ struct lockstep_wire_request {
     uint64_t check_index; /* zero: not asked for */
 };
 
+/* What the coordinator does about drift by itself. STANDING and its signature are of AUTO alone. */
+struct lockstep_wire_reconcile_mode {
+    uint64_t request;
+    enum lockstep_mode mode;
+    struct lockstep_blob standing; /* canonical text, at most LOCKSTEP_STANDING_MAX */
+    struct lockstep_blob signature;
+    const char *message;
+};
+
 #endif

@@ -61,6 +61,8 @@
     X(catch_up_first, MS, LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                       \
       "first pause before an owed node is asked again")                                            \
     X(catch_up_last, MS, LOCKSTEP_HOUR, 10, LOCKSTEP_DAY, "longest such pause")                    \
+    X(reconcile, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY,                                       \
+      "time between two looks for drift in mode auto")                                             \
     X(events_kept, COUNT, LOCKSTEP_EVENTS_KEPT, 16, 10000000, "events that the journal keeps")     \
     X(operations, COUNT, 8, 1, 64, "operations at once, on disjoint modules")                      \
     X(half_open, COUNT, 1024, 8, 65536, "connections before authentication, in all")               \

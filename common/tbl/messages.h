@@ -56,6 +56,7 @@
     X(85, TOKEN_REVOKE, SECURITY_ADMIN, "ends join tokens that were not used yet")              \
     X(86, EVENTS, VIEWER, "asks for events, and may follow them")                               \
     X(87, RESUME, OPERATOR, "goes on with who fell silent, or with who came and went")          \
+    X(88, RECONCILE_MODE, OPERATOR, "what is done about drift without being asked")             \
     X(89, NODE_ADMIT, SECURITY_ADMIN, "lets a key take a node's place, or refuses it")          \
     X(90, DOCUMENT, COORDINATOR, "answer to a person's request: JSON, in pieces")               \
     X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")

@@ -31,6 +31,7 @@ static const char *const offlines[] = {LOCKSTEP_OFFLINE_TABLE(WORD)};
 static const char *const drains[] = {LOCKSTEP_DRAIN_TABLE(WORD)};
 static const char *const outcomes[] = {LOCKSTEP_OUTCOME_TABLE(WORD)};
 static const char *const applieds[] = {LOCKSTEP_APPLIED_TABLE(WORD)};
+static const char *const modes[] = {LOCKSTEP_MODE_TABLE(WORD)};
 static const char *const disks[] = {LOCKSTEP_DISK_TABLE(WORD)};
 
 #define TEXT(table, value) text_of((table), LOCKSTEP_COUNT(table), (unsigned)(value))
@@ -76,6 +77,11 @@ const char *lockstep_disk_text(enum lockstep_disk value)
     return TEXT(disks, value);
 }
 
+const char *lockstep_mode_text(enum lockstep_mode value)
+{
+    return TEXT(modes, value);
+}
+
 bool lockstep_kind_goes_back(enum lockstep_kind kind)
 {
     return kind == LOCKSTEP_KIND_UNDO || kind == LOCKSTEP_KIND_COMPENSATION;
@@ -104,4 +110,9 @@ enum lockstep_offline lockstep_offline_parse(const char *text)
 enum lockstep_drain lockstep_drain_parse(const char *text)
 {
     return (enum lockstep_drain)PARSE(drains, text);
+}
+
+enum lockstep_mode lockstep_mode_parse(const char *text)
+{
+    return (enum lockstep_mode)PARSE(modes, text);
 }

@@ -64,6 +64,12 @@
     X(3, MODIFIED, "modified")     \
     X(4, REMOVED, "removed")
 
+/* What a coordinator does about drift by itself: nothing, say what it would do, or do it. */
+#define LOCKSTEP_MODE_TABLE(X) \
+    X(1, OFF, "off")           \
+    X(2, OBSERVE, "observe")   \
+    X(3, AUTO, "auto")
+
 #define LOCKSTEP_WORD_STRATEGY(number, name, text)   LOCKSTEP_STRATEGY_##name = (number),
 #define LOCKSTEP_WORD_KIND(number, name, text)       LOCKSTEP_KIND_##name = (number),
 #define LOCKSTEP_WORD_ON_FAILURE(number, name, text) LOCKSTEP_ON_FAILURE_##name = (number),
@@ -71,6 +77,7 @@
 #define LOCKSTEP_WORD_DRAIN(number, name, text)      LOCKSTEP_DRAIN_##name = (number),
 #define LOCKSTEP_WORD_OUTCOME(number, name, text)    LOCKSTEP_OUTCOME_##name = (number),
 #define LOCKSTEP_WORD_APPLIED(number, name, text)    LOCKSTEP_APPLIED_##name = (number),
+#define LOCKSTEP_WORD_MODE(number, name, text)       LOCKSTEP_MODE_##name = (number),
 #define LOCKSTEP_WORD_DISK(number, name, text)       LOCKSTEP_DISK_##name = (number),
 
 enum lockstep_strategy {
@@ -102,6 +109,8 @@ enum lockstep_applied {
     LOCKSTEP_APPLIED_TABLE(LOCKSTEP_WORD_APPLIED)
 };
 
+enum lockstep_mode { LOCKSTEP_MODE_UNSPECIFIED = 0, LOCKSTEP_MODE_TABLE(LOCKSTEP_WORD_MODE) };
+
 enum lockstep_disk { LOCKSTEP_DISK_UNSPECIFIED = 0, LOCKSTEP_DISK_TABLE(LOCKSTEP_WORD_DISK) };
 
 /* The text of a value, or NULL if it is none of the enum's. */
@@ -113,6 +122,7 @@ const char *lockstep_drain_text(enum lockstep_drain value);
 const char *lockstep_outcome_text(enum lockstep_outcome value);
 const char *lockstep_applied_text(enum lockstep_applied value);
 const char *lockstep_disk_text(enum lockstep_disk value);
+const char *lockstep_mode_text(enum lockstep_mode value);
 
 /* True for what leads back to a version that ran before: an undo, and a compensation. */
 bool lockstep_kind_goes_back(enum lockstep_kind kind);
@@ -123,5 +133,6 @@ enum lockstep_kind lockstep_kind_parse(const char *text);
 enum lockstep_on_failure lockstep_on_failure_parse(const char *text);
 enum lockstep_offline lockstep_offline_parse(const char *text);
 enum lockstep_drain lockstep_drain_parse(const char *text);
+enum lockstep_mode lockstep_mode_parse(const char *text);
 
 #endif

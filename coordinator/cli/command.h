@@ -56,6 +56,7 @@ struct lockstep_flags {
     const char *to;
     const char *rule;
     struct lockstep_option_share max_changes;
+    const char *mode;
     bool no_quarantine;
     /* the rest */
     bool accept_loss;

@@ -90,6 +90,10 @@ const struct lockstep_option lockstep_options_reconcile[LOCKSTEP_OPTIONS_RECONCI
         to),
     CHOICE("rule", '\0', "majority: whatever is recorded", rule, "auto|majority"),
     ROW("max-changes", '\0', SHARE, "N|P%", "nodes that are moved at most", max_changes),
+    CHOICE("mode", '\0', "what is done from now on without being asked; moves nobody now", mode,
+           "off|observe|auto"),
+    BOUND("for", DURATION, "D", "how long auto is good; else 30 days", life, LOCKSTEP_SECOND,
+          365 * LOCKSTEP_DAY),
     CHANGE_ROWS,
 };
 

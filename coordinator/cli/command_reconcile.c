@@ -2,9 +2,12 @@
 #include "coordinator/cli/command.h"
 
 #include "common/base/cleanup.h"
+#include "common/io/loop.h"
+#include "common/io/standing.h"
 #include "coordinator/cli/command_change.h"
 #include "coordinator/cli/document.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,10 +89,138 @@ static enum lockstep_exit refuse(struct lockstep_run *run, const char *option, c
     return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s %s", option, why);
 }
 
+/* ---- without being asked -------------------------------------------------------------------- */
+
+/* Of a pass in mode auto. */
+#define MAX_CHANGES_PERCENT 25
+
+/* What would change nothing is refused: nobody is to believe that it did. */
+static enum lockstep_exit check_mode(struct lockstep_run *run, bool automatic)
+{
+    const struct lockstep_flags *flags = &run->flags;
+    if (flags->to != NULL || flags->rule != NULL) {
+        return refuse(run, "--to and --rule", "do not go with --mode: auto follows the majority");
+    }
+    if (flags->dry_run) {
+        return refuse(run, "--dry-run", "does not go with --mode; lockstep check shows the drift");
+    }
+    if (flags->selector[0] != '\0' || flags->nodes.count > 0) {
+        return refuse(run, "--node and -l", "do not go with --mode: it is for the whole fleet");
+    }
+    if (!automatic && (run->word_count > 0 || flags->life.given || flags->max_changes.given)) {
+        return refuse(run, "MODULE, --for and --max-changes", "go with --mode auto");
+    }
+    if (flags->max_changes.given &&
+        (!flags->max_changes.share.percent || flags->max_changes.share.number == 0 ||
+         flags->max_changes.share.number > 100)) {
+        return refuse(run, "--max-changes", "is a percentage with --mode auto, from 1% to 100%");
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit fill_order(struct lockstep_run *run, struct lockstep_standing *standing)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    uint64_t life = run->flags.life.given ? run->flags.life.number : LOCKSTEP_STANDING_LIFE_MS;
+    *standing = (struct lockstep_standing){
+        .cluster = run->config.cluster,
+        .max_changes_percent = run->flags.max_changes.given
+                                   ? (uint32_t)run->flags.max_changes.share.number
+                                   : MAX_CHANGES_PERCENT,
+        .issued_unix_ms = lockstep_unix_ms(),
+    };
+    standing->not_after_unix_ms = standing->issued_unix_ms + life;
+    randombytes_buf(standing->order.bytes, sizeof(standing->order.bytes));
+    for (size_t i = 0; i < run->word_count; i++) {
+        struct lockstep_name module;
+        if (!lockstep_name_parse(run->words[i], &module)) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                     "%.64s is no module; reconcile takes MODULE", run->words[i]);
+        }
+        if (lockstep_standing_add(standing, &module, &err) != LOCKSTEP_OK) {
+            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+        }
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+/* Every module named is one that there is: an order for a slip of the pen would never do a thing.
+ */
+static enum lockstep_exit check_modules(struct lockstep_run *run)
+{
+    LOCKSTEP_DECREF json_t *check = NULL;
+    return run->word_count == 0
+               ? LOCKSTEP_EXIT_DONE
+               : lockstep_run_show(run, LOCKSTEP_THING_CHECK, (const char *const *)run->words,
+                                   run->word_count, &check);
+}
+
+/* Signs STANDING into TEXT and SIGNATURE, of the sizes that these have. */
+static enum lockstep_exit sign_order(struct lockstep_run *run, struct lockstep_standing *standing,
+                                     char text[LOCKSTEP_STANDING_MAX + 1], size_t *ret_length,
+                                     uint8_t signature[LOCKSTEP_KEY_SIGNATURE])
+{
+    LOCKSTEP_CLEANUP(lockstep_key_cleanup) struct lockstep_key *key = NULL;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    const char *path = run->config.sign_key == NULL ? run->config.channel_key
+                                                    : run->config.sign_key;
+    if (lockstep_key_read(path, &key, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "sign_key: %s", err.message);
+    }
+    if (lockstep_standing_encode(standing, text, LOCKSTEP_STANDING_MAX + 1, ret_length, &err) !=
+        LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the order is not signed: %s",
+                                 err.message);
+    }
+    lockstep_standing_sign(text, *ret_length, key, signature);
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit set_mode(struct lockstep_run *run)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RECONCILE_MODE};
+    LOCKSTEP_FREE struct lockstep_standing *standing = calloc(1, sizeof(*standing));
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char text[LOCKSTEP_STANDING_MAX + 1];
+    uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
+    enum lockstep_mode mode = lockstep_mode_parse(run->flags.mode);
+    size_t length = 0;
+    enum lockstep_exit code = check_mode(run, mode == LOCKSTEP_MODE_AUTO);
+    if (standing == NULL || lockstep_sodium_ready(&err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory, or no randomness");
+    }
+    if (code == LOCKSTEP_EXIT_DONE) {
+        code = lockstep_run_connect(run);
+    }
+    if (code == LOCKSTEP_EXIT_DONE && mode == LOCKSTEP_MODE_AUTO) {
+        code = fill_order(run, standing);
+        code = code == LOCKSTEP_EXIT_DONE ? check_modules(run) : code;
+        code = code == LOCKSTEP_EXIT_DONE ? sign_order(run, standing, text, &length, signature)
+                                          : code;
+        wire.u.reconcile_mode.standing = (struct lockstep_blob){(const uint8_t *)text, length};
+        wire.u.reconcile_mode.signature = (struct lockstep_blob){signature, sizeof(signature)};
+    }
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    wire.u.reconcile_mode.request = lockstep_session_number(run->session);
+    wire.u.reconcile_mode.mode = mode;
+    wire.u.reconcile_mode.message = run->flags.message;
+    return lockstep_run_do(run, &wire);
+}
+
+/* ---- now ------------------------------------------------------------------------------------ */
+
 enum lockstep_exit lockstep_command_reconcile(struct lockstep_run *run)
 {
     const struct lockstep_flags *flags = &run->flags;
     enum lockstep_exit worst = LOCKSTEP_EXIT_DONE;
+    if (flags->mode != NULL) {
+        return set_mode(run);
+    }
+    if (flags->life.given) {
+        return refuse(run, "--for", "goes with --mode auto");
+    }
     if (flags->to != NULL && run->word_count != 1) {
         return refuse(run, "--to", "is for one MODULE");
     }

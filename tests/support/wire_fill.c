@@ -179,6 +179,9 @@ static void mend(struct lockstep_wire *wire, bool largest)
         wire->u.artifact_put.manifest.length = 0;
         wire->u.artifact_put.signature.length = 0;
         break;
+    case LOCKSTEP_MESSAGE_RECONCILE_MODE:
+        wire->u.reconcile_mode.mode = largest ? LOCKSTEP_MODE_AUTO : LOCKSTEP_MODE_OFF;
+        break;
     case LOCKSTEP_MESSAGE_PLAN:
         mend_request(&wire->u.plan.body, largest);
         break;

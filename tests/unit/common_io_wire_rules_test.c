@@ -310,6 +310,15 @@ static void keep_rules(struct lockstep_wire *wire)
         }
         keep_standing(&wire->u.prepare, &wire->message.u.prepare.kind);
         break;
+    case LOCKSTEP_MESSAGE_RECONCILE_MODE:
+        wire->u.reconcile_mode.mode = LOCKSTEP_MODE_AUTO;
+        if (wire->u.reconcile_mode.standing.length == 0) {
+            wire->u.reconcile_mode.standing = (struct lockstep_blob){&byte, 1};
+        }
+        if (wire->u.reconcile_mode.signature.length == 0) {
+            wire->u.reconcile_mode.signature = (struct lockstep_blob){signature, sizeof(signature)};
+        }
+        break;
     case LOCKSTEP_MESSAGE_CHUNK:
         wire->u.chunk.offset = 0;
         wire->u.chunk.total = UINT64_MAX;

@@ -179,6 +179,8 @@ static void older_journals_are_understood(void **state)
                   "ALTER TABLE desired DROP COLUMN after;"
                   "DROP TABLE waiting_key;"
                   "DROP TABLE dead_key;"
+                  "DROP TABLE reconcile;"
+                  "ALTER TABLE operation DROP COLUMN standing;"
                   "PRAGMA user_version = 2");
     open_store(place);
     wishes = read_desired(place);

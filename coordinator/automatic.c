@@ -1,0 +1,341 @@
+#include "coordinator/automatic.h"
+
+#include "common/base/assert.h"
+#include "common/base/cleanup.h"
+#include "common/io/log.h"
+#include "coordinator/driver_internal.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the mode ------------------------------------------------------------------------------- */
+
+static void arm(struct lockstep_coordinator *coordinator)
+{
+    lockstep_timer_arm(coordinator->loop, &coordinator->automatic_timer,
+                       lockstep_time_after(lockstep_loop_now(coordinator->loop),
+                                           coordinator->config->settings.reconcile));
+}
+
+/* Begins anew: nothing has been seen. */
+static enum lockstep_err take_mode(struct lockstep_coordinator *coordinator,
+                                   const struct lockstep_reconcile_row *row,
+                                   struct lockstep_error *err)
+{
+    struct lockstep_automatic *automatic = coordinator->automatic;
+    memset(&automatic->standing, 0, sizeof(automatic->standing));
+    if (row->mode == LOCKSTEP_MODE_AUTO) {
+        LOCKSTEP_TRY(lockstep_standing_parse(row->standing, row->standing_length,
+                                             &automatic->standing, err));
+    }
+    automatic->row = *row;
+    memset(automatic->sightings, 0, sizeof(automatic->sightings));
+    memset(automatic->told, 0, sizeof(automatic->told));
+    return LOCKSTEP_OK;
+}
+
+enum lockstep_err lockstep_automatic_begin(struct lockstep_coordinator *coordinator,
+                                           struct lockstep_error *err)
+{
+    LOCKSTEP_FREE struct lockstep_reconcile_row *row = calloc(1, sizeof(*row));
+    coordinator->automatic = calloc(1, sizeof(*coordinator->automatic));
+    if (row == NULL || coordinator->automatic == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the mode of reconciling");
+    }
+    LOCKSTEP_TRY(lockstep_store_reconcile(coordinator->store, row, err));
+    LOCKSTEP_TRY(take_mode(coordinator, row, err));
+    arm(coordinator);
+    return LOCKSTEP_OK;
+}
+
+void lockstep_automatic_end(struct lockstep_coordinator *coordinator)
+{
+    lockstep_timer_disarm(coordinator->loop, &coordinator->automatic_timer);
+    free(coordinator->automatic);
+    coordinator->automatic = NULL;
+}
+
+void lockstep_automatic_papers(const struct lockstep_coordinator *coordinator,
+                               const struct lockstep_id *order, struct lockstep_wire_prepare *ret)
+{
+    const struct lockstep_automatic *automatic = coordinator->automatic;
+    if (automatic->row.mode != LOCKSTEP_MODE_AUTO ||
+        !lockstep_id_equal(order, &automatic->standing.order)) {
+        return;
+    }
+    ret->standing = (struct lockstep_blob){(const uint8_t *)automatic->row.standing,
+                                           automatic->row.standing_length};
+    ret->standing_signature = (struct lockstep_blob){automatic->row.signature,
+                                                     sizeof(automatic->row.signature)};
+    (void)lockstep_name_parse(automatic->row.signer, &ret->standing_signer);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Fills in the record from the intent that once named the version. False if none is kept. */
+static bool find_papers(struct lockstep_coordinator *coordinator,
+                        const struct lockstep_resolved *resolved,
+                        struct lockstep_operation_record *record, struct lockstep_error *err)
+{
+    LOCKSTEP_FREE struct lockstep_naming_row *naming = calloc(1, sizeof(*naming));
+    const struct lockstep_wanted *item = &resolved->request.items[0];
+    bool found = false;
+    if (naming == NULL) {
+        (void)LOCKSTEP_FAIL(err, NOMEM, "no memory for an intent");
+        return false;
+    }
+    if (lockstep_store_naming(coordinator->store, &item->module, &item->digest, naming, &found,
+                              err) != LOCKSTEP_OK) {
+        return false;
+    }
+    if (!found) {
+        (void)LOCKSTEP_FAIL(err, REFUSED,
+                            "no operation that brought the version to more than one node is kept; "
+                            "lockstep reconcile %s does it by hand",
+                            item->module.text);
+        return false;
+    }
+    memcpy(record->intent, naming->intent, naming->intent_length);
+    record->intent_length = naming->intent_length;
+    memcpy(record->signature, naming->signature, sizeof(record->signature));
+    (void)snprintf(record->signer, sizeof(record->signer), "%s", naming->signer);
+    return true;
+}
+
+static void note_moves(struct lockstep_coordinator *coordinator, uint32_t module,
+                       const struct lockstep_resolved *resolved)
+{
+    const struct lockstep_request *request = &resolved->request;
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        const struct lockstep_live *live = lockstep_node_live(
+            &coordinator->nodes[request->selected[i]], &request->items[0].module);
+        if (live == NULL || !lockstep_digest_equal(&live->digest, &request->items[0].digest)) {
+            lockstep_damping_moved(&coordinator->automatic->damping,
+                                   lockstep_loop_now(coordinator->loop), request->selected[i],
+                                   module);
+        }
+    }
+}
+
+static enum lockstep_err open_for(struct lockstep_coordinator *coordinator, uint32_t module,
+                                  struct lockstep_resolved *resolved, struct lockstep_error *err)
+{
+    struct lockstep_operation_record *record = calloc(1, sizeof(*record));
+    char words[LOCKSTEP_STANDING_WORDS];
+    if (record == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for an operation");
+    }
+    if (!find_papers(coordinator, resolved, record, err)) {
+        free(record);
+        return err->code;
+    }
+    lockstep_standing_words(&coordinator->automatic->standing, words);
+    (void)snprintf(record->message, sizeof(record->message), "under %s of %s", words,
+                   coordinator->automatic->row.signer);
+    record->standing = coordinator->automatic->standing.order;
+    record->opened_unix_ms = lockstep_unix_ms();
+    note_moves(coordinator, module, resolved);
+    return lockstep_control_open(coordinator, resolved, record, err);
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+static bool is_covered(const struct lockstep_automatic *automatic, const struct lockstep_name *name)
+{
+    const struct lockstep_standing *standing = &automatic->standing;
+    bool covered = automatic->row.mode == LOCKSTEP_MODE_OBSERVE || standing->module_count == 0;
+    for (uint32_t i = 0; i < standing->module_count; i++) {
+        covered = covered || lockstep_name_equal(&standing->modules[i], name);
+    }
+    return covered;
+}
+
+/* What a person would ask for who goes by the order. */
+static void ask(const struct lockstep_automatic *automatic, struct lockstep_wire_subject *subject,
+                struct lockstep_wire_request *ret_body)
+{
+    bool orders = automatic->row.mode == LOCKSTEP_MODE_AUTO;
+    *ret_body = (struct lockstep_wire_request){
+        .kind = LOCKSTEP_KIND_RECONCILE,
+        .strategy = LOCKSTEP_STRATEGY_ROLLING,
+        .offline = LOCKSTEP_OFFLINE_FAIL,
+        .on_failure = LOCKSTEP_ON_FAILURE_HOLD,
+        .drain = LOCKSTEP_DRAIN_AUTO,
+        .subjects = subject,
+        .subject_count = 1,
+        .selector = "",
+        .extra = "",
+        .message = "",
+        .max_changes = orders ? automatic->standing.max_changes_percent : 0,
+        .max_changes_percent = orders,
+    };
+    randombytes_buf(ret_body->operation.bytes, sizeof(ret_body->operation.bytes));
+}
+
+/* Says once what would be done. */
+static void tell(struct lockstep_coordinator *coordinator, uint32_t module,
+                 const struct lockstep_resolved *resolved)
+{
+    char modules[LOCKSTEP_NAME_MAX + 3];
+    const char *name = resolved->request.items[0].module.text;
+    const struct lockstep_event event = {
+        .what = "reconcile.due", .subject = name, .modules = modules, .text = resolved->reconcile};
+    (void)snprintf(modules, sizeof(modules), " %s ", name);
+    if (!coordinator->automatic->told[module]) {
+        coordinator->automatic->told[module] = true;
+        lockstep_store_event(coordinator->store, &event);
+    }
+}
+
+static void act_on(struct lockstep_coordinator *coordinator, uint32_t module,
+                   struct lockstep_resolved *resolved)
+{
+    struct lockstep_automatic *automatic = coordinator->automatic;
+    const struct lockstep_request *request = &resolved->request;
+    const struct lockstep_look look = {request->verdict, request->items[0].digest,
+                                       request->selected, request->selected_count};
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool holds = lockstep_sighting_holds(&automatic->sightings[module],
+                                         lockstep_loop_now(coordinator->loop),
+                                         coordinator->config->settings.reconcile, &look);
+    automatic->told[module] = automatic->told[module] &&
+                              request->verdict == LOCKSTEP_RECONCILE_REPAIR;
+    if (!holds || resolved->plan.admission != LOCKSTEP_ADMISSION_ADMITTED) {
+        return;
+    }
+    if (automatic->row.mode == LOCKSTEP_MODE_OBSERVE) {
+        tell(coordinator, module, resolved);
+    } else if (open_for(coordinator, module, resolved, &err) != LOCKSTEP_OK) {
+        if (!automatic->told[module]) {
+            lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s is not reconciled: %s",
+                         request->items[0].module.text, err.message);
+        }
+        tell(coordinator, module, resolved);
+    }
+}
+
+static void look_at(struct lockstep_coordinator *coordinator, uint32_t module, bool *damped)
+{
+    struct lockstep_automatic *automatic = coordinator->automatic;
+    struct lockstep_wire_subject subject = {.module = coordinator->fleet.modules[module].name};
+    struct lockstep_wire_request body;
+    struct lockstep_resolved resolved;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        damped[i] = lockstep_damping_holds(&automatic->damping,
+                                           lockstep_loop_now(coordinator->loop), i, module);
+    }
+    ask(automatic, &subject, &body);
+    if (lockstep_control_resolve_damped(coordinator, &body, damped, &resolved, &err) ==
+        LOCKSTEP_OK) {
+        act_on(coordinator, module, &resolved);
+        lockstep_resolved_deinit(&resolved);
+    } else {
+        automatic->sightings[module] = (struct lockstep_sighting){.roster = 0};
+    }
+}
+
+/* An order is good until its time is over. Then nothing is done, and status says so. */
+static bool may_look(const struct lockstep_automatic *automatic)
+{
+    return automatic->row.mode == LOCKSTEP_MODE_OBSERVE ||
+           (automatic->row.mode == LOCKSTEP_MODE_AUTO &&
+            lockstep_unix_ms() <= automatic->standing.not_after_unix_ms);
+}
+
+void lockstep_automatic_look(void *context)
+{
+    struct lockstep_coordinator *coordinator = context;
+    bool *damped = calloc(coordinator->fleet.node_count + 1U, sizeof(*damped));
+    bool looks = damped != NULL && may_look(coordinator->automatic);
+    for (uint32_t i = 0; looks && i < coordinator->fleet.module_count; i++) {
+        if (coordinator->failed == LOCKSTEP_OK &&
+            is_covered(coordinator->automatic, &coordinator->fleet.modules[i].name)) {
+            look_at(coordinator, i, damped);
+        }
+    }
+    free(damped);
+    arm(coordinator);
+}
+
+/* ---- RECONCILE_MODE ------------------------------------------------------------------------- */
+
+/* Fills in the order. False if it was refused, and SESSION told. */
+static bool take_order(struct lockstep_session *session,
+                       const struct lockstep_wire_reconcile_mode *message,
+                       struct lockstep_reconcile_row *row)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_intent_offer offer = {.text = (const char *)message->standing.data,
+                                                .length = message->standing.length,
+                                                .signature = message->signature.data,
+                                                .signature_length = message->signature.length,
+                                                .signer = session->who};
+    LOCKSTEP_FREE struct lockstep_standing *standing = calloc(1, sizeof(*standing));
+    struct lockstep_refusal refusal = {.no = LOCKSTEP_NO_UNSPECIFIED};
+    ASSERT(standing != NULL);
+    if (lockstep_standing_verify(&offer, coordinator->bundle, lockstep_unix_ms(), standing,
+                                 &refusal) != LOCKSTEP_NO_UNSPECIFIED) {
+        lockstep_control_refuse(session, message->request,
+                                LOCKSTEP_WHY(8, lockstep_no_name(refusal.no), ""), "%s",
+                                refusal.text);
+        return false;
+    }
+    if (standing->issued_unix_ms <= coordinator->automatic->standing.issued_unix_ms) {
+        lockstep_control_refuse(session, message->request,
+                                LOCKSTEP_WHY(5, "moved", "run the command again"),
+                                "a standing order that was issued later is in force");
+        return false;
+    }
+    row->standing_length = message->standing.length;
+    memcpy(row->standing, message->standing.data, message->standing.length);
+    memcpy(row->signature, message->signature.data, sizeof(row->signature));
+    return true;
+}
+
+/* What was begun under an order that is no more is ended: its papers are no good for who is left.
+ */
+static void stop_all(struct lockstep_coordinator *coordinator)
+{
+    for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_running *running = &coordinator->running[i];
+        if (running->operation != NULL && running->record != NULL &&
+            !lockstep_id_is_zero(&running->record->standing) &&
+            !lockstep_operation_ended(running->operation)) {
+            lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
+                                 running->operation, coordinator->actions);
+            lockstep_driver_act(coordinator);
+        }
+    }
+}
+
+void lockstep_control_reconcile_mode(struct lockstep_session *session,
+                                     const struct lockstep_wire_reconcile_mode *message)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    LOCKSTEP_FREE struct lockstep_reconcile_row *row = calloc(1, sizeof(*row));
+    const char *mode = lockstep_mode_text(message->mode);
+    const struct lockstep_audit audit = {
+        .who = session->who, .what = "reconcile.mode", .subject = mode, .detail = message->message};
+    char words[LOCKSTEP_STANDING_WORDS] = "";
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    ASSERT(row != NULL);
+    row->mode = message->mode;
+    row->since_unix_ms = lockstep_unix_ms();
+    (void)snprintf(row->signer, sizeof(row->signer), "%s", session->who);
+    if (message->mode == LOCKSTEP_MODE_AUTO && !take_order(session, message, row)) {
+        return;
+    }
+    if (lockstep_store_reconcile_set(coordinator->store, row, &audit, &err) != LOCKSTEP_OK ||
+        take_mode(coordinator, row, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, message->request, &err);
+        return;
+    }
+    stop_all(coordinator);
+    if (message->mode == LOCKSTEP_MODE_AUTO) {
+        lockstep_standing_words(&coordinator->automatic->standing, words);
+    }
+    lockstep_control_done(session, message->request, "mode", mode, words);
+}
