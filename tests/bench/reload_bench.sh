@@ -11,6 +11,10 @@
 #   commit     from decided to the result: every node has read back what was ordered
 #   cpu        of daemons, hosts and probes, an operation; cpu-command of the command
 #
+# And reconcile: a third of the nodes drift, each by a pin that is soon over, and are moved back to
+# what the majority runs, as many at a time as `lockstep reconcile` moves by itself: one, or a tenth.
+# reconcile-…-node is the operation's time by the number of nodes that were moved.
+#
 # A quorum here waits for the votes of all that are there, and its result for the read-back of all
 # that it committed on; Erlang's clock stops at the majority's answer.
 #
@@ -159,6 +163,28 @@ measure() { # measure NAME OPTION...
     [ "$version" -eq 1 ] || reload_once discarded 1 "$@"
 }
 
+drifted() { # drifted COUNT: so many nodes run another version than they are to run
+    [ "$(fleet_cli check echo -o json | grep -c '"kind": "other-version"')" -eq "$1" ]
+}
+
+measure_reconcile() { # measure_reconcile NAME
+    local round node count=$((nodes / 3 > 0 ? nodes / 3 : 1)) opened ended document
+    for ((round = 0; round < rounds / 5 + 1; round++)); do
+        for ((node = 1; node <= count; node++)); do
+            fleet_cli reload echo@2.0.0 --strategy local --node "n$node" --pin 1s --soak 0 -y >/dev/null || return
+        done
+        fleet_until drifted "$count" || return
+        fleet_cli reconcile echo --soak 0 -y -o json >"$FLEET/document" || {
+            cat "$FLEET/document" >&2
+            return 1
+        }
+        IFS= read -r -d '' document <"$FLEET/document"
+        time_of opened opened && time_of ended ended || return
+        note "$1-operation" $((ended - opened)) ms
+        note "$1-node" "$(awk "BEGIN { print ($ended - $opened) / $count }")" ms
+    done
+}
+
 # ---- a profile ------------------------------------------------------------------------------------
 
 frequency=2500
@@ -215,7 +241,9 @@ measure_on() { # measure_on STORAGE FOLDER
         . tests/support/fleet.sh
         begin_fleet && measure "sync_all-$1" --strategy sync_all &&
             measure "quorum-$1" --strategy quorum &&
-            measure "local-$1" --strategy local --node n1 && fleet_cli check >/dev/null || exit
+            measure "local-$1" --strategy local --node n1 &&
+            fleet_cli reload echo@1.0.0 --strategy sync_all --soak 0 --again -y >/dev/null &&
+            measure_reconcile "reconcile-$1" && fleet_cli check >/dev/null || exit
         if $profile && [ "$1" = tmpfs ]; then
             profile_sync_all
         fi
@@ -234,7 +262,7 @@ measure_peer() {
         skipped+=("peer: there is no program $peer/run; LOCKSTEP_PEER names another folder")
     elif ! command -v erl >/dev/null; then
         skipped+=("peer: Erlang is not installed")
-    elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk,quorum_ship \
+    elif ! PEER_BUILD=$scratch/peer VARIANTS=sync_all_ship,sync_all_disk,quorum_ship,reconcile_drift \
         "$peer/run" cluster_reload "$nodes" "$rounds" >"$scratch/peer.log" 2>&1; then
         skipped+=("peer: it failed: $(tail -n 1 "$scratch/peer.log")")
     else
@@ -242,6 +270,7 @@ measure_peer() {
         peer_result sync_all_ship erlang-sync_all-shipped
         peer_result sync_all_disk erlang-sync_all-disk
         peer_result quorum_ship erlang-quorum-shipped
+        peer_result reconcile_drift erlang-reconcile
     fi
 }
 
