@@ -12,11 +12,19 @@
 
 /* ---- the mode ------------------------------------------------------------------------------- */
 
-static void arm(struct lockstep_coordinator *coordinator)
+/* Of the time, a look at a module takes no more than one part in so many. */
+#define TIME_SHARE 100
+
+/* One module at a time, and all of them within the time between two looks; or later, in a fleet so
+ * large that looking takes a while. */
+static void arm(struct lockstep_coordinator *coordinator, uint64_t took_us)
 {
-    lockstep_timer_arm(coordinator->loop, &coordinator->automatic_timer,
-                       lockstep_time_after(lockstep_loop_now(coordinator->loop),
-                                           coordinator->config->settings.reconcile));
+    uint32_t modules = coordinator->fleet.module_count;
+    uint64_t pause = coordinator->config->settings.reconcile / (modules > 0 ? modules : 1);
+    uint64_t share = took_us * TIME_SHARE / 1000;
+    lockstep_timer_arm(
+        coordinator->loop, &coordinator->automatic_timer,
+        lockstep_time_after(lockstep_loop_now(coordinator->loop), share > pause ? share : pause));
 }
 
 /* Begins anew: nothing has been seen. */
@@ -46,7 +54,7 @@ enum lockstep_err lockstep_automatic_begin(struct lockstep_coordinator *coordina
     }
     LOCKSTEP_TRY(lockstep_store_reconcile(coordinator->store, row, err));
     LOCKSTEP_TRY(take_mode(coordinator, row, err));
-    arm(coordinator);
+    arm(coordinator, 0);
     return LOCKSTEP_OK;
 }
 
@@ -245,19 +253,32 @@ static bool may_look(const struct lockstep_automatic *automatic)
             lockstep_unix_ms() <= automatic->standing.not_after_unix_ms);
 }
 
+/* The next module that is to be looked at; -1 if there is none. */
+static int64_t take_next(struct lockstep_coordinator *coordinator)
+{
+    struct lockstep_automatic *automatic = coordinator->automatic;
+    uint32_t count = coordinator->fleet.module_count;
+    for (uint32_t i = 0; may_look(automatic) && i < count; i++) {
+        uint32_t module = automatic->next++ % count;
+        if (is_covered(automatic, &coordinator->fleet.modules[module].name)) {
+            return module;
+        }
+    }
+    return -1;
+}
+
 void lockstep_automatic_look(void *context)
 {
     struct lockstep_coordinator *coordinator = context;
+    uint64_t begun = lockstep_monotonic_us();
     bool *damped = calloc(coordinator->fleet.node_count + 1U, sizeof(*damped));
-    bool looks = damped != NULL && may_look(coordinator->automatic);
-    for (uint32_t i = 0; looks && i < coordinator->fleet.module_count; i++) {
-        if (coordinator->failed == LOCKSTEP_OK &&
-            is_covered(coordinator->automatic, &coordinator->fleet.modules[i].name)) {
-            look_at(coordinator, i, damped);
-        }
+    int64_t module = damped == NULL || coordinator->failed != LOCKSTEP_OK ? -1
+                                                                          : take_next(coordinator);
+    if (module >= 0) {
+        look_at(coordinator, (uint32_t)module, damped);
     }
     free(damped);
-    arm(coordinator);
+    arm(coordinator, lockstep_monotonic_us() - begun);
 }
 
 /* ---- RECONCILE_MODE ------------------------------------------------------------------------- */

@@ -22,12 +22,13 @@ struct lockstep_automatic {
         sightings[LOCKSTEP_MODULES_MAX]; /* by the fleet's number of a module */
     bool told[LOCKSTEP_MODULES_MAX];     /* what OBSERVE saw */
     struct lockstep_damping damping;
+    uint32_t next; /* whose turn it is to be looked at */
 };
 
 /* Takes up the mode that the journal has. */
 enum lockstep_err lockstep_automatic_begin(struct lockstep_coordinator *coordinator,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Looks; a timer's callback. */
+/* Looks at one module; a timer's callback. */
 void lockstep_automatic_look(void *context);
 void lockstep_automatic_end(struct lockstep_coordinator *coordinator);
 

@@ -37,7 +37,7 @@ mode() {
 }
 
 has_event() { # has_event WHAT SUBJECT
-    fleet_cli -o jsonl events --limit 1000 | jq -e "select(.what == \"$1\" and .subject == \"$2\")" >/dev/null
+    fleet_cli -o jsonl events --limit 1000 | jq -r '"\(.what) \(.subject)"' | grep -qx "$1 $2"
 }
 
 has_alarm() { # has_alarm CODE NODE
