@@ -243,6 +243,9 @@ check "n3 starts again, as often as it likes" fleet_start_agent n3
 fleet_kill agent-n3 KILL
 check "and again" fleet_start_agent n3
 check_eventually "it is let in" fleet_ready n3
+kill -s STOP "$(fleet_pid agent-n2)"
+check "an operation begins" fleet_reload echo@2.0.0 --soak 0 --detach
+check_eventually "n3 has voted yes" voted n3
 check "its twin comes up" start_refused twin 'connected to'
 fenced() { [ "$(fleet_json .state node show n3)" = fenced ]; }
 check_eventually "they are found out" fenced
@@ -250,6 +253,10 @@ check_eventually "one is told" told n3 "refused: two agents have this node's key
 check_eventually "so is the other" told twin "refused: two agents have this node's key"
 check "that is audited" audited node.fence n3 "two agents have its key"
 check_same fenced "status alarms" fleet_json '[.alarms[] | select(.node == "n3") | .code] | join(" ")' status
+check_status 6 "what needs its vote is aborted" fleet_cli op wait "$(fleet_operation .short)"
+kill -s CONT "$(fleet_pid agent-n2)"
+check_eventually "n2 is back" fleet_ready n2
+check_same "n1=1.0.0 n2=1.0.0" "nobody has changed" fleet_versions_of echo n1 n2
 fleet_kill agent-twin
 fleet_kill agent-n3
 fleet_kill lockstepd KILL
