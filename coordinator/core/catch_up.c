@@ -29,17 +29,17 @@ static uint32_t own_places(const struct lockstep_operation *operation)
     return tenth > 0 ? tenth : 1;
 }
 
-/* How many nodes of OPERATION hold a place: they have been asked, and are on their way; or, while
- * it rolls, are watched. */
+/* How many nodes of OPERATION hold a place: they have been asked, and are on their way. While it
+ * rolls, also those that are watched, and those whose link is broken but who are not given up. */
 static uint32_t count_places(const struct lockstep_operation *operation)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
         bool on_its_way = part->state == LOCKSTEP_PART_OWED || part->state == LOCKSTEP_PART_TOUCHED;
-        bool watched = rolls(operation) &&
-                       (part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_LIVE);
-        count += part->asked && ((part->up && on_its_way) || watched) ? 1 : 0;
+        bool holds = rolls(operation) ? on_its_way || part->state == LOCKSTEP_PART_LIVE
+                                      : on_its_way && part->up;
+        count += part->asked && holds ? 1 : 0;
     }
     return count;
 }
