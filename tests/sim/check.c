@@ -1,5 +1,5 @@
 /* What must hold: at every row and every publication, and when the fleet has come to rest. */
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
 
 #include <string.h>
 
@@ -89,6 +89,7 @@ void sim_check_counts(struct sim_world *world)
             if (memcmp(&tally, &operation->tally, sizeof(tally)) != 0) {
                 sim_fail(world, "op %02x has not counted its parts", operation->id.bytes[0]);
             }
+            sim_check_places(world, operation);
         }
     }
 }
@@ -108,7 +109,9 @@ static void check_operations(struct sim_world *world)
     for (uint32_t i = 0; i < world->coordinator.record_count; i++) {
         const struct sim_record *record = &world->coordinator.records[i];
         if (record->operation.result < LOCKSTEP_COUNT(world->results)) {
+            bool drift = record->operation.kind == LOCKSTEP_KIND_RECONCILE;
             world->results[record->operation.result]++;
+            world->reconciled[record->operation.result] += drift ? 1 : 0;
         }
         if (record->row == LOCKSTEP_ROW_OPEN) {
             sim_fail(world, "op %02x is open for ever", record->operation.id.bytes[0]);
@@ -220,5 +223,8 @@ void sim_check_rest(struct sim_world *world)
         check_duties(world, i);
         check_sets(world, i);
         check_versions(world, i);
+    }
+    if (world->submitted < SIM_SUBMITTED) {
+        sim_check_majorities(world);
     }
 }

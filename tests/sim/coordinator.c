@@ -1,5 +1,5 @@
 /* The coordinator's driver and its journal, made up. */
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
 
 #include "common/base/assert.h"
 
@@ -82,6 +82,7 @@ static void write_row(struct sim_world *world, const struct lockstep_operation *
         }
         record = &coordinator->records[coordinator->record_count++];
         memset(record, 0, sizeof(*record));
+        sim_check_open(world, operation);
     }
     if (!row_follows(record->row, row)) {
         sim_fail(world, "row %s follows %s", lockstep_row_text(row),
@@ -142,6 +143,9 @@ static void restore(struct sim_world *world, bool children)
         }
         lockstep_fleet_restore(&coordinator->fleet, sim_now(world), restored(record), record->row,
                                &actions);
+        if (record->row == LOCKSTEP_ROW_COMMIT) {
+            sim_quarantine(world, &record->operation); /* it may have died in between */
+        }
         sim_coordinator_act(world, &actions);
     }
 }
@@ -213,6 +217,8 @@ static bool persist(struct sim_world *world, const struct lockstep_fleet_action 
     if (!before) {
         enum lockstep_row row = lockstep_operation_row(action->operation);
         write_row(world, action->operation, row);
+        sim_desired_write(world, action->operation, row,
+                          action->type == LOCKSTEP_FLEET_COMPENSATE ? action->child : NULL);
         if (action->type == LOCKSTEP_FLEET_COMPENSATE) {
             write_row(world, action->child, LOCKSTEP_ROW_OPEN);
         }
@@ -223,6 +229,9 @@ static bool persist(struct sim_world *world, const struct lockstep_fleet_action 
         sim_schedule(world, sim_between(world, 10, 1500),
                      &(struct sim_event){.type = SIM_COORDINATOR_START});
         return true;
+    }
+    if (lockstep_operation_row(action->operation) == LOCKSTEP_ROW_COMMIT) {
+        sim_quarantine(world, action->operation);
     }
     return false;
 }
@@ -347,6 +356,7 @@ void sim_coordinator_link(struct sim_world *world, uint32_t node)
     struct lockstep_message welcome = {.type = LOCKSTEP_MESSAGE_WELCOME};
     welcome.u.welcome.epoch = coordinator->fleet.epoch;
     welcome.u.welcome.decision_sequence = coordinator->fleet.sequence;
+    sim_quarantine_tell(world, node);
     lockstep_fleet_link_up(&coordinator->fleet, sim_now(world), node);
     sim_send(world, node, true, &welcome);
 }
@@ -367,6 +377,8 @@ void sim_coordinator_receive(struct sim_world *world, uint32_t node,
 {
     struct lockstep_fleet_actions actions;
     if (message->type == LOCKSTEP_MESSAGE_STATE) {
+        note_live(world, node, message->u.state.live, message->u.state.live_count);
+    } else if (message->type == LOCKSTEP_MESSAGE_REPORT) { /* it says as much here */
         note_live(world, node, message->u.state.live, message->u.state.live_count);
     } else if (message->type == LOCKSTEP_MESSAGE_ACK) {
         note_live(world, node, message->u.ack.live, message->u.ack.live_count);

@@ -1,6 +1,8 @@
 /* A node's host, made up: it maps, carries state over and publishes as the real one does, refuses
  * what that refuses, and outlives its agent. */
-#include "tests/sim/world.h"
+#include "tests/sim/host.h"
+
+#include "tests/sim/check.h"
 
 #include <string.h>
 

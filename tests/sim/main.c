@@ -23,8 +23,30 @@ static bool parse_number(const char *text, uint64_t *ret_value)
     return *end == '\0';
 }
 
+/* What happened, of all seeds. */
+struct sum {
+    uint64_t results[6];
+    uint64_t verdicts[LOCKSTEP_RECONCILE_QUARANTINED + 1];
+    uint64_t reconciled[6];
+    uint64_t quarantined;
+    uint64_t rested;
+};
+
+static void add(struct sum *sum, const struct sim_world *world)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(sum->results); i++) {
+        sum->results[i] += world->results[i];
+        sum->reconciled[i] += world->reconciled[i];
+    }
+    for (size_t i = 0; i < LOCKSTEP_COUNT(sum->verdicts); i++) {
+        sum->verdicts[i] += world->verdicts[i];
+    }
+    sum->quarantined += world->coordinator.bad_count;
+    sum->rested += world->rested;
+}
+
 /* Runs SEED; on failure says so and how to see it again. Adds up what happened. */
-static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, uint32_t results[6])
+static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, struct sum *sum)
 {
     struct sim_world *world = sim_world_new(seed, trace);
     bool ok = sim_world_run(world);
@@ -33,38 +55,48 @@ static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, uint32_t results
         printf("  see it again: tests/sim/run --seed %llu --trace\n", (unsigned long long)seed);
     }
     *hash = world->hash;
-    for (uint32_t i = 0; i < 6; i++) {
-        results[i] += world->results[i];
-    }
+    add(sum, world);
     (void)sim_world_free(world);
     return ok;
 }
 
+static void print_sum(const struct sum *sum)
+{
+    for (uint32_t i = 1; i < LOCKSTEP_COUNT(sum->results); i++) {
+        printf("# %s: %llu operations, %llu of them reconciles\n", lockstep_result_word(i),
+               (unsigned long long)sum->results[i], (unsigned long long)sum->reconciled[i]);
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_COUNT(sum->verdicts); i++) {
+        printf("# reconcile, %s: %llu times\n", lockstep_reconcile_word((enum lockstep_reconcile)i),
+               (unsigned long long)sum->verdicts[i]);
+    }
+    printf("# %llu versions were quarantined; %llu modules came to rest on a majority's version\n",
+           (unsigned long long)sum->quarantined, (unsigned long long)sum->rested);
+}
+
 static int run_many(uint64_t first, uint64_t count)
 {
-    uint32_t results[6] = {0};
+    struct sum sum = {.rested = 0};
     uint64_t failed = 0;
     uint64_t hash = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
-        failed += run_seed(seed, false, &hash, results) ? 0 : 1;
+        failed += run_seed(seed, false, &hash, &sum) ? 0 : 1;
         if ((seed - first + 1) % 500 == 0) {
             (void)fprintf(stderr, "  %llu of %llu seeds\n", (unsigned long long)(seed - first + 1),
                           (unsigned long long)count);
         }
     }
     if (count > 0) { /* one history twice: it must be the same to the last event */
-        uint32_t again[6] = {0};
+        struct sum again = {.rested = 0};
         uint64_t second = 0;
-        (void)run_seed(first + count - 1, false, &second, again);
+        (void)run_seed(first + count - 1, false, &second, &again);
         if (second != hash) {
             printf("not ok - seed %llu gives two histories\n",
                    (unsigned long long)(first + count - 1));
             failed++;
         }
     }
-    for (uint32_t i = 1; i < 6; i++) {
-        printf("# %s: %u operations\n", lockstep_result_word(i), results[i]);
-    }
+    print_sum(&sum);
     printf("%s - %llu seeds from %llu, %llu failed\n", failed == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
@@ -95,9 +127,9 @@ int main(int argc, char **argv)
         }
     }
     if (one) {
-        uint32_t results[6] = {0};
+        struct sum sum = {.rested = 0};
         uint64_t hash = 0;
-        bool ok = run_seed(seed, trace, &hash, results);
+        bool ok = run_seed(seed, trace, &hash, &sum);
         printf("%s - seed %llu, history %016llx\n", ok ? "ok" : "not ok", (unsigned long long)seed,
                (unsigned long long)hash);
         return ok ? 0 : 1;

@@ -1,5 +1,6 @@
 /* An agent's driver, its journal and its host, made up. It does what the core says, in order. */
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
+#include "tests/sim/host.h"
 
 #include "common/base/assert.h"
 
@@ -184,11 +185,28 @@ static void work_done(struct sim_world *world, const struct sim_event *event)
 
 /* ---- the journal ---------------------------------------------------------------------------- */
 
+/* Notes when the bytes that NODE runs are changed by ORDER. */
+static void note_change(struct sim_world *world, uint32_t node,
+                        const struct lockstep_prepare *order)
+{
+    struct sim_record *record = sim_record(world, &order->operation);
+    for (uint32_t i = 0; i < order->item_count && record != NULL; i++) {
+        uint32_t index = sim_module_index(&order->items[i].module);
+        const struct lockstep_digest *digest = &order->items[i].digest;
+        const struct sim_node *row = &world->nodes[node];
+        if (!lockstep_digest_equal(&row->disk.modules[index].current.digest, digest) &&
+            !lockstep_digest_equal(&row->host.loaded[index].digest, digest)) {
+            record->changed[node] = world->now;
+        }
+    }
+}
+
 /* ORDER is the journal's own. */
 static void point(struct sim_world *world, uint32_t node, struct lockstep_prepare *order)
 {
     struct sim_disk *disk = &world->nodes[node].disk;
     sim_check_pointer(world, node, order);
+    note_change(world, node, order);
     for (uint32_t i = 0; i < order->item_count; i++) {
         struct lockstep_agent_module *module =
             &disk->modules[sim_module_index(&order->items[i].module)];
@@ -201,17 +219,41 @@ static void point(struct sim_world *world, uint32_t node, struct lockstep_prepar
     }
 }
 
+/* Returns false if it is refused already. */
+static bool refuse(struct sim_disk *disk, const struct lockstep_digest *digest)
+{
+    for (uint32_t i = 0; i < disk->refused_count; i++) {
+        if (lockstep_digest_equal(&disk->refused[i], digest)) {
+            return false;
+        }
+    }
+    ASSERT(disk->refused_count < SIM_ROWS);
+    disk->refused[disk->refused_count++] = *digest;
+    return true;
+}
+
 static void fall(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
 {
     struct sim_node *row = &world->nodes[node];
     for (uint32_t i = 0; i < order->item_count; i++) {
         uint32_t index = sim_module_index(&order->items[i].module);
         if (lockstep_module_fall(&row->disk.modules[index], &order->items[i])) {
-            row->disk.refused[row->disk.refused_count++] = order->items[i].digest;
+            (void)refuse(&row->disk, &order->items[i].digest);
             row->strayed[index] = true;
         }
     }
     row->core.refused_count = row->disk.refused_count;
+}
+
+void sim_node_quarantine(struct sim_world *world, uint32_t node, uint32_t count)
+{
+    struct sim_node *row = &world->nodes[node];
+    uint32_t fresh = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        fresh += refuse(&row->disk, &world->coordinator.bad[i]) ? 1 : 0;
+    }
+    row->core.refused_count = row->disk.refused_count;
+    sim_note(world, "n%u is told of %u bad versions, %u of them new", node, count, fresh);
 }
 
 static void write_row(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order,
@@ -267,6 +309,18 @@ static void persist(struct sim_world *world, uint32_t node,
 
 /* ---- actions -------------------------------------------------------------------------------- */
 
+/* What its hosts serve; the wire has a shape of its own for it. */
+static void report(struct sim_world *world, uint32_t node)
+{
+    const struct lockstep_agent *core = &world->nodes[node].core;
+    struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_REPORT};
+    for (uint32_t i = 0; i < core->module_count; i++) {
+        message.u.state.live[message.u.state.live_count++] = lockstep_agent_live(core,
+                                                                                 &core->modules[i]);
+    }
+    sim_send(world, node, false, &message);
+}
+
 static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions)
 {
     struct sim_node *row = &world->nodes[node];
@@ -305,9 +359,11 @@ static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_ac
         case LOCKSTEP_AGENT_DROP:
             sim_host_drop(world, node, &action->duty->order.operation);
             break;
+        case LOCKSTEP_AGENT_REPORT:
+            report(world, node);
+            break;
         case LOCKSTEP_AGENT_RETIRE:
         case LOCKSTEP_AGENT_ALARM:
-        case LOCKSTEP_AGENT_REPORT:
             break;
         }
     }
@@ -318,6 +374,8 @@ void sim_node_receive(struct sim_world *world, uint32_t node,
 {
     struct lockstep_agent *core = &world->nodes[node].core;
     struct lockstep_agent_actions actions = {0};
+    bool was_there = message->type == LOCKSTEP_MESSAGE_PREPARE &&
+                     lockstep_agent_duty(core, &message->u.prepare.operation) != NULL;
     switch ((unsigned)message->type) {
     case LOCKSTEP_MESSAGE_WELCOME:
         lockstep_agent_welcome(core, sim_now(world), &message->u.welcome, &actions);
@@ -330,6 +388,9 @@ void sim_node_receive(struct sim_world *world, uint32_t node,
         break;
     default:
         break;
+    }
+    if (message->type == LOCKSTEP_MESSAGE_PREPARE) {
+        sim_check_taken_up(world, node, &message->u.prepare, was_there);
     }
     act(world, node, &actions);
 }
@@ -367,6 +428,7 @@ void sim_node_event(struct sim_world *world, const struct sim_event *event)
         if (ours) {
             sim_send(world, event->node, false,
                      &(struct lockstep_message){.type = LOCKSTEP_MESSAGE_HEARTBEAT});
+            report(world, event->node);
             sim_schedule(world, world->settings.heartbeat, event);
         }
         break;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void set_options(struct sim_world *world, struct lockstep_operation_options *options)
+void sim_options(struct sim_world *world, struct lockstep_operation_options *options)
 {
     const struct lockstep_defaults *settings = &world->settings;
     options->on_failure = sim_chance(world, 95) ? LOCKSTEP_ON_FAILURE_ROLLBACK
@@ -20,6 +20,16 @@ static void set_options(struct sim_world *world, struct lockstep_operation_optio
     options->resend_last_ms = settings->decision_resend_last;
 }
 
+/* A version that was named before; often one that is on a node. */
+static uint32_t seen_before(struct sim_world *world, uint32_t module)
+{
+    uint32_t node = (uint32_t)sim_between(world, 0, world->node_count - 1);
+    uint32_t version = sim_version(&world->nodes[node].disk.modules[module].current.digest);
+    return version != 0 && sim_chance(world, 50)
+               ? version
+               : (uint32_t)sim_between(world, 1, world->next_version - 1);
+}
+
 static void choose_items(struct sim_world *world, struct lockstep_request *request)
 {
     uint32_t first = (uint32_t)sim_between(world, 0, SIM_MODULES - 1);
@@ -27,11 +37,12 @@ static void choose_items(struct sim_world *world, struct lockstep_request *reque
     for (uint32_t i = 0; i < request->item_count; i++) {
         uint32_t module = (first + i) % SIM_MODULES;
         uint32_t version = world->next_version++;
-        if (sim_chance(world, 15)) {
-            version = (uint32_t)sim_between(world, 1, world->next_version - 1); /* seen before */
+        if (sim_chance(world, request->strategy == LOCKSTEP_STRATEGY_LOCAL ? 50 : 15)) {
+            version = seen_before(world, module);
         }
         request->items[i].module = sim_module(module);
         request->items[i].digest = sim_digest(module, version);
+        request->items[i].quarantined = sim_quarantined(world, &request->items[i].digest);
     }
 }
 
@@ -56,7 +67,53 @@ static bool choose_undo(struct sim_world *world, struct lockstep_request *reques
         }
     }
     request->targets = targets;
+    request->options.no_quarantine = sim_chance(world, 50);
     return true;
+}
+
+/* One for local, which may be pinned for a while; mostly all for the others. */
+static void choose_nodes(struct sim_world *world, struct lockstep_request *request,
+                         uint32_t selected[SIM_NODES])
+{
+    bool some = sim_chance(world, 25);
+    if (request->strategy == LOCKSTEP_STRATEGY_LOCAL) {
+        request->options.pin_ms = sim_chance(world, 70) ? sim_between(world, 200, 9000) : 0;
+        selected[request->selected_count++] = (uint32_t)sim_between(world, 0,
+                                                                    world->node_count - 1);
+        return;
+    }
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        if (!some || sim_chance(world, 60) || i + request->selected_count < 1) {
+            selected[request->selected_count++] = i;
+        }
+    }
+}
+
+void sim_submit(struct sim_world *world, struct lockstep_request *request)
+{
+    struct lockstep_fleet *fleet = &world->coordinator.fleet;
+    uint32_t roster[SIM_NODES];
+    struct lockstep_digest desired[SIM_NODES * LOCKSTEP_ITEMS_MAX];
+    struct lockstep_plan plan = {.roster = roster};
+    struct lockstep_fleet_actions actions;
+    struct lockstep_operation *operation;
+    request->operation.bytes[0] = (uint8_t)(world->submitted + 1);
+    request->operation.bytes[1] = 1;
+    for (uint32_t i = 0; i < request->selected_count * request->item_count; i++) {
+        desired[i] = sim_desired(world, request->selected[i / request->item_count],
+                                 sim_module_index(&request->items[i % request->item_count].module));
+    }
+    request->desired = desired;
+    lockstep_fleet_plan(fleet, request, &plan);
+    sim_note(world, "operator: %s %s of %u items: %s", lockstep_kind_text(request->kind),
+             lockstep_strategy_text(request->strategy), request->item_count,
+             lockstep_admission_name(plan.admission));
+    if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
+        operation = sim_operation_new();
+        world->submitted++;
+        lockstep_fleet_open(fleet, sim_now(world), request, &plan, operation, &actions);
+        sim_coordinator_act(world, &actions);
+    }
 }
 
 static void submit(struct sim_world *world)
@@ -64,27 +121,13 @@ static void submit(struct sim_world *world)
     static const enum lockstep_strategy strategies[] = {
         LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_SYNC_ALL, LOCKSTEP_STRATEGY_QUORUM,
         LOCKSTEP_STRATEGY_LOCAL};
-    struct lockstep_fleet *fleet = &world->coordinator.fleet;
     struct lockstep_request request = {.kind = LOCKSTEP_KIND_RELOAD, .install = true};
     struct lockstep_digest targets[SIM_NODES];
     uint32_t selected[SIM_NODES];
-    uint32_t roster[SIM_NODES];
-    struct lockstep_plan plan = {.roster = roster};
-    struct lockstep_fleet_actions actions;
-    struct lockstep_operation *operation;
     request.strategy = strategies[sim_between(world, 0, 3)];
     request.offline = sim_chance(world, 80) ? LOCKSTEP_OFFLINE_FAIL : LOCKSTEP_OFFLINE_SKIP;
-    request.operation.bytes[0] = (uint8_t)(world->submitted + 1);
-    request.operation.bytes[1] = 1;
-    set_options(world, &request.options);
-    if (request.strategy == LOCKSTEP_STRATEGY_LOCAL) {
-        selected[request.selected_count++] = (uint32_t)sim_between(world, 0, world->node_count - 1);
-    } else {
-        while (request.selected_count < world->node_count) {
-            selected[request.selected_count] = request.selected_count;
-            request.selected_count++;
-        }
-    }
+    sim_options(world, &request.options);
+    choose_nodes(world, &request, selected);
     request.selected = selected;
     if (sim_chance(world, 15)) {
         if (!choose_undo(world, &request, selected, targets)) {
@@ -93,16 +136,7 @@ static void submit(struct sim_world *world)
     } else {
         choose_items(world, &request);
     }
-    lockstep_fleet_plan(fleet, &request, &plan);
-    sim_note(world, "operator: %s %s of %u items: %s", lockstep_kind_text(request.kind),
-             lockstep_strategy_text(request.strategy), request.item_count,
-             lockstep_admission_name(plan.admission));
-    if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
-        operation = sim_operation_new();
-        world->submitted++;
-        lockstep_fleet_open(fleet, sim_now(world), &request, &plan, operation, &actions);
-        sim_coordinator_act(world, &actions);
-    }
+    sim_submit(world, &request);
 }
 
 static void abort_one(struct sim_world *world)
@@ -146,6 +180,7 @@ static void revoke(struct sim_world *world, uint32_t node)
     sim_note(world, "operator: revoke n%u", node);
     sim_break_link(world, node);
     lockstep_fleet_forget(fleet, sim_now(world), node, "revoked", &actions);
+    sim_desired_forget(world, node);
     sim_coordinator_act(world, &actions);
 }
 
@@ -246,21 +281,32 @@ static void look_after_one(struct sim_world *world)
     }
 }
 
+/* All is calm: cordons end, and each module in turn is reconciled. */
+static void tidy_up(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        cordon(world, i, false);
+    }
+    if (world->submitted < SIM_SUBMITTED && world->now + SIM_LAST_MS < SIM_CHAOS_MS + SIM_CALM_MS) {
+        sim_reconcile(world, world->looked_at++ % SIM_MODULES, true);
+    }
+}
+
 void sim_operator(struct sim_world *world)
 {
     if (!world->coordinator.running) {
         return;
     }
     if (world->calm) {
-        for (uint32_t i = 0; i < world->node_count; i++) {
-            cordon(world, i, false);
-        }
+        tidy_up(world);
     } else if (sim_chance(world, 10)) {
         look_after_one(world);
-    } else if (world->submitted >= SIM_OPERATIONS / 2 - 2) {
+    } else if (world->submitted >= SIM_SUBMITTED) {
         return;
     } else if (sim_chance(world, 5)) {
         abort_one(world);
+    } else if (sim_chance(world, 30)) {
+        sim_reconcile(world, (uint32_t)sim_between(world, 0, SIM_MODULES - 1), false);
     } else {
         submit(world);
     }

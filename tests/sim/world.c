@@ -1,4 +1,5 @@
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
+#include "tests/sim/host.h"
 
 #include "common/base/assert.h"
 
@@ -160,6 +161,7 @@ static struct sim_event take_first(struct sim_world *world)
 static void deliver_later(struct sim_world *world, uint32_t node, bool to_node,
                           const struct lockstep_message *message)
 {
+    uint64_t told = world->nodes[node].told;
     uint64_t delay = world->calm             ? sim_between(world, 1, 5)
                      : sim_chance(world, 90) ? sim_between(world, 1, 20)
                                              : sim_between(world, 20, 600);
@@ -172,6 +174,9 @@ static void deliver_later(struct sim_world *world, uint32_t node, bool to_node,
         abort();
     }
     *event.message = *message;
+    if (to_node && world->now + delay < told) {
+        delay = told - world->now;
+    }
     sim_schedule(world, delay, &event);
 }
 
@@ -207,6 +212,7 @@ void sim_break_link(struct sim_world *world, uint32_t node)
     sim_note(world, "link of n%u breaks", node);
     row->linked = false;
     row->session++;
+    row->told = 0;
     if (row->running) {
         lockstep_agent_link_down(&row->core);
     }
@@ -324,6 +330,12 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
     case SIM_HOST_CRASH:
     case SIM_HEARTBEAT:
         sim_node_event(world, event);
+        break;
+    case SIM_QUARANTINE:
+        if (world->nodes[event->node].linked &&
+            world->nodes[event->node].session == event->session) {
+            sim_node_quarantine(world, event->node, event->count);
+        }
         break;
     case SIM_LINK:
         try_link(world, event->node);

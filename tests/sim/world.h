@@ -5,8 +5,10 @@
  *
  * The network loses, repeats, delays and reorders messages and breaks links; coordinator, agents
  * and hosts are killed at any action, before and after a row is written; modules refuse, crash or
- * will not migrate. Then everything heals, and the fleet must come to rest in a state that the
- * journal explains (check.c).
+ * will not migrate. Nodes drift: what is local runs on when its pin is over, parts of the fleet go
+ * their own way, a host starts without a file that was spoilt; and somebody reconciles. Then
+ * everything heals, and the fleet must come to rest in a state that the journal explains (check.c),
+ * on one version where most of it lives on one that is good (check_drift.c).
  */
 #ifndef LOCKSTEP_TESTS_SIM_WORLD_H
 #define LOCKSTEP_TESTS_SIM_WORLD_H
@@ -15,17 +17,19 @@
 #include "common/base/rng.h"
 #include "coordinator/core/admission.h"
 #include "coordinator/core/fleet.h"
+#include "tests/sim/drift.h"
 
-#define SIM_NODES      7
 #define SIM_MODULES    5
 #define SIM_FRESH      4  /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
+#define SIM_SUBMITTED  (SIM_OPERATIONS / 2 - 2) /* by people; each may have a compensation */
 #define SIM_ROWS       256
 #define SIM_CHAOS_MS   20000
 #define SIM_CALM_MS    60000
 #define SIM_SERVICE    0
 #define SIM_SETS       8 /* that a host holds, or remembers as published */
 #define SIM_DRAIN_MS   200
+#define SIM_LAST_MS    25000 /* before the end nobody asks for anything any more */
 
 /* What a version does, drawn from the seed. */
 enum sim_nature {
@@ -48,6 +52,7 @@ enum sim_event_type {
     SIM_AGENT_START,
     SIM_COORDINATOR_START,
     SIM_HEARTBEAT,
+    SIM_QUARANTINE, /* a node is told which versions nobody may run */
     SIM_FAULT,
     SIM_OPERATOR,
     SIM_CALM,
@@ -59,7 +64,8 @@ struct sim_event {
     enum sim_event_type type;
     uint32_t node;        /* SIM_NODES: the coordinator */
     uint32_t incarnation; /* of whom it is for: a dead one's events are void */
-    uint32_t session;     /* of DELIVER */
+    uint32_t session;     /* of DELIVER and QUARANTINE */
+    uint32_t count;       /* of QUARANTINE */
     struct lockstep_message *message;
     struct lockstep_id operation;
     enum lockstep_duty_row row;
@@ -113,6 +119,7 @@ struct sim_node {
     bool linked;
     bool cut; /* the network keeps it away */
     uint32_t session;
+    uint64_t told;             /* what is sent after a QUARANTINE does not come before it */
     bool strayed[SIM_MODULES]; /* it has fallen back by itself, or another machine has its place */
 };
 
@@ -122,7 +129,9 @@ struct sim_record {
     struct lockstep_part parts[SIM_NODES];
     struct lockstep_digest starts[SIM_NODES * LOCKSTEP_ITEMS_MAX];
     enum lockstep_row row;
-    uint32_t committed_at; /* decision order; zero: not committed */
+    uint32_t committed_at;       /* decision order; zero: not committed */
+    uint64_t changed[SIM_NODES]; /* when the node's pointer went to other bytes by it; or zero */
+    uint32_t under_way; /* bits of the nodes that a reconcile had asked and not done with */
 };
 
 struct sim_coordinator {
@@ -139,6 +148,9 @@ struct sim_coordinator {
     struct lockstep_id journals[SIM_NODES];
     uint32_t record_count;
     struct sim_record records[SIM_OPERATIONS];
+    struct sim_desired desired[SIM_NODES][SIM_MODULES];
+    uint32_t bad_count;
+    struct lockstep_digest bad[SIM_ROWS]; /* quarantined */
 };
 
 struct sim_world {
@@ -158,8 +170,12 @@ struct sim_world {
     struct sim_coordinator coordinator;
     struct sim_node nodes[SIM_NODES];
     uint32_t submitted;
+    uint32_t looked_at;  /* modules that were to be reconciled since all is calm */
     uint32_t results[6]; /* operations by result */
-    char failure[512];   /* empty: nothing is wrong */
+    uint32_t verdicts[LOCKSTEP_RECONCILE_QUARANTINED + 1]; /* of asking to reconcile */
+    uint32_t reconciled[6];                                /* reconciles by result */
+    uint32_t rested;   /* modules that had a majority to come to, in the end */
+    char failure[512]; /* empty: nothing is wrong */
 };
 
 /* Makes the world of SEED; free with sim_world_free(). */
@@ -199,24 +215,11 @@ void sim_node_replace(struct sim_world *world, uint32_t node);
 void sim_node_receive(struct sim_world *world, uint32_t node,
                       const struct lockstep_message *message);
 void sim_node_event(struct sim_world *world, const struct sim_event *event);
+/* It is told the first COUNT of the coordinator's list. */
+void sim_node_quarantine(struct sim_world *world, uint32_t node, uint32_t count);
 void sim_node_tick(struct sim_world *world, uint32_t node);
 void sim_node_host_up(struct sim_world *world, uint32_t node);
 void sim_node_host_lost(struct sim_world *world, uint32_t node);
-
-/* Boots from the agent's journal. */
-void sim_host_start(struct sim_world *world, uint32_t node);
-void sim_host_crash(struct sim_world *world, uint32_t node);
-/* Says hello to an agent in a while; and does, after which only what waits for PUBLISH is held. */
-void sim_host_hello(struct sim_world *world, uint32_t node, uint64_t delay);
-void sim_host_says_hello(struct sim_world *world, uint32_t node);
-/* Its agent is killed: a publish under way may be done or not. */
-void sim_host_alone(struct sim_world *world, uint32_t node);
-/* MAP, MIGRATE and PUBLISH: when they are asked for, and what the host answers. */
-void sim_host_ask(struct sim_world *world, uint32_t node, const struct lockstep_duty *duty,
-                  enum lockstep_work work);
-void sim_host_answer(struct sim_world *world, const struct sim_event *event,
-                     struct lockstep_work_result *result);
-void sim_host_drop(struct sim_world *world, uint32_t node, const struct lockstep_id *operation);
 
 void sim_coordinator_start(struct sim_world *world);
 void sim_coordinator_kill(struct sim_world *world);
@@ -232,16 +235,5 @@ struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id 
 /* The operation's memory, with room for every node; and its compensation's. */
 struct lockstep_operation *sim_operation_new(void);
 void sim_operation_free(struct lockstep_operation *operation);
-
-/* The operator asks for something. */
-void sim_operator(struct sim_world *world);
-
-/* Invariants. */
-void sim_check_loaded(struct sim_world *world, uint32_t node);
-void sim_check_commit(struct sim_world *world, const struct sim_record *record);
-void sim_check_pointer(struct sim_world *world, uint32_t node,
-                       const struct lockstep_prepare *order);
-void sim_check_counts(struct sim_world *world);
-void sim_check_rest(struct sim_world *world);
 
 #endif
