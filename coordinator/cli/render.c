@@ -18,10 +18,14 @@
 #define TIME(heading, key)   CELL(heading, key, TIME, false)
 #define DIGEST(heading, key) CELL(heading, key, DIGEST, false)
 
-static const struct lockstep_column status_fields[] = {
-    TEXT("cluster", "cluster"), NUMBER("epoch", "epoch"),
-    NUMBER("index", "index"),   CELL("read only", "read_only", BOOL, false),
-    TIME("time", "unix_ms"),    END};
+static const struct lockstep_column status_fields[] = {TEXT("cluster", "cluster"),
+                                                       NUMBER("epoch", "epoch"),
+                                                       NUMBER("index", "index"),
+                                                       CELL("read only", "read_only", BOOL, false),
+                                                       TIME("time", "unix_ms"),
+                                                       TEXT("reconcile", "reconcile.mode"),
+                                                       TIME("  until", "reconcile.until_unix_ms"),
+                                                       END};
 static const struct lockstep_column nodes_fields[] = {
     NUMBER("nodes", "all"), NUMBER("  ready", "ready"), NUMBER("  absent", "absent"),
     NUMBER("  cordoned", "cordoned"), END};

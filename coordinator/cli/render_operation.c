@@ -117,11 +117,12 @@ static void print_title(const struct lockstep_output *output, const json_t *oper
     lockstep_print(output->out, "%s ", id);
     lockstep_print_word(output,
                         *result == '\0' ? lockstep_document_text(operation, "state") : result, 0);
-    lockstep_print(output->out, "%s: %s, %s, %" PRIu64 " nodes, by %s%s%s\n",
+    lockstep_print(output->out, "%s: %s, %s, %" PRIu64 " node%s, by %s%s%s\n",
                    json_is_true(json_object_get(operation, "final")) ? " (final)" : "",
                    or_dash(lockstep_document_text(operation, "kind")),
                    or_dash(lockstep_document_text(operation, "strategy")),
                    lockstep_document_number(operation, "n"),
+                   lockstep_document_number(operation, "n") == 1 ? "" : "s",
                    or_dash(lockstep_document_text(operation, "who")), *message == '\0' ? "" : ": ",
                    message);
 }
