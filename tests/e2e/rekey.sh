@@ -174,6 +174,26 @@ check "n3 joins as a new node" fleet_node n3
 check "and gets what is placed on it" fleet_reload echo@2.0.0 --soak 0
 check_eventually "the fleet is consistent" fleet_cli check
 
+# Two agents have its key and neither is let in: a machine with a key of its own is the way out.
+fleet_kill agent-n3
+mkdir -p "$FLEET/twin/run" "$FLEET/twin/modules"
+cp -r "$FLEET/n3/data" "$FLEET/twin/data"
+sed "s#$FLEET/n3/#$FLEET/twin/#" "$FLEET/n3/agent.yaml" >"$FLEET/twin/agent.yaml"
+check "n3 starts again" fleet_start_agent n3
+check "and so does its twin" start_machine twin 'connected to'
+check_eventually "they are found out" is n3 fenced
+fleet_needs "a host built anew comes as n3, and waits" waits n3 own
+check_same "rekey-pending fenced" "the node is shown so" \
+    fleet_json '"\(.state) \(.rekey.before)"' node show n3
+check "it is admitted" fleet_cli node admit n3 -m "the others are cloned"
+check_eventually "it is ready" is n3 ready
+check_eventually "and runs what n3 is to run" runs n3 2.0.0
+check_eventually "one of the twins is told" told n3 "refused: another machine has this node's place"
+check_eventually "so is the other" told twin "refused: another machine has this node's place"
+scrap n3
+scrap twin
+check_eventually "the fleet is consistent" fleet_cli check
+
 # ---- in the middle of operations ----------------------------------------------------------------------
 
 # Between its YES and the decision, which waits for n2: all are needed.
@@ -189,7 +209,7 @@ check_same "n1=2.0.0 n2=2.0.0" "nobody has changed" fleet_versions_of echo n1 n2
 check_eventually "the new n3 is ready" is n3 ready
 check_eventually "and runs what it is to run" runs n3 2.0.0
 check_eventually "the fleet is consistent" fleet_cli check
-scrap n3
+scrap own
 
 # The same, when a majority is enough: it is owed.
 fleet_needs "a host built anew comes as n3, and waits" waits n3 newer
