@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -67,15 +68,26 @@ static bool hash_config(crypto_generichash_state *hash, int fd)
     return true;
 }
 
+/* As much of a request as there is of it: it has room for many modules, and mostly one. */
+static struct lockstep_probe_request *copy(const struct lockstep_probe_request *request)
+{
+    struct lockstep_probe_request *made = malloc(sizeof(*made));
+    if (made != NULL) {
+        memcpy(made, request,
+               offsetof(struct lockstep_probe_request, subjects) +
+                   request->subjects_count * sizeof(request->subjects[0]));
+    }
+    return made;
+}
+
 /* What a request is about, with what stands in for descriptors and paths: the digests. */
 static char *print_bare(const struct lockstep_probe_request *request)
 {
-    struct lockstep_probe_request *bare = malloc(sizeof(*bare));
+    struct lockstep_probe_request *bare = copy(request);
     char *text;
     if (bare == NULL) {
         return NULL;
     }
-    *bare = *request;
     bare->deadline_ms = 1;
     for (size_t i = 0; i < bare->subjects_count; i++) {
         bare->subjects[i].file_fd = -1;
@@ -320,12 +332,11 @@ static int hand_over(struct handover *handover, int fd)
 static char *print_for_probe(const struct lockstep_probe_request *request,
                              struct handover *handover)
 {
-    struct lockstep_probe_request *seen = malloc(sizeof(*seen));
+    struct lockstep_probe_request *seen = copy(request);
     char *text;
     if (seen == NULL) {
         return NULL;
     }
-    *seen = *request;
     for (size_t i = 0; i < seen->subjects_count; i++) {
         struct lockstep_probe_subject *subject = &seen->subjects[i];
         subject->file_fd = subject->file[0] == '\0' ? hand_over(handover, subject->file_fd) : -1;

@@ -170,7 +170,8 @@ struct lockstep_probe_verdict {
 const char *lockstep_probe_rollback_text(enum lockstep_probe_rollback rollback);
 const char *lockstep_probe_stage_text(enum lockstep_probe_stage stage);
 
-/* A request with its defaults and no subject, on the heap; NULL if there is no memory. */
+/* A request with its defaults and no subject, on the heap; NULL if there is no memory. Its subjects
+ * are not cleared: each begins with _subject_init. */
 struct lockstep_probe_request *lockstep_probe_request_new(void);
 struct lockstep_probe_request *lockstep_probe_request_free(struct lockstep_probe_request *request);
 /* A subject with nothing given: descriptors -1. */

@@ -4,6 +4,7 @@
 
 #include "common/base/cleanup.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define DEADLINE_DEFAULT_MS  (10 * 1000)
@@ -12,8 +13,9 @@
 
 struct lockstep_probe_request *lockstep_probe_request_new(void)
 {
-    struct lockstep_probe_request *request = calloc(1, sizeof(*request));
+    struct lockstep_probe_request *request = malloc(sizeof(*request));
     if (request != NULL) {
+        memset(request, 0, offsetof(struct lockstep_probe_request, subjects));
         request->deadline_ms = DEADLINE_DEFAULT_MS;
         request->memory_bytes = MEMORY_DEFAULT_BYTES;
         request->file_bytes = LOCKSTEP_ARTIFACT_MAX;
