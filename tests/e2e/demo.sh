@@ -18,6 +18,8 @@ check "it ends with 0" test "$status" -eq 0
 check "the last line is its result" has '^\{"schema":"lockstep/demo/v1",.*\}$'
 check "of three nodes" has '"nodes":3[,}]'
 check "there were reloads" has '"reloads":[1-9]'
+check "one node had drifted and was reconciled" has '"reconciled":1[,}]'
+check "check had said so" grep -q 'other-version  markdown  n3' "$FLEET/log/demo"
 check "there were calls" has '"calls":[1-9]'
 check "none was lost" has '"lost":0[,}]'
 check "none failed" has '"failed":0[,}]'
