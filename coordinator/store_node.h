@@ -111,8 +111,8 @@ enum lockstep_err lockstep_store_enrol(struct lockstep_store *store,
                                        struct lockstep_node_row *ret_row,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The key that waits for the node, which must be KEY, becomes the node's; the one before never
- * comes back. Number, name and labels stay, and what it is to run; what it reported does not.
- * CONFLICT if KEY does not wait. */
+ * comes back. Number, name and labels stay, and what it is to run; what it reported does not, nor
+ * what it could go back to. CONFLICT if KEY does not wait. */
 enum lockstep_err lockstep_store_node_admit(struct lockstep_store *store, uint32_t number,
                                             const uint8_t key[LOCKSTEP_KEY_BYTES],
                                             uint64_t now_unix_ms,

@@ -53,6 +53,10 @@ static enum lockstep_err admit(struct lockstep_store *store, uint32_t number, co
                  LOCKSTEP_INTEGER(number), LOCKSTEP_BLOB(key, LOCKSTEP_KEY_BYTES),
                  LOCKSTEP_INTEGER(now_unix_ms));
     LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1", LOCKSTEP_INTEGER(number));
+    /* What the machine before ran before, this one cannot go back to. */
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE desired SET has_previous = 0, previous = zeroblob(32) WHERE node = ?1",
+                 LOCKSTEP_INTEGER(number));
     return LOCKSTEP_OK;
 }
 

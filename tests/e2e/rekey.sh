@@ -137,6 +137,8 @@ check_eventually "n3 is ready" is n3 ready
 check_same null "nobody waits any more" fleet_json .rekey node show n3
 check_same 3 "it is the third node still" fleet_json '[.nodes[] | select(.member)] | length' node ls
 check_eventually "the fleet is consistent" fleet_cli check
+check_status 4 "what it ran before it does not know, so there is no undo" fleet_cli undo echo -y
+check_says 'n3 has no version of echo to go back to' "that is said" fleet_cli undo echo -y
 fleet_callers_end n1 n2
 check_same "0 0" "nobody else's calls were lost" echo "$LOST $FAILED"
 check_status 4 "twice is once too often" fleet_cli node admit n3

@@ -140,16 +140,23 @@ static void check_arrival(void **state)
     (void)tear_down(&place);
 }
 
+static void keep_wish(void *context, const struct lockstep_desired_row *row)
+{
+    *(struct lockstep_desired_row *)context = *row;
+}
+
 static void an_admitted_key_is_the_nodes(void **state)
 {
     struct place *place = *state;
     const struct lockstep_live live = {.module = {"pay"}, .generation = 1};
     struct lockstep_node_row row;
+    struct lockstep_desired_row wish = {.node = 9};
     int lives = 0;
     assert_int_equal(lockstep_store_live(place->store, 0, &live, 1, NULL), LOCKSTEP_OK);
-    meddle(place, "UPDATE node SET labels = 'env=prod', member = 1, fenced = 1, cordoned = 1;"
-                  "INSERT INTO desired(node, module, digest, previous, operation, pin) VALUES(0, "
-                  "'pay', zeroblob(32), zeroblob(32), zeroblob(16), 0)");
+    meddle(place,
+           "UPDATE node SET labels = 'env=prod', member = 1, fenced = 1, cordoned = 1;"
+           "INSERT INTO desired(node, module, digest, previous, operation, pin, has_previous) "
+           "VALUES(0, 'pay', randomblob(32), randomblob(32), zeroblob(16), 0, 1)");
     assert_int_equal(lockstep_store_node_admit(place->store, 0, third_key, NOW, &somebody, NULL),
                      LOCKSTEP_CONFLICT);
     assert_int_equal(lockstep_store_node_admit(place->store, 1, second_key, NOW, &somebody, NULL),
@@ -169,6 +176,11 @@ static void an_admitted_key_is_the_nodes(void **state)
     assert_false(row.fenced);
     assert_int_equal(lockstep_store_lives(place->store, count_lives, &lives, NULL), LOCKSTEP_OK);
     assert_int_equal(lives, 0);
+    assert_int_equal(lockstep_store_desired(place->store, keep_wish, &wish, NULL), LOCKSTEP_OK);
+    assert_int_equal(wish.node, 0);
+    assert_false(lockstep_digest_is_zero(&wish.digest));
+    assert_false(wish.has_previous);
+    assert_true(lockstep_digest_is_zero(&wish.previous));
     expect_dead(place, first_key, LOCKSTEP_DEAD_KEY_REPLACED);
     expect_dead(place, second_key, LOCKSTEP_DEAD_KEY_NONE);
     assert_int_equal(come(place, "n1", first_key, &row), LOCKSTEP_CONFLICT);
