@@ -24,6 +24,7 @@ enum lockstep_err lockstep_control_reconcile(struct lockstep_coordinator *coordi
     struct lockstep_view view = lockstep_driver_view(coordinator);
     struct lockstep_reconcile_ask ask = {.module = body->subjects[0].module,
                                          .by_majority = body->by_majority,
+                                         .as_recorded = resolved->damped != NULL,
                                          .max_changes = body->max_changes,
                                          .max_percent = body->max_changes_percent,
                                          .asked = selected,

@@ -93,6 +93,7 @@ struct lockstep_reconcile_ask {
     struct lockstep_digest to; /* zeros: the majority decides */
     bool to_quarantined;
     bool by_majority;
+    bool as_recorded;     /* who is recorded to run something else is left alone */
     uint32_t max_changes; /* zero: all that can be */
     bool max_percent;
     const bool *asked;  /* per node: who may be moved; NULL: everybody */

@@ -81,6 +81,7 @@ static bool reconcile(const struct lockstep_judgement *judgement,
                                                  .to = ask->to,
                                                  .to_quarantined = ask->to_quarantined,
                                                  .by_majority = ask->by_majority,
+                                                 .as_recorded = ask->as_recorded,
                                                  .max_changes = ask->max_changes,
                                                  .max_percent = ask->max_percent};
     if (!gather(judgement, ask, gathered)) {

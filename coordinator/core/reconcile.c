@@ -66,12 +66,19 @@ bool lockstep_reconcile_moves(const struct lockstep_member *member,
            !member->unasked && !lockstep_digest_equal(&member->runs, target);
 }
 
+static bool is_recorded_otherwise(const struct lockstep_member *member,
+                                  const struct lockstep_digest *target)
+{
+    return !lockstep_digest_is_zero(&member->recorded) &&
+           !lockstep_digest_equal(&member->recorded, target);
+}
+
 /* True if MEMBER is recorded to run something else, whatever it runs: the target is written down of
  * it, and it is owed it if it is away. */
 static bool is_noted(const struct lockstep_member *member, const struct lockstep_digest *target)
 {
-    return !member->pinned && !member->unasked && !lockstep_digest_is_zero(&member->recorded) &&
-           !lockstep_digest_equal(&member->recorded, target);
+    return !member->pinned && !member->damped && !member->unasked &&
+           is_recorded_otherwise(member, target);
 }
 
 static enum lockstep_reconcile find_target(const struct lockstep_reconcile_request *request,
@@ -114,7 +121,8 @@ void lockstep_reconcile(const struct lockstep_reconcile_request *request, bool *
     ret_answer->verdict = find_target(request, ret_answer);
     for (uint32_t i = 0; i < request->member_count; i++) {
         const struct lockstep_member *member = &request->members[i];
-        bool repair = ret_answer->verdict == LOCKSTEP_RECONCILE_REPAIR;
+        bool repair = ret_answer->verdict == LOCKSTEP_RECONCILE_REPAIR &&
+                      !(request->as_recorded && is_recorded_otherwise(member, &ret_answer->target));
         bool moves = repair && lockstep_reconcile_moves(member, &ret_answer->target);
         bool moved = moves && ret_answer->moved < limit_of(request);
         bool noted = repair && !moves && is_noted(member, &ret_answer->target);

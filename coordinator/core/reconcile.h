@@ -7,6 +7,7 @@
  *    without a vote; or what an operator names. A plurality and a tie change nothing.
  *  - Nothing is ever moved towards a quarantined version, whoever wants it.
  *  - Where one version is recorded and the majority runs another, a person has to say which.
+ *  - Where nobody was asked, nothing is done against what is recorded, not of one node either.
  *  - Who is pinned, or was moved too often in a short time, is left alone. Who is away, owed or in
  *    doubt is not moved for what it runs: that is not known, or is on its way to be changed. It is
  *    taken along when it is recorded to run another version than the target, and owed that.
@@ -52,6 +53,7 @@ struct lockstep_reconcile_request {
     struct lockstep_digest to;      /* named by an operator; zeros: the majority decides */
     bool to_quarantined;
     bool by_majority;     /* the majority counts, whatever is recorded */
+    bool as_recorded;     /* who is recorded to run something else than the target is left alone */
     uint32_t max_changes; /* nodes moved at most; 0: all that can be */
     bool max_percent;     /* of the members, rounded down, and at least one */
 };

@@ -205,6 +205,7 @@ static const struct ask_row asks[] = {
     {"who is owed gets this instead", "aB aB bB~", 'b', 0, true, 0, false, REPAIR, "nnn"},
     {"who was moved too often is left alone", "a a a b% b", 0, 0, false, 0, false, REPAIR, "....m"},
     {"also when it is alone", "a a b%", 0, 0, false, 0, false, NOTHING, "..."},
+    {"and is not owed it either", "a a a bB% b", 0, 0, false, 0, false, REPAIR, "....m"},
     {"only who was asked for is moved", "a a a b- b", 0, 0, false, 0, false, REPAIR, "....m"},
     {"all count", "a- a- b", 0, 0, false, 0, false, REPAIR, "..m"},
     {"no more than so many", "a a a b b", 0, 0, false, 1, false, REPAIR, "...m."},
@@ -214,9 +215,19 @@ static const struct ask_row asks[] = {
     {"the limit is of moves", "aB aB bB bB aB", 0, 'a', false, 1, false, REPAIR, "nnm.n"},
 };
 
-static void check_ask(void **state)
+/* Without being asked, nothing is done against what is recorded of a node. */
+static const struct ask_row alone[] = {
+    {"who is recorded to run it stays on it", "aA aA bB", 0, 0, false, 0, false, NOTHING, "..."},
+    {"others are moved", "aA aA aA aA bB bA b", 0, 0, false, 0, false, REPAIR, ".....mm"},
+    {"also if it runs a third one", "aA aA cB", 0, 0, false, 0, false, NOTHING, "..."},
+    {"and is owed nothing", "aA aA aB? bB~ a", 0, 0, false, 0, false, NOTHING, "....."},
+    {"it takes no place", "aA aA aA bB bA bA", 0, 0, false, 1, false, AMBIGUOUS, "......"},
+    {"of those that may be moved", "aA aA aA aA bB bA bA", 0, 0, false, 1, false, REPAIR,
+     ".....m."},
+};
+
+static void check_asked(const struct ask_row *row, bool as_recorded)
 {
-    const struct ask_row *row = *state;
     struct lockstep_member members[MEMBERS_MAX];
     struct lockstep_reconcile_answer answer;
     bool taken[MEMBERS_MAX];
@@ -227,6 +238,7 @@ static void check_ask(void **state)
                                                  .to.bytes = {(uint8_t)row->to},
                                                  .to_quarantined = is_bad(row->to),
                                                  .by_majority = row->by_majority,
+                                                 .as_recorded = as_recorded,
                                                  .max_changes = row->max_changes,
                                                  .max_percent = row->percent};
     request.member_count = read_members(row->members, members);
@@ -242,12 +254,23 @@ static void check_ask(void **state)
     assert_int_equal(answer.moved, moved);
 }
 
+static void check_ask(void **state)
+{
+    check_asked(*state, false);
+}
+
+static void check_alone(void **state)
+{
+    check_asked(*state, true);
+}
+
 int main(void)
 {
     static const struct CMUnitTest others[] = {cmocka_unit_test(check_all),
                                                cmocka_unit_test(check_told)};
     int failed = LOCKSTEP_RUN_TABLE("reconcile", rows, check_row);
     failed += LOCKSTEP_RUN_TABLE("asks", asks, check_ask);
+    failed += LOCKSTEP_RUN_TABLE("alone", alone, check_alone);
     failed += cmocka_run_group_tests_name("others", others, NULL, NULL);
     return failed == 0 ? 0 : 1;
 }

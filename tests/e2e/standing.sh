@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What a standing order does not permit, and what becomes of what was begun under it.
+set -u
+. "$(dirname "$0")/../support/fleet.sh"
+
+# drift VERSION NODE…: they run it; when their pins are over they are to run something else.
+drift() {
+    local node
+    for node in "${@:2}"; do
+        fleet_cli reload "echo@$1" --strategy local --node "$node" --pin 1s --soak 0 -y || return
+    done >"$FLEET/log/drift"
+    fleet_until differs "${*:2}"
+}
+
+differs() { # differs NODES: "n4 n5", of echo
+    [ "$(fleet_json '[.differences[] | select(.kind == "other-version") | .node] | join(" ")' check echo)" = "$1" ]
+}
+
+runs() { # runs NODE VERSION
+    [ "$(fleet_versions_of echo "$1")" = "$1=$2" ]
+}
+
+reconciles() { # how many there have been
+    fleet_json '[.operations[] | select(.kind == "reconcile")] | length' op ls
+}
+
+is_over() { # the newest of them is
+    ! fleet_operation_of reconcile .state | grep -Eqx 'committing|soaking'
+}
+
+# Seven looks of the coordinator: by then it has done what it is going to do.
+looks() {
+    local now
+    now=$(fleet_json .unix_ms status)
+    fleet_until is_later $((now + 1500))
+}
+
+is_later() {
+    [ "$(fleet_json .unix_ms status)" -gt "$1" ]
+}
+
+FLEET_SETTINGS=${FLEET_SETTINGS/soak: 200ms/soak: 2s}"
+  reconcile: 200ms"
+fleet_of 5
+fleet_needs "modules are pushed" fleet_modules echo-1 echo-2
+fleet_needs "echo is installed" fleet_install echo@1.0.0
+
+# ---- what operators recorded of single nodes ----
+check "n5 is to run another version" fleet_reload echo@2.0.0 --soak 0 --node n5
+check "auto is on" fleet_cli reconcile --mode auto --max-changes 100%
+looks
+check_same 0 "what is recorded of a node is not undone" reconciles
+check "n4 drifts" drift 2.0.0 n4
+check_eventually "and is moved back" runs n4 1.0.0
+check_same "n5=2.0.0" "but not n5" fleet_versions_of echo n5
+check "auto is off" fleet_cli reconcile --mode off
+check_eventually "with what was under way" is_over
+check "a person may undo it" fleet_cli reconcile echo --soak 0 -y
+check_same "n5=1.0.0" "for all" fleet_versions_of echo n5
+check "the audit trail is whole" fleet_cli audit verify
+fleet_end
