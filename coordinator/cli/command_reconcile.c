@@ -94,10 +94,41 @@ static enum lockstep_exit refuse(struct lockstep_run *run, const char *option, c
 /* Of a pass in mode auto. */
 #define MAX_CHANGES_PERCENT 25
 
+/* The option among those that say how an operation goes, or NULL: a mode opens none. */
+static const char *find_operations_option(const struct lockstep_flags *flags)
+{
+    const struct {
+        bool given;
+        const char *option;
+    } options[] = {
+        {flags->detach, "--detach"},
+        {flags->request_id != NULL, "--request-id"},
+        {flags->soak.given, "--soak"},
+        {flags->drain != NULL, "--drain"},
+        {flags->drain_timeout.given, "--drain-timeout"},
+        {flags->commit_deadline.given, "--commit-deadline"},
+        {flags->rollback_window.given, "--rollback-window"},
+        {flags->deadline.given, "--deadline"},
+        {flags->check_index.given, "--check-index"},
+        {flags->extra[0] != '\0', "--extra"},
+        {flags->force, "--force"},
+    };
+    for (size_t i = 0; i < LOCKSTEP_COUNT(options); i++) {
+        if (options[i].given) {
+            return options[i].option;
+        }
+    }
+    return NULL;
+}
+
 /* What would change nothing is refused: nobody is to believe that it did. */
 static enum lockstep_exit check_mode(struct lockstep_run *run, bool automatic)
 {
     const struct lockstep_flags *flags = &run->flags;
+    const char *option = find_operations_option(flags);
+    if (option != NULL) {
+        return refuse(run, option, "goes with an operation, and --mode opens none");
+    }
     if (flags->to != NULL || flags->rule != NULL) {
         return refuse(run, "--to and --rule", "do not go with --mode: auto follows the majority");
     }
