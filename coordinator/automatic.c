@@ -65,12 +65,26 @@ void lockstep_automatic_end(struct lockstep_coordinator *coordinator)
     coordinator->automatic = NULL;
 }
 
+static bool is_covered(const struct lockstep_automatic *automatic, const struct lockstep_name *name)
+{
+    const struct lockstep_standing *standing = &automatic->standing;
+    bool covered = automatic->row.mode == LOCKSTEP_MODE_OBSERVE || standing->module_count == 0;
+    for (uint32_t i = 0; i < standing->module_count; i++) {
+        covered = covered || lockstep_name_equal(&standing->modules[i], name);
+    }
+    return covered;
+}
+
 void lockstep_automatic_papers(const struct lockstep_coordinator *coordinator,
-                               const struct lockstep_id *order, struct lockstep_wire_prepare *ret)
+                               const struct lockstep_operation *operation,
+                               struct lockstep_wire_prepare *ret)
 {
     const struct lockstep_automatic *automatic = coordinator->automatic;
-    if (automatic->row.mode != LOCKSTEP_MODE_AUTO ||
-        !lockstep_id_equal(order, &automatic->standing.order)) {
+    bool covers = automatic->row.mode == LOCKSTEP_MODE_AUTO;
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        covers = covers && is_covered(automatic, &operation->items[i].module);
+    }
+    if (!covers) {
         return;
     }
     ret->standing = (struct lockstep_blob){(const uint8_t *)automatic->row.standing,
@@ -149,16 +163,6 @@ static enum lockstep_err open_for(struct lockstep_coordinator *coordinator, uint
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */
-
-static bool is_covered(const struct lockstep_automatic *automatic, const struct lockstep_name *name)
-{
-    const struct lockstep_standing *standing = &automatic->standing;
-    bool covered = automatic->row.mode == LOCKSTEP_MODE_OBSERVE || standing->module_count == 0;
-    for (uint32_t i = 0; i < standing->module_count; i++) {
-        covered = covered || lockstep_name_equal(&standing->modules[i], name);
-    }
-    return covered;
-}
 
 /* What a person would ask for who goes by the order. */
 static void ask(const struct lockstep_automatic *automatic, struct lockstep_wire_subject *subject,

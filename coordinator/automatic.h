@@ -32,9 +32,11 @@ enum lockstep_err lockstep_automatic_begin(struct lockstep_coordinator *coordina
 void lockstep_automatic_look(void *context);
 void lockstep_automatic_end(struct lockstep_coordinator *coordinator);
 
-/* The papers that go with a PREPARE of an operation that was opened under ORDER, if that is the
- * order in force; else none, and nodes refuse. */
+/* The papers that go with a PREPARE of OPERATION, which was opened under a standing order: those of
+ * the order in force, whichever that is, if it is for these modules; else none, and nodes refuse.
+ */
 void lockstep_automatic_papers(const struct lockstep_coordinator *coordinator,
-                               const struct lockstep_id *order, struct lockstep_wire_prepare *ret);
+                               const struct lockstep_operation *operation,
+                               struct lockstep_wire_prepare *ret);
 
 #endif

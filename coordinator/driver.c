@@ -172,7 +172,7 @@ static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_o
             (void)lockstep_name_parse(running->record->signer, &wire.u.prepare.signer);
             wire.u.prepare.extra = running->record->extra;
             if (!lockstep_id_is_zero(&running->record->standing)) {
-                lockstep_automatic_papers(coordinator, &running->record->standing, &wire.u.prepare);
+                lockstep_automatic_papers(coordinator, operation, &wire.u.prepare);
             }
         }
         if (due == LOCKSTEP_DUE_FINAL) {

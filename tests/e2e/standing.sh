@@ -24,6 +24,14 @@ reconciles() { # how many there have been
     fleet_json '[.operations[] | select(.kind == "reconcile")] | length' op ls
 }
 
+part_is() { # part_is NODE STATE
+    [ "$(fleet_operation_of reconcile ".parts[] | select(.node == \"$1\") | .state")" = "$2" ]
+}
+
+is_state() { # is_state STATE: of the newest reconcile
+    [ "$(fleet_operation_of reconcile .state)" = "$1" ]
+}
+
 is_over() { # the newest of them is
     ! fleet_operation_of reconcile .state | grep -Eqx 'committing|soaking'
 }
@@ -37,6 +45,14 @@ looks() {
 
 is_later() {
     [ "$(fleet_json .unix_ms status)" -gt "$1" ]
+}
+
+go_away() { # go_away NODE
+    local host
+    host=$(fleet_host "$1")
+    fleet_kill "agent-$1" KILL
+    kill -s KILL "$host"
+    fleet_until fleet_absent "$1"
 }
 
 FLEET_SETTINGS=${FLEET_SETTINGS/soak: 200ms/soak: 2s}"
@@ -57,5 +73,19 @@ check "auto is off" fleet_cli reconcile --mode off
 check_eventually "with what was under way" is_over
 check "a person may undo it" fleet_cli reconcile echo --soak 0 -y
 check_same "n5=1.0.0" "for all" fleet_versions_of echo n5
+# ---- who goes away in the middle ----
+check "n4 and n5 drift" drift 2.0.0 n4 n5
+count=$(reconciles)
+check "auto is on" fleet_cli reconcile --mode auto --max-changes 100% -m "until monday"
+check_eventually "n4 is watched" part_is n4 soaking
+fleet_needs "n5 goes away" go_away n5
+check_eventually "n4 is through" part_is n4 healthy
+check_eventually "n5 is owed it" is_state succeeded-partial
+check "there is another order" fleet_cli reconcile --mode auto --max-changes 100%
+fleet_needs "n5 comes back" fleet_start_agent n5
+check_eventually "and gets what it is owed" part_is n5 healthy
+check_same "n5=1.0.0" "indeed" fleet_versions_of echo n5
+check_same "$((count + 1))" "by the same operation" reconciles
+
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
