@@ -101,6 +101,10 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
                      token.row.node.text, err.message);
         (void)snprintf(arrival->reason, sizeof(arrival->reason), "%.127s",
                        result == LOCKSTEP_CONFLICT ? err.message : "");
+        if (token.over == NULL &&
+            lockstep_store_token_proved(coordinator->store, enrolment.token, &err) != LOCKSTEP_OK) {
+            lockstep_driver_miss(coordinator, &err);
+        }
         return false;
     }
     return take_in(coordinator, &row, enrolment.key, arrival);

@@ -345,6 +345,16 @@ enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
+enum lockstep_err lockstep_store_token_proved(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              struct lockstep_error *err)
+{
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE token SET failures = max(failures - 1, 0) WHERE id = ?1",
+                 LOCKSTEP_BLOB(id, LOCKSTEP_TOKEN_ID_BYTES));
+    return LOCKSTEP_OK;
+}
+
 /* Rows are never deleted, so numbers run from 0 to their count. */
 static enum lockstep_err check_room(struct lockstep_store *store, struct lockstep_error *err)
 {

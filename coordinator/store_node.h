@@ -135,10 +135,14 @@ enum lockstep_err lockstep_store_key_dead(struct lockstep_store *store,
                                           const uint8_t key[LOCKSTEP_KEY_BYTES],
                                           enum lockstep_dead_key *ret_dead,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* Counts a try as a failure, before the secret is proved; _enrol takes that back. */
+/* Counts a try as a failure, before the secret is proved; _enrol takes that back, and _proved, for
+ * whoever has the secret and is not let in all the same. */
 enum lockstep_err lockstep_store_token_tried(struct lockstep_store *store,
                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_store_token_proved(struct lockstep_store *store,
+                                              const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Ends a token that is good; *RET_ENDED is false if it is not, and then nothing is written. */
 enum lockstep_err lockstep_store_token_revoke(struct lockstep_store *store,
                                               const uint8_t id[LOCKSTEP_TOKEN_ID_BYTES],

@@ -235,6 +235,29 @@ static void who_waits_for_a_revoked_node_waits_no_more(void **state)
     check_left(*state, true);
 }
 
+/* Who has the secret has not guessed at it, however often it comes too early. */
+static void who_is_refused_does_not_burn_its_token(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_token token;
+    struct lockstep_token_found found;
+    struct lockstep_node_row row;
+    make_token(place, "n1", &token);
+    for (int i = 0; i < 2 * LOCKSTEP_TOKEN_TRIES; i++) {
+        assert_int_equal(lockstep_store_token_tried(place->store, token.id, NULL), LOCKSTEP_OK);
+        assert_int_equal(
+            lockstep_store_enrol(place->store,
+                                 &(struct lockstep_enrolment){token.id, third_key, NOW, FROM},
+                                 &somebody, &row, NULL),
+            LOCKSTEP_CONFLICT);
+        assert_int_equal(lockstep_store_token_proved(place->store, token.id, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(lockstep_store_token_find(place->store, token.id, NOW, &found, NULL),
+                     LOCKSTEP_OK);
+    assert_true(found.good);
+    assert_int_equal(found.row.failures, 0);
+}
+
 static void a_node_that_is_there_keeps_its_labels(void **state)
 {
     struct place *place = *state;
@@ -256,6 +279,7 @@ int main(void)
         IN_A_PLACE(a_refused_key_waits_no_more),
         IN_A_PLACE(who_waits_for_a_removed_node_waits_no_more),
         IN_A_PLACE(who_waits_for_a_revoked_node_waits_no_more),
+        IN_A_PLACE(who_is_refused_does_not_burn_its_token),
         IN_A_PLACE(a_node_that_is_there_keeps_its_labels),
     };
     int failed = LOCKSTEP_RUN_TABLE("arrivals", arrivals, check_arrival);
