@@ -130,11 +130,12 @@ static struct lockstep_operation *restored(const struct sim_record *record)
     return operation;
 }
 
-static void restore(struct sim_world *world, bool children)
+/* Of the first COUNT operations in the journal: what they open on the way is not found there. */
+static void restore(struct sim_world *world, bool children, uint32_t count)
 {
     struct sim_coordinator *coordinator = &world->coordinator;
     /* A row that is written on the way may be the last thing it does. */
-    for (uint32_t i = 0; coordinator->running && i < coordinator->record_count; i++) {
+    for (uint32_t i = 0; coordinator->running && i < count; i++) {
         struct sim_record *record = &coordinator->records[i];
         bool child = record->operation.kind == LOCKSTEP_KIND_COMPENSATION;
         struct lockstep_fleet_actions actions;
@@ -154,6 +155,7 @@ void sim_coordinator_start(struct sim_world *world)
 {
     struct sim_coordinator *coordinator = &world->coordinator;
     struct lockstep_fleet *fleet = &coordinator->fleet;
+    uint32_t known = coordinator->record_count;
     if (coordinator->running) {
         return;
     }
@@ -177,8 +179,8 @@ void sim_coordinator_start(struct sim_world *world)
     }
     lockstep_fleet_init(fleet, &world->settings, coordinator->epoch, coordinator->sequence,
                         sim_now(world));
-    restore(world, false);
-    restore(world, true);
+    restore(world, false, known);
+    restore(world, true, known);
 }
 
 void sim_coordinator_kill(struct sim_world *world)
