@@ -9,7 +9,7 @@
 #include "common/core/message.h"
 #include "coordinator/core/admission.h"
 
-#define SIM_NODES 7
+#define SIM_NODES 24
 
 struct sim_world;
 

@@ -127,7 +127,7 @@ struct sim_node {
 struct sim_record {
     struct lockstep_operation operation;
     struct lockstep_part parts[SIM_NODES];
-    struct lockstep_digest starts[SIM_NODES * LOCKSTEP_ITEMS_MAX];
+    struct lockstep_digest starts[SIM_NODES * SIM_MODULES];
     enum lockstep_row row;
     uint32_t committed_at;       /* decision order; zero: not committed */
     uint64_t changed[SIM_NODES]; /* when the node's pointer went to other bytes by it; or zero */
