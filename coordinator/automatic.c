@@ -287,10 +287,32 @@ void lockstep_automatic_look(void *context)
 
 /* ---- RECONCILE_MODE ------------------------------------------------------------------------- */
 
-/* Fills in the order. False if it was refused, and SESSION told. */
+/* Room for each module with a blank, and for the words around them. */
+#define DETAIL_SIZE (LOCKSTEP_STANDING_MAX + LOCKSTEP_TEXT_MAX + 256)
+
+/* For the audit trail, as the journal keeps the newest order alone: what it permits, and why. */
+static void describe(const struct lockstep_standing *standing, const char *message,
+                     char ret_detail[DETAIL_SIZE])
+{
+    char words[LOCKSTEP_STANDING_WORDS];
+    size_t length;
+    lockstep_standing_words(standing, words);
+    length = (size_t)snprintf(ret_detail, DETAIL_SIZE, "%s, for %u %% of the members of%s", words,
+                              standing->max_changes_percent,
+                              standing->module_count == 0 ? " every module" : "");
+    for (uint32_t i = 0; i < standing->module_count; i++) {
+        length += (size_t)snprintf(ret_detail + length, DETAIL_SIZE - length, " %s",
+                                   standing->modules[i].text);
+    }
+    (void)snprintf(ret_detail + length, DETAIL_SIZE - length, "%s%s",
+                   message[0] == '\0' ? "" : ": ", message);
+}
+
+/* Fills in the order, and what the audit trail says of it. False if it was refused, and SESSION
+ * told. */
 static bool take_order(struct lockstep_session *session,
                        const struct lockstep_wire_reconcile_mode *message,
-                       struct lockstep_reconcile_row *row)
+                       struct lockstep_reconcile_row *row, char ret_detail[DETAIL_SIZE])
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
     const struct lockstep_intent_offer offer = {.text = (const char *)message->standing.data,
@@ -317,6 +339,7 @@ static bool take_order(struct lockstep_session *session,
     row->standing_length = message->standing.length;
     memcpy(row->standing, message->standing.data, message->standing.length);
     memcpy(row->signature, message->signature.data, sizeof(row->signature));
+    describe(standing, message->message, ret_detail);
     return true;
 }
 
@@ -342,15 +365,17 @@ void lockstep_control_reconcile_mode(struct lockstep_session *session,
     struct lockstep_coordinator *coordinator = session->coordinator;
     LOCKSTEP_FREE struct lockstep_reconcile_row *row = calloc(1, sizeof(*row));
     const char *mode = lockstep_mode_text(message->mode);
+    LOCKSTEP_FREE char *detail = malloc(DETAIL_SIZE);
     const struct lockstep_audit audit = {
-        .who = session->who, .what = "reconcile.mode", .subject = mode, .detail = message->message};
+        .who = session->who, .what = "reconcile.mode", .subject = mode, .detail = detail};
     char words[LOCKSTEP_STANDING_WORDS] = "";
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    ASSERT(row != NULL);
+    ASSERT(row != NULL && detail != NULL);
+    (void)snprintf(detail, DETAIL_SIZE, "%s", message->message);
     row->mode = message->mode;
     row->since_unix_ms = lockstep_unix_ms();
     (void)snprintf(row->signer, sizeof(row->signer), "%s", session->who);
-    if (message->mode == LOCKSTEP_MODE_AUTO && !take_order(session, message, row)) {
+    if (message->mode == LOCKSTEP_MODE_AUTO && !take_order(session, message, row, detail)) {
         return;
     }
     if (lockstep_store_reconcile_set(coordinator->store, row, &audit, &err) != LOCKSTEP_OK ||

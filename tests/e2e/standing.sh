@@ -87,5 +87,12 @@ check_eventually "and gets what it is owed" part_is n5 healthy
 check_same "n5=1.0.0" "indeed" fleet_versions_of echo n5
 check_same "$((count + 1))" "by the same operation" reconciles
 
+# ---- the trail ----
+check_says "^standing order .*, for 100 % of the members of every module: until monday$" \
+    "the audit trail has what was ordered" \
+    fleet_json '.rows[] | select(.what == "reconcile.mode") | .detail' audit --limit 1000
+check "an order for one module" fleet_cli reconcile echo --mode auto
+check_says "^standing order .*, for 25 % of the members of echo$" "is there, too" \
+    fleet_json '.rows[] | select(.what == "reconcile.mode") | .detail' audit --limit 1000
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
