@@ -34,7 +34,7 @@ static enum lockstep_err take_mode(struct lockstep_coordinator *coordinator,
 {
     struct lockstep_automatic *automatic = coordinator->automatic;
     memset(&automatic->standing, 0, sizeof(automatic->standing));
-    if (row->mode == LOCKSTEP_MODE_AUTO) {
+    if (row->standing_length > 0) {
         LOCKSTEP_TRY(lockstep_standing_parse(row->standing, row->standing_length,
                                              &automatic->standing, err));
     }
@@ -333,7 +333,9 @@ static bool take_order(struct lockstep_session *session,
     if (standing->issued_unix_ms <= coordinator->automatic->standing.issued_unix_ms) {
         lockstep_control_refuse(session, message->request,
                                 LOCKSTEP_WHY(5, "moved", "run the command again"),
-                                "a standing order that was issued later is in force");
+                                "there was a standing order that was issued later, and nodes "
+                                "believe none that is older; if nobody gave one just now, the "
+                                "clock of who signed it was ahead, or yours is behind");
         return false;
     }
     row->standing_length = message->standing.length;
@@ -379,6 +381,7 @@ void lockstep_control_reconcile_mode(struct lockstep_session *session,
         return;
     }
     if (lockstep_store_reconcile_set(coordinator->store, row, &audit, &err) != LOCKSTEP_OK ||
+        lockstep_store_reconcile(coordinator->store, row, &err) != LOCKSTEP_OK ||
         take_mode(coordinator, row, &err) != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, message->request, &err);
         return;

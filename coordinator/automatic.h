@@ -17,7 +17,7 @@ struct lockstep_wire_prepare;
 
 struct lockstep_automatic {
     struct lockstep_reconcile_row row;
-    struct lockstep_standing standing; /* of AUTO */
+    struct lockstep_standing standing; /* the newest there was; in force if the mode is AUTO */
     struct lockstep_sighting
         sightings[LOCKSTEP_MODULES_MAX]; /* by the fleet's number of a module */
     bool told[LOCKSTEP_MODULES_MAX];     /* what OBSERVE saw */

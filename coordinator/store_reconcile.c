@@ -51,8 +51,11 @@ static enum lockstep_err write_mode(struct lockstep_store *store,
                                     struct lockstep_error *err)
 {
     LOCKSTEP_RUN(store->journal, err,
-                 "INSERT OR REPLACE INTO reconcile(one, mode, standing, signature, signer, since) "
-                 "VALUES(1, ?1, ?2, ?3, ?4, ?5)",
+                 "INSERT INTO reconcile(one, mode, standing, signature, signer, since) "
+                 "VALUES(1, ?1, ?2, ?3, ?4, ?5) ON CONFLICT(one) DO UPDATE SET "
+                 "mode = ?1, signer = ?4, since = ?5, "
+                 "standing = CASE WHEN length(?2) > 0 THEN ?2 ELSE standing END, "
+                 "signature = CASE WHEN length(?2) > 0 THEN ?3 ELSE signature END",
                  LOCKSTEP_INTEGER(row->mode), LOCKSTEP_BLOB(row->standing, row->standing_length),
                  LOCKSTEP_BLOB(row->signature, sizeof(row->signature)), LOCKSTEP_TEXT(row->signer),
                  LOCKSTEP_INTEGER(row->since_unix_ms));

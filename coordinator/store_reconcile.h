@@ -5,7 +5,7 @@
 
 #include "coordinator/store.h"
 
-/* The mode, and of AUTO the standing order under which it is. */
+/* The mode, and the newest standing order that there was; it is in force if the mode is AUTO. */
 struct lockstep_reconcile_row {
     enum lockstep_mode mode;
     size_t standing_length;
@@ -19,6 +19,7 @@ struct lockstep_reconcile_row {
 enum lockstep_err lockstep_store_reconcile(struct lockstep_store *store,
                                            struct lockstep_reconcile_row *ret_row,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Keeps the order that is there if ROW has none. */
 enum lockstep_err lockstep_store_reconcile_set(struct lockstep_store *store,
                                                const struct lockstep_reconcile_row *row,
                                                const struct lockstep_audit *audit,

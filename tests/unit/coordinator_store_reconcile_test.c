@@ -45,11 +45,33 @@ static void a_mode_is_kept_and_replaced(void **state)
     open_again(place);
     read_mode(place);
     assert_memory_equal(&row, &set, sizeof(row));
-    set = (struct lockstep_reconcile_row){.mode = LOCKSTEP_MODE_OFF, .since_unix_ms = NOW + 1};
+    set.standing[7] = 'R';
+    set.signature[2] = 4;
     assert_int_equal(lockstep_store_reconcile_set(place->store, &set, &somebody, NULL),
                      LOCKSTEP_OK);
     read_mode(place);
     assert_memory_equal(&row, &set, sizeof(row));
+}
+
+/* Nodes believe none that is older: nor may the coordinator. */
+static void the_newest_order_outlives_its_mode(void **state)
+{
+    struct place *place = *state;
+    struct lockstep_reconcile_row set = {
+        .mode = LOCKSTEP_MODE_AUTO, .standing = "an order", .standing_length = 8, .signer = "ann"};
+    const struct lockstep_reconcile_row off = {
+        .mode = LOCKSTEP_MODE_OFF, .signer = "bob", .since_unix_ms = NOW + 1};
+    set.signature[0] = 1;
+    assert_int_equal(lockstep_store_reconcile_set(place->store, &set, &somebody, NULL),
+                     LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_reconcile_set(place->store, &off, &somebody, NULL),
+                     LOCKSTEP_OK);
+    read_mode(place);
+    assert_int_equal(row.mode, LOCKSTEP_MODE_OFF);
+    assert_string_equal(row.signer, "bob");
+    assert_int_equal(row.since_unix_ms, NOW + 1);
+    assert_string_equal(row.standing, "an order");
+    assert_int_equal(row.signature[0], 1);
 }
 
 static void a_mode_that_is_none_is_not_believed(void **state)
@@ -156,6 +178,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(observe_is_what_nobody_has_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mode_is_kept_and_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_newest_order_outlives_its_mode, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mode_that_is_none_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_that_was_meant_for_more_than_one_names_it,
                                         set_up, tear_down),
