@@ -158,8 +158,11 @@ static enum lockstep_err open_for(struct lockstep_coordinator *coordinator, uint
                    coordinator->automatic->row.signer);
     record->standing = coordinator->automatic->standing.order;
     record->opened_unix_ms = lockstep_unix_ms();
+    LOCKSTEP_TRY(lockstep_control_open(coordinator, resolved, record, err));
     note_moves(coordinator, module, resolved);
-    return lockstep_control_open(coordinator, resolved, record, err);
+    /* What was seen has been acted on: what is seen from now on is to be seen twice again. */
+    coordinator->automatic->sightings[module] = (struct lockstep_sighting){.roster = 0};
+    return LOCKSTEP_OK;
 }
 
 /* ---- looking -------------------------------------------------------------------------------- */
@@ -186,14 +189,13 @@ static void ask(const struct lockstep_automatic *automatic, struct lockstep_wire
     randombytes_buf(ret_body->operation.bytes, sizeof(ret_body->operation.bytes));
 }
 
-/* Says once what would be done. */
-static void tell(struct lockstep_coordinator *coordinator, uint32_t module,
-                 const struct lockstep_resolved *resolved)
+/* Says once what would be done, or why it is not. */
+static void tell(struct lockstep_coordinator *coordinator, uint32_t module, const char *text)
 {
     char modules[LOCKSTEP_NAME_MAX + 3];
-    const char *name = resolved->request.items[0].module.text;
+    const char *name = coordinator->fleet.modules[module].name.text;
     const struct lockstep_event event = {
-        .what = "reconcile.due", .subject = name, .modules = modules, .text = resolved->reconcile};
+        .what = "reconcile.due", .subject = name, .modules = modules, .text = text};
     (void)snprintf(modules, sizeof(modules), " %s ", name);
     if (!coordinator->automatic->told[module]) {
         coordinator->automatic->told[module] = true;
@@ -209,6 +211,7 @@ static void act_on(struct lockstep_coordinator *coordinator, uint32_t module,
     const struct lockstep_look look = {request->verdict, request->items[0].digest,
                                        request->selected, request->selected_count};
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    enum lockstep_err result;
     bool holds = lockstep_sighting_holds(&automatic->sightings[module],
                                          lockstep_loop_now(coordinator->loop),
                                          coordinator->config->settings.reconcile, &look);
@@ -217,14 +220,18 @@ static void act_on(struct lockstep_coordinator *coordinator, uint32_t module,
     if (!holds || resolved->plan.admission != LOCKSTEP_ADMISSION_ADMITTED) {
         return;
     }
-    if (automatic->row.mode == LOCKSTEP_MODE_OBSERVE) {
-        tell(coordinator, module, resolved);
-    } else if (open_for(coordinator, module, resolved, &err) != LOCKSTEP_OK) {
+    result = lockstep_control_kept(coordinator, &request->items[0], &err);
+    if (automatic->row.mode == LOCKSTEP_MODE_AUTO && result == LOCKSTEP_OK) {
+        result = open_for(coordinator, module, resolved, &err);
+    } else if (result == LOCKSTEP_OK) {
+        tell(coordinator, module, resolved->reconcile);
+    }
+    if (result != LOCKSTEP_OK) {
         if (!automatic->told[module]) {
             lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s is not reconciled: %s",
                          request->items[0].module.text, err.message);
         }
-        tell(coordinator, module, resolved);
+        tell(coordinator, module, err.message);
     }
 }
 

@@ -102,8 +102,14 @@ enum lockstep_err lockstep_control_resolve(struct lockstep_coordinator *coordina
                                            const struct lockstep_wire_request *body,
                                            struct lockstep_resolved *resolved,
                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* The same of a RECONCILE, with nodes that are left alone for a while: DAMPED has one entry a node.
- */
+/* REFUSED if the bytes of ITEM's digest are not here, because nobody brought them or they were
+ * collected since: they cannot be sent to anybody. */
+enum lockstep_err lockstep_control_kept(const struct lockstep_coordinator *coordinator,
+                                        const struct lockstep_wanted *item,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The same of a RECONCILE that nobody asks for, with nodes that are left alone for a while: DAMPED
+ * has one entry a node. Whether the version's bytes are kept the caller asks when it has use for
+ * them. */
 enum lockstep_err lockstep_control_resolve_damped(struct lockstep_coordinator *coordinator,
                                                   const struct lockstep_wire_request *body,
                                                   const bool *damped,

@@ -131,9 +131,9 @@ enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordina
     return LOCKSTEP_OK;
 }
 
-/* Bytes that nobody brought, or that were collected since, cannot be sent to anybody. */
-static enum lockstep_err check_kept(const struct lockstep_coordinator *coordinator,
-                                    const struct lockstep_wanted *item, struct lockstep_error *err)
+enum lockstep_err lockstep_control_kept(const struct lockstep_coordinator *coordinator,
+                                        const struct lockstep_wanted *item,
+                                        struct lockstep_error *err)
 {
     char text[LOCKSTEP_DIGEST_TEXT];
     if (lockstep_artifact_has(coordinator->artifacts, &item->digest, LOCKSTEP_ARTIFACT_SO)) {
@@ -390,9 +390,9 @@ static enum lockstep_err resolve_with(struct lockstep_coordinator *coordinator,
                 LOCKSTEP_TRY(lockstep_control_version(coordinator, &body->subjects[i], resolved, i,
                                                       &request->items[i].digest, err));
             }
-            if (request->verdict == LOCKSTEP_RECONCILE_REPAIR ||
+            if ((request->verdict == LOCKSTEP_RECONCILE_REPAIR && resolved->damped == NULL) ||
                 body->kind == LOCKSTEP_KIND_RELOAD) {
-                LOCKSTEP_TRY(check_kept(coordinator, &request->items[i], err));
+                LOCKSTEP_TRY(lockstep_control_kept(coordinator, &request->items[i], err));
             }
             request->items[i].quarantined = lockstep_driver_quarantined(coordinator,
                                                                         &request->items[i].digest);

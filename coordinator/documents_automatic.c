@@ -55,7 +55,7 @@ static void alarm_damped(const struct lockstep_view *view, const struct lockstep
     char text[LOCKSTEP_DOCUMENT_LINE];
     char next[LOCKSTEP_DOCUMENT_COMMAND];
     (void)snprintf(text, sizeof(text),
-                   "%s drifts again and again: its %s is left alone for a while",
+                   "%s had to be moved again and again: its %s is left alone for a while",
                    view->fleet->nodes[row->node].name.text, module);
     (void)snprintf(next, sizeof(next), "lockstep events %s", module);
     (void)json_array_append_new(alarms,

@@ -36,6 +36,28 @@ is_over() { # the newest of them is
     ! fleet_operation_of reconcile .state | grep -Eqx 'committing|soaking'
 }
 
+# with_probe NODE PROGRAM: its agent tries modules out with that.
+with_probe() {
+    fleet_kill "agent-$1" TERM
+    fleet_node_folder "$1" "$FLEET_SETTINGS"
+    [ -z "$2" ] || printf 'probe: %s\n' "$2" >>"$FLEET/$1/agent.yaml"
+    fleet_start_agent "$1" && fleet_until fleet_ready "$1"
+}
+
+is_damped() { # is_damped NODE
+    fleet_json '.alarms[] | "\(.code) \(.node)"' status | grep -qx "damped $1"
+}
+
+least_pause() { # between the openings of the newest three reconciles, in ms
+    fleet_json '[.operations[] | select(.kind == "reconcile") | .opened_unix_ms] | sort | .[-3:] |
+        [.[1] - .[0], .[2] - .[1]] | min' op ls
+}
+
+has_event() { # has_event TEXT, of what is due
+    fleet_cli -o jsonl events --limit 1000 |
+        jq -e "select(.what == \"reconcile.due\" and (.text | contains(\"$1\")))" >/dev/null
+}
+
 # Seven looks of the coordinator: by then it has done what it is going to do.
 looks() {
     local now
@@ -86,6 +108,29 @@ fleet_needs "n5 comes back" fleet_start_agent n5
 check_eventually "and gets what it is owed" part_is n5 healthy
 check_same "n5=1.0.0" "indeed" fleet_versions_of echo n5
 check_same "$((count + 1))" "by the same operation" reconciles
+
+# ---- a node that refuses ----
+check "auto is off" fleet_cli reconcile --mode off
+check "n3 drifts" drift 2.0.0 n3
+fleet_needs "n3 cannot try modules out" with_probe n3 /bin/false
+count=$(reconciles)
+check "auto is on" fleet_cli reconcile --mode auto
+check_eventually "n3 is left alone in the end" is_damped n3
+check_same "$((count + 4))" "when it has been tried four times" reconciles
+check "after two looks each" [ "$(least_pause)" -ge 350 ]
+check "auto is off" fleet_cli reconcile --mode off
+check_eventually "with what was under way" is_over
+fleet_needs "n3 can try modules out" with_probe n3 ""
+check "a person brings it back" fleet_cli reconcile echo --soak 0 -y
+check "all run one version" runs n3 1.0.0
+
+# ---- a version that cannot be sent ----
+digest=$(fleet_json '.artifacts[] | select(.module == "echo" and .version == "1.0.0") | .digest' artifact ls)
+check "the bytes of a version are gone" mv "$FLEET/coordinator/artifacts/$digest.so" "$FLEET/away.so"
+check "n4 drifts" drift 2.0.0 n4
+check "auto is on" fleet_cli reconcile --mode auto
+check_eventually "that nothing can be done is told" has_event "are not here"
+check "auto is off" fleet_cli reconcile --mode off
 
 # ---- the trail ----
 check_says "^standing order .*, for 100 % of the members of every module: until monday$" \
