@@ -8,8 +8,9 @@ voted() { [ "$(fleet_operation ".parts[] | select(.node == \"$1\") | .state")" =
 came() { grep -q "host up service=default pid=$1 " "$FLEET/log/agent-n3"; }
 
 # The folder is lost, the host is not; it is heard of when it goes on.
-wipe() { # wipe NODE: $old is its host
-    old=$(fleet_host "$1")
+wipe() { # wipe NODE: $old is the host that its agent had started
+    old=$(grep -o -m 1 'host up service=default pid=[0-9]*' "$FLEET/log/agent-$1")
+    old=${old##*=}
     kill -s STOP "$old"
     fleet_kill "agent-$1" KILL
     rm -rf "${FLEET:?}/$1"
@@ -47,6 +48,8 @@ check "also back" in_time undo echo counter -y --no-quarantine
 check_eventually "the fleet is consistent" fleet_cli check
 
 # Before it all: it is one of the service's processes.
+kill -s KILL "$old" # else it would come a second time, and at any time
+check_eventually "it is not waited for" grep -q "host gone service=default pid=$old" "$FLEET/log/agent-n3"
 wipe n3
 kill -s CONT "$old"
 check_eventually "the old host comes" came "$old"
