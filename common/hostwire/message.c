@@ -36,14 +36,24 @@ static void close_all(struct lockstep_hostwire_message *message)
     }
 }
 
-/* The bytes, half of a message, may stay: behind their size nobody looks. */
+/* What lies behind a path's end may stay. */
+static void clear_entry(struct lockstep_hostwire_entry *entry)
+{
+    const size_t behind = offsetof(struct lockstep_hostwire_entry, config_fd);
+    memset(entry, 0, offsetof(struct lockstep_hostwire_entry, path) + 1);
+    memset((uint8_t *)entry + behind, 0, sizeof(*entry) - behind);
+    entry->config_fd = -1;
+    entry->state_fd = -1;
+}
+
+/* So may the bytes, half of a message: behind their size nobody looks. */
 static void clear(struct lockstep_hostwire_message *message, enum lockstep_hostwire_type type)
 {
-    memset(message, 0, offsetof(struct lockstep_hostwire_message, bytes));
+    memset(message, 0, offsetof(struct lockstep_hostwire_message, entries));
     message->type = type;
+    message->extra[0] = '\0';
     for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_ENTRIES_MAX; i++) {
-        message->entries[i].config_fd = -1;
-        message->entries[i].state_fd = -1;
+        clear_entry(&message->entries[i]);
     }
     for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_FDS_MAX; i++) {
         message->fds[i] = -1;
@@ -52,7 +62,7 @@ static void clear(struct lockstep_hostwire_message *message, enum lockstep_hostw
 
 struct lockstep_hostwire_message *lockstep_hostwire_new(enum lockstep_hostwire_type type)
 {
-    struct lockstep_hostwire_message *message = malloc(sizeof(*message));
+    struct lockstep_hostwire_message *message = calloc(1, sizeof(*message));
     if (message != NULL) {
         clear(message, type);
     }
