@@ -397,6 +397,32 @@ static enum lockstep_exit open_operation(struct lockstep_run *run,
     return submit(run, change, plan, &operation);
 }
 
+/* Nobody waits: what is under way is said, and how it can be found again. */
+static enum lockstep_exit leave(struct lockstep_run *run, const char *id)
+{
+    LOCKSTEP_DECREF json_t *operation = NULL;
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_SHOW};
+    enum lockstep_exit code;
+    if (!lockstep_output_is_json(&run->output)) {
+        lockstep_print(run->output.out,
+                       run->output.format == LOCKSTEP_FORMAT_NAME
+                           ? "%s\n"
+                           : "op-%.8s is open; lockstep op watch op-%.8s\n",
+                       id, id);
+        return LOCKSTEP_EXIT_DONE;
+    }
+    wire.u.show = (struct lockstep_wire_show){.request = lockstep_session_number(run->session),
+                                              .thing = LOCKSTEP_THING_OPERATION,
+                                              .names = &id,
+                                              .name_count = 1,
+                                              .selector = ""};
+    code = lockstep_run_ask(run, &wire, &operation);
+    if (code == LOCKSTEP_EXIT_DONE) {
+        lockstep_render(&run->output, operation);
+    }
+    return code;
+}
+
 /* Everything behind the parsing. */
 enum lockstep_exit lockstep_change_fleet(struct lockstep_run *run, struct lockstep_change *change,
                                          bool dry)
@@ -421,15 +447,7 @@ enum lockstep_exit lockstep_change_fleet(struct lockstep_run *run, struct lockst
     if (code != LOCKSTEP_EXIT_DONE || nothing) {
         return code;
     }
-    if (run->flags.detach) {
-        lockstep_print(run->output.out,
-                       run->output.format == LOCKSTEP_FORMAT_NAME
-                           ? "%s\n"
-                           : "op-%.8s is open; lockstep op watch op-%.8s\n",
-                       id, id);
-        return LOCKSTEP_EXIT_DONE;
-    }
-    return lockstep_run_watch(run, id);
+    return run->flags.detach ? leave(run, id) : lockstep_run_watch(run, id);
 }
 
 static enum lockstep_exit run_change(struct lockstep_run *run,
