@@ -66,6 +66,18 @@ static bool goes_on(enum lockstep_exit code)
            code != LOCKSTEP_EXIT_UNREACHABLE && code != LOCKSTEP_EXIT_USAGE;
 }
 
+/* The next of several: *WORST is the exit so far. */
+static void reconcile_next(struct lockstep_run *run, const char *module, enum lockstep_exit *worst)
+{
+    enum lockstep_exit code;
+    if (!goes_on(*worst)) {
+        lockstep_print(run->output.err, "nothing was done about %s\n", module);
+        return;
+    }
+    code = reconcile_one(run, module);
+    *worst = code > *worst ? code : *worst;
+}
+
 static enum lockstep_exit reconcile_all(struct lockstep_run *run)
 {
     LOCKSTEP_DECREF json_t *check = NULL;
@@ -74,12 +86,7 @@ static enum lockstep_exit reconcile_all(struct lockstep_run *run)
     json_t *module;
     json_array_foreach(json_object_get(check, "modules"), index, module)
     {
-        enum lockstep_exit code;
-        if (!goes_on(worst)) {
-            break;
-        }
-        code = reconcile_one(run, lockstep_document_text(module, "module"));
-        worst = code > worst ? code : worst;
+        reconcile_next(run, lockstep_document_text(module, "module"), &worst);
     }
     return worst;
 }
@@ -271,9 +278,8 @@ enum lockstep_exit lockstep_command_reconcile(struct lockstep_run *run)
     if (run->word_count == 0) {
         return reconcile_all(run);
     }
-    for (size_t i = 0; i < run->word_count && goes_on(worst); i++) {
-        enum lockstep_exit code = reconcile_one(run, run->words[i]);
-        worst = code > worst ? code : worst;
+    for (size_t i = 0; i < run->word_count; i++) {
+        reconcile_next(run, run->words[i], &worst);
     }
     return worst;
 }
