@@ -88,7 +88,7 @@ enum lockstep_err lockstep_store_naming(struct lockstep_store *store,
         store->journal,
         "SELECT intent, signature, signer FROM operation JOIN item ON operation = id "
         "WHERE module = ?1 AND digest = ?2 AND kind IN (?3, ?4) AND strategy <> ?5 "
-        "AND standing = zeroblob(16) ORDER BY number DESC LIMIT 1",
+        "ORDER BY standing = zeroblob(16) DESC, number DESC LIMIT 1",
         binds, LOCKSTEP_COUNT(binds), &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, ret_found, err));
     if (!*ret_found) {

@@ -34,7 +34,8 @@ struct lockstep_naming_row {
 };
 
 /* The newest intent of an operation that brought DIGEST of MODULE to nodes and not to one alone
- * (strategy local names nothing for others). *RET_FOUND is false if no such operation is kept. */
+ * (strategy local names nothing for others); or else the one that such an operation went by, under
+ * a standing order. *RET_FOUND is false if no such operation is kept. */
 enum lockstep_err lockstep_store_naming(struct lockstep_store *store,
                                         const struct lockstep_name *module,
                                         const struct lockstep_digest *digest,

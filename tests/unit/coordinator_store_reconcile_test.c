@@ -157,6 +157,18 @@ static void the_newest_that_was_meant_for_more_than_one_names_it(void **state)
     assert_null(find(place, "ratelimit", 5));
 }
 
+/* What was opened under an order carries the intent that named the version, and may be all that is
+ * left of it: each node it moved is recorded to run what it brought. */
+static void what_is_forgotten_is_named_by_what_went_by_it(void **state)
+{
+    static const struct named named = {
+        6, LOCKSTEP_KIND_RECONCILE, LOCKSTEP_STRATEGY_ROLLING, 9, 5, "the first"};
+    struct place *place = *state;
+    open_named(place, &named);
+    assert_non_null(find(place, "markdown", 5));
+    assert_string_equal(naming.intent, "the first");
+}
+
 static void the_order_of_an_operation_is_kept(void **state)
 {
     static const struct named named = {
@@ -182,6 +194,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_mode_that_is_none_is_not_believed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_newest_that_was_meant_for_more_than_one_names_it,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_forgotten_is_named_by_what_went_by_it, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_order_of_an_operation_is_kept, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
