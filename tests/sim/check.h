@@ -27,6 +27,8 @@ void sim_check_taken_up(struct sim_world *world, uint32_t node,
                         const struct lockstep_prepare *order, bool was_there);
 /* Few nodes at a time, and each has stayed healthy before the next one is asked. */
 void sim_check_places(struct sim_world *world, const struct lockstep_operation *operation);
+/* A coordinator has moved NODE by itself so often, in less than two minutes. */
+void sim_check_damped(struct sim_world *world, uint32_t node, uint32_t module, unsigned moves);
 /* At rest, every node that can be is on what most of them run. */
 void sim_check_majorities(struct sim_world *world);
 

@@ -53,8 +53,13 @@ void sim_check_verdict(struct sim_world *world, uint32_t module,
                  sim_version(&answer->target));
     }
     for (uint32_t i = 0; i < request->member_count; i++) {
-        if (taken[i] && request->members[i].pinned) {
-            sim_fail(world, "m%u: a pinned node is to be moved", module);
+        const struct lockstep_member *member = &request->members[i];
+        if (taken[i] && (member->pinned || member->damped)) {
+            sim_fail(world, "m%u: a pinned or a damped node is to be moved", module);
+        }
+        if (taken[i] && request->as_recorded && !lockstep_digest_is_zero(&member->recorded) &&
+            !lockstep_digest_equal(&member->recorded, &answer->target)) {
+            sim_fail(world, "m%u: a node is to be moved from what it is to run", module);
         }
     }
     if (request->max_changes > 0 && !request->max_percent && answer->moved > request->max_changes) {
@@ -93,6 +98,15 @@ void sim_check_taken_up(struct sim_world *world, uint32_t node,
         lockstep_agent_duty(&row->core, &order->operation) != NULL) {
         sim_fail(world, "n%u takes up op %02x, towards a version that it knows to be bad", node,
                  order->operation.bytes[0]);
+    }
+}
+
+/* Each move counts for 1000, which is not halved so soon; who has more than 3000 is damped. */
+void sim_check_damped(struct sim_world *world, uint32_t node, uint32_t module, unsigned moves)
+{
+    if (moves > 4) {
+        sim_fail(world, "n%u is moved for the %uth time to what most run of m%u", node, moves,
+                 module);
     }
 }
 
@@ -155,7 +169,7 @@ static bool is_good(const struct sim_world *world, const struct lockstep_digest 
 static bool is_ill(const struct sim_world *world, uint32_t node)
 {
     const struct sim_node *row = &world->nodes[node];
-    bool ill = !row->host.up;
+    bool ill = !row->host.up || node == world->flapper;
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
         ill = ill || sim_nature(world, &row->disk.modules[i].current.digest) == SIM_FRAGILE;
     }

@@ -164,6 +164,7 @@ void sim_coordinator_start(struct sim_world *world)
     sim_note(world, "coordinator starts, epoch %llu", (unsigned long long)coordinator->epoch);
     coordinator->running = true;
     memset(fleet, 0, sizeof(*fleet));
+    memset(&coordinator->automatic, 0, sizeof(coordinator->automatic));
     fleet->nodes = coordinator->nodes;
     fleet->node_count = world->node_count;
     fleet->modules = coordinator->modules;

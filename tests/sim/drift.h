@@ -8,8 +8,11 @@
 
 #include "common/core/message.h"
 #include "coordinator/core/admission.h"
+#include "coordinator/core/automatic.h"
 
-#define SIM_NODES 24
+#define SIM_NODES    24
+#define SIM_MODULES  5
+#define SIM_APART_MS 1000 /* between two looks that see the same */
 
 struct sim_world;
 
@@ -19,6 +22,14 @@ struct sim_desired {
     struct lockstep_digest after;  /* what it is to run when the pin is over */
     uint64_t pin;                  /* until then; zero: it is not pinned */
     struct lockstep_id operation;  /* that brought it */
+};
+
+/* What a coordinator that reconciles by itself has in memory. */
+struct sim_automatic {
+    struct lockstep_sighting sightings[SIM_MODULES];
+    struct lockstep_damping damping;
+    uint32_t next;
+    uint8_t moves[SIM_NODES][SIM_MODULES];
 };
 
 /* ---- what is to run, and what may not ------------------------------------------------------- */
@@ -41,12 +52,16 @@ bool sim_quarantined(const struct sim_world *world, const struct lockstep_digest
 
 /* The operator asks for something. */
 void sim_operator(struct sim_world *world);
+/* True while there is time, and room, for another operation. */
+bool sim_may_ask(const struct sim_world *world);
 /* Opens what is asked for, if it may be. */
-void sim_submit(struct sim_world *world, struct lockstep_request *request);
+bool sim_submit(struct sim_world *world, struct lockstep_request *request);
 /* Soaks, times and deadlines, as somebody may choose them. */
 void sim_options(struct sim_world *world, struct lockstep_operation_options *options);
 /* Somebody reconciles a module: anyhow; or, when all is CALM, to what most nodes run. */
 void sim_reconcile(struct sim_world *world, uint32_t module, bool calm);
+/* The coordinator looks at the next module, and may reconcile it by itself. */
+void sim_look(struct sim_world *world);
 /* The members of MODULE's placement as the coordinator sees them, and which nodes they are. */
 uint32_t sim_members(const struct sim_world *world, uint32_t module,
                      struct lockstep_member ret_members[SIM_NODES], uint32_t ret_nodes[SIM_NODES]);

@@ -40,11 +40,18 @@ void sim_host_start(struct sim_world *world, uint32_t node)
     row->host.incarnation++;
     sim_note(world, "host of n%u starts", node);
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
-        bool bad = !world->calm && sim_chance(world, 2); /* its file has been spoilt */
+        bool flaps = node == world->flapper && i == 0;
+        bool bad = flaps || (!world->calm && sim_chance(world, 2)); /* its file has been spoilt */
         row->host.loaded[i] = bad ? (struct lockstep_version){0} : row->disk.modules[i].current;
     }
     sim_check_loaded(world, node);
     arm_fragile(world, node);
+    if (node == world->flapper) { /* not so often that it would be a crash loop */
+        sim_schedule(world, sim_between(world, 2500, 5000),
+                     &(struct sim_event){.type = SIM_HOST_CRASH,
+                                         .node = node,
+                                         .incarnation = row->host.incarnation});
+    }
     sim_host_hello(world, node, sim_between(world, 5, 60));
 }
 

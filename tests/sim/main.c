@@ -30,6 +30,7 @@ struct sum {
     uint64_t reconciled[6];
     uint64_t quarantined;
     uint64_t rested;
+    uint64_t by_itself;
 };
 
 static void add(struct sum *sum, const struct sim_world *world)
@@ -43,6 +44,7 @@ static void add(struct sum *sum, const struct sim_world *world)
     }
     sum->quarantined += world->coordinator.bad_count;
     sum->rested += world->rested;
+    sum->by_itself += world->by_itself;
 }
 
 /* Runs SEED; on failure says so and how to see it again. Adds up what happened. */
@@ -70,6 +72,8 @@ static void print_sum(const struct sum *sum)
         printf("# reconcile, %s: %llu times\n", lockstep_reconcile_word((enum lockstep_reconcile)i),
                (unsigned long long)sum->verdicts[i]);
     }
+    printf("# %llu reconciles were begun by the coordinator itself\n",
+           (unsigned long long)sum->by_itself);
     printf("# %llu versions were quarantined; %llu modules came to rest on a majority's version\n",
            (unsigned long long)sum->quarantined, (unsigned long long)sum->rested);
 }

@@ -89,7 +89,7 @@ static void choose_nodes(struct sim_world *world, struct lockstep_request *reque
     }
 }
 
-void sim_submit(struct sim_world *world, struct lockstep_request *request)
+bool sim_submit(struct sim_world *world, struct lockstep_request *request)
 {
     struct lockstep_fleet *fleet = &world->coordinator.fleet;
     uint32_t roster[SIM_NODES];
@@ -114,6 +114,7 @@ void sim_submit(struct sim_world *world, struct lockstep_request *request)
         lockstep_fleet_open(fleet, sim_now(world), request, &plan, operation, &actions);
         sim_coordinator_act(world, &actions);
     }
+    return plan.admission == LOCKSTEP_ADMISSION_ADMITTED;
 }
 
 static void submit(struct sim_world *world)
@@ -136,7 +137,7 @@ static void submit(struct sim_world *world)
     } else {
         choose_items(world, &request);
     }
-    sim_submit(world, &request);
+    (void)sim_submit(world, &request);
 }
 
 static void abort_one(struct sim_world *world)
@@ -281,13 +282,19 @@ static void look_after_one(struct sim_world *world)
     }
 }
 
+bool sim_may_ask(const struct sim_world *world)
+{
+    return world->submitted < SIM_SUBMITTED &&
+           world->now + SIM_LAST_MS < SIM_CHAOS_MS + SIM_CALM_MS;
+}
+
 /* All is calm: cordons end, and each module in turn is reconciled. */
 static void tidy_up(struct sim_world *world)
 {
     for (uint32_t i = 0; i < world->node_count; i++) {
         cordon(world, i, false);
     }
-    if (world->submitted < SIM_SUBMITTED && world->now + SIM_LAST_MS < SIM_CHAOS_MS + SIM_CALM_MS) {
+    if (sim_may_ask(world)) {
         sim_reconcile(world, world->looked_at++ % SIM_MODULES, true);
     }
 }

@@ -97,39 +97,108 @@ static void choose(struct sim_world *world, uint32_t module,
     }
 }
 
-void sim_reconcile(struct sim_world *world, uint32_t module, bool calm)
-{
+/* What is asked of a module, and who its members are. */
+struct asking {
+    uint32_t module;
+    struct lockstep_reconcile_request asked;
     struct lockstep_member members[SIM_NODES];
     uint32_t nodes[SIM_NODES];
     uint32_t selected[SIM_NODES];
+};
+
+static void gather(const struct sim_world *world, uint32_t module, struct asking *asking)
+{
+    memset(asking, 0, sizeof(*asking));
+    asking->module = module;
+    asking->asked.members = asking->members;
+    asking->asked.member_count = sim_members(world, module, asking->members, asking->nodes);
+    asking->asked.desired = recorded_of_all(world, module);
+}
+
+/* Works out what would be done, as a request for it. */
+static struct lockstep_request work_out(struct sim_world *world, struct asking *asking)
+{
     bool taken[SIM_NODES] = {false};
-    struct lockstep_reconcile_request asked = {.members = members, .by_majority = calm};
     struct lockstep_reconcile_answer answer;
     struct lockstep_request request = {.kind = LOCKSTEP_KIND_RECONCILE,
                                        .strategy = LOCKSTEP_STRATEGY_ROLLING,
                                        .offline = LOCKSTEP_OFFLINE_FAIL,
                                        .item_count = 1,
-                                       .selected = selected};
-    asked.member_count = sim_members(world, module, members, nodes);
-    asked.desired = recorded_of_all(world, module);
-    if (!calm) {
-        choose(world, module, &asked);
-    }
-    lockstep_reconcile(&asked, taken, &answer);
-    sim_check_verdict(world, module, &asked, taken, &answer);
+                                       .selected = asking->selected};
+    lockstep_reconcile(&asking->asked, taken, &answer);
+    sim_check_verdict(world, asking->module, &asking->asked, taken, &answer);
     world->verdicts[answer.verdict]++;
-    for (uint32_t i = 0; i < asked.member_count; i++) {
+    for (uint32_t i = 0; i < asking->asked.member_count; i++) {
         if (taken[i]) {
-            selected[request.selected_count++] = nodes[i];
+            asking->selected[request.selected_count++] = asking->nodes[i];
         }
     }
     sim_options(world, &request.options);
     request.verdict = answer.verdict;
-    request.items[0].module = sim_module(module);
+    request.items[0].module = sim_module(asking->module);
     request.items[0].digest = answer.target;
     request.items[0].quarantined = sim_quarantined(world, &answer.target);
-    sim_note(world, "operator: reconcile m%u to version %u: %s, %u of %u nodes", module,
+    sim_note(world, "reconcile m%u to version %u: %s, %u of %u nodes", asking->module,
              sim_version(&answer.target), lockstep_reconcile_word(answer.verdict),
-             request.selected_count, asked.member_count);
-    sim_submit(world, &request);
+             request.selected_count, asking->asked.member_count);
+    return request;
+}
+
+void sim_reconcile(struct sim_world *world, uint32_t module, bool calm)
+{
+    struct asking asking;
+    struct lockstep_request request;
+    gather(world, module, &asking);
+    asking.asked.by_majority = calm;
+    if (!calm) {
+        choose(world, module, &asking.asked);
+    }
+    request = work_out(world, &asking);
+    (void)sim_submit(world, &request);
+}
+
+/* ---- by itself ------------------------------------------------------------------------------ */
+
+static void note_moves(struct sim_world *world, const struct asking *asking,
+                       const struct lockstep_request *request)
+{
+    struct sim_automatic *automatic = &world->coordinator.automatic;
+    for (uint32_t i = 0; i < request->selected_count; i++) {
+        uint32_t node = request->selected[i];
+        struct lockstep_digest runs = live_on(world, node, asking->module);
+        if (!lockstep_digest_equal(&runs, &request->items[0].digest)) {
+            lockstep_damping_moved(&automatic->damping, sim_now(world), node, asking->module);
+            sim_check_damped(world, node, asking->module, ++automatic->moves[node][asking->module]);
+        }
+    }
+}
+
+void sim_look(struct sim_world *world)
+{
+    struct sim_automatic *automatic = &world->coordinator.automatic;
+    uint32_t module = automatic->next++ % SIM_MODULES;
+    struct lockstep_request request;
+    struct lockstep_look look;
+    struct asking asking;
+    gather(world, module, &asking);
+    asking.asked.as_recorded = true;
+    asking.asked.max_changes = 25;
+    asking.asked.max_percent = true;
+    for (uint32_t i = 0; i < asking.asked.member_count; i++) {
+        asking.members[i].damped = lockstep_damping_holds(&automatic->damping, sim_now(world),
+                                                          asking.nodes[i], module);
+    }
+    request = work_out(world, &asking);
+    request.options.on_failure = LOCKSTEP_ON_FAILURE_HOLD;
+    look = (struct lockstep_look){request.verdict, request.items[0].digest, request.selected,
+                                  request.selected_count};
+    if (!lockstep_sighting_holds(&automatic->sightings[module], sim_now(world), SIM_APART_MS,
+                                 &look)) {
+        return;
+    }
+    memset(&automatic->sightings[module], 0, sizeof(automatic->sightings[module]));
+    if (sim_submit(world, &request) && world->coordinator.running) {
+        note_moves(world, &asking, &request);
+        world->by_itself++;
+    }
 }

@@ -356,6 +356,12 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
         sim_schedule(world, sim_between(world, 100, 2500),
                      &(struct sim_event){.type = SIM_OPERATOR});
         break;
+    case SIM_LOOK:
+        if (world->coordinator.running && sim_may_ask(world)) {
+            sim_look(world);
+        }
+        sim_schedule(world, sim_between(world, 50, 200), &(struct sim_event){.type = SIM_LOOK});
+        break;
     case SIM_CALM:
         heal(world);
         break;
@@ -444,6 +450,13 @@ struct sim_world *sim_world_new(uint64_t seed, bool trace)
     world->node_count = sim_chance(world, 2) ? (uint32_t)sim_between(world, 20, SIM_NODES)
                                              : (uint32_t)sim_between(world, 1, 7);
     world->next_version = 2;
+    world->flapper = SIM_NODES;
+    if (sim_chance(world, 20)) {
+        sim_schedule(world, 1000, &(struct sim_event){.type = SIM_LOOK});
+        world->flapper = sim_chance(world, 50)
+                             ? (uint32_t)sim_between(world, 0, world->node_count - 1)
+                             : SIM_NODES;
+    }
     for (uint32_t i = 0; i < world->node_count; i++) {
         sim_node_init(world, i);
     }

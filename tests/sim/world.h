@@ -6,7 +6,8 @@
  * The network loses, repeats, delays and reorders messages and breaks links; coordinator, agents
  * and hosts are killed at any action, before and after a row is written; modules refuse, crash or
  * will not migrate. Nodes drift: what is local runs on when its pin is over, parts of the fleet go
- * their own way, a host starts without a file that was spoilt; and somebody reconciles. Then
+ * their own way, a host starts without a file that was spoilt, one of them again and again; and
+ * somebody reconciles, or the coordinator does so by itself. Then
  * everything heals, and the fleet must come to rest in a state that the journal explains (check.c),
  * on one version where most of it lives on one that is good (check_drift.c).
  */
@@ -19,7 +20,6 @@
 #include "coordinator/core/fleet.h"
 #include "tests/sim/drift.h"
 
-#define SIM_MODULES    5
 #define SIM_FRESH      4  /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
 #define SIM_SUBMITTED  (SIM_OPERATIONS / 2 - 2) /* by people; each may have a compensation */
@@ -55,6 +55,7 @@ enum sim_event_type {
     SIM_QUARANTINE, /* a node is told which versions nobody may run */
     SIM_FAULT,
     SIM_OPERATOR,
+    SIM_LOOK,
     SIM_CALM,
 };
 
@@ -141,6 +142,7 @@ struct sim_coordinator {
     struct lockstep_node nodes[SIM_NODES];
     struct lockstep_module modules[SIM_MODULES];
     struct lockstep_live live[SIM_NODES][SIM_MODULES];
+    struct sim_automatic automatic;
     /* durable */
     uint64_t epoch;
     uint64_t sequence;
@@ -169,7 +171,9 @@ struct sim_world {
     uint32_t heap_max;
     struct sim_coordinator coordinator;
     struct sim_node nodes[SIM_NODES];
+    uint32_t flapper; /* a node whose host dies and starts without a module; SIM_NODES: none */
     uint32_t submitted;
+    uint32_t by_itself;  /* reconciles that nobody asked for */
     uint32_t looked_at;  /* modules that were to be reconciled since all is calm */
     uint32_t results[6]; /* operations by result */
     uint32_t verdicts[LOCKSTEP_RECONCILE_QUARANTINED + 1]; /* of asking to reconcile */
