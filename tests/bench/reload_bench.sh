@@ -276,12 +276,12 @@ measure_peer() {
 
 # peer_result VARIANT NAME: "VARIANT":{…,"cpu_ms_per_op":1.0,"max":…,"median":…,"min":…,"p99":…} of "ms"
 peer_result() {
-    local row
+    local row cpu
     row=$(sed 's/^.*"ms"://' "$scratch/peer.json" | grep -o "\"$1\":{[^}]*}")
     [ -n "$row" ] || return 0
     echo "$2 $(value_in "$row" median) $(value_in "$row" min) $(value_in "$row" p99) ms" >>"$scratch/results"
-    echo "$2-cpu $(value_in "$row" cpu_ms_per_op) $(value_in "$row" cpu_ms_per_op) $(value_in "$row" cpu_ms_per_op) ms" \
-        >>"$scratch/results"
+    cpu=$(value_in "$row" cpu_ms_per_op)
+    [ -z "$cpu" ] || echo "$2-cpu $cpu $cpu $cpu ms" >>"$scratch/results"
 }
 
 value_in() { # value_in ROW KEY
