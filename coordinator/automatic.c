@@ -285,6 +285,7 @@ void lockstep_automatic_look(void *context)
     bool *damped = calloc(coordinator->fleet.node_count + 1U, sizeof(*damped));
     int64_t module = damped == NULL || coordinator->failed != LOCKSTEP_OK ? -1
                                                                           : take_next(coordinator);
+    lockstep_damping_fade(&coordinator->automatic->damping, lockstep_loop_now(coordinator->loop));
     if (module >= 0) {
         look_at(coordinator, (uint32_t)module, damped);
     }

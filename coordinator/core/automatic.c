@@ -82,3 +82,11 @@ bool lockstep_damping_holds(struct lockstep_damping *damping, struct lockstep_ti
     }
     return row != NULL && row->damped;
 }
+
+void lockstep_damping_fade(struct lockstep_damping *damping, struct lockstep_time now)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_DAMPING_MAX; i++) {
+        struct lockstep_damping_row *row = &damping->rows[i];
+        row->damped = row->damped && penalty_at(row, now) >= FREE;
+    }
+}

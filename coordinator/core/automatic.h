@@ -55,5 +55,7 @@ void lockstep_damping_moved(struct lockstep_damping *damping, struct lockstep_ti
 /* True if it has been moved too often, lately. */
 bool lockstep_damping_holds(struct lockstep_damping *damping, struct lockstep_time now,
                             uint32_t node, uint32_t module);
+/* Says of all who are damped no more that they are not. */
+void lockstep_damping_fade(struct lockstep_damping *damping, struct lockstep_time now);
 
 #endif

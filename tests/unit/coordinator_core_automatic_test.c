@@ -129,6 +129,17 @@ static void it_fades(void **state)
     assert_false(holds(26 * MINUTE)); /* it begins with what is left, not with what was */
 }
 
+/* `status` names who is damped, also of modules that nobody looks at any more. */
+static void it_fades_unasked(void **state)
+{
+    (void)state;
+    move(4, 0);
+    lockstep_damping_fade(&damping, at(25 * MINUTE));
+    assert_true(damping.rows[0].damped);
+    lockstep_damping_fade(&damping, at(26 * MINUTE));
+    assert_false(damping.rows[0].damped);
+}
+
 static void moves_that_lie_apart_never_add_up(void **state)
 {
     (void)state;
@@ -163,6 +174,7 @@ int main(void)
         cmocka_unit_test_setup(three_moves_are_borne, begin),
         cmocka_unit_test_setup(the_fourth_is_one_too_many, begin),
         cmocka_unit_test_setup(it_fades, begin),
+        cmocka_unit_test_setup(it_fades_unasked, begin),
         cmocka_unit_test_setup(moves_that_lie_apart_never_add_up, begin),
         cmocka_unit_test_setup(what_is_long_ago_is_forgotten, begin),
         cmocka_unit_test_setup(the_worst_are_kept, begin),
