@@ -113,6 +113,9 @@ static void begin(const struct story_command *command)
     struct lockstep_defaults settings;
     lockstep_defaults_init(&settings);
     settings.catch_up = story_number(story_value(command, "catch-up", "5"));
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        free_operation(fleet.operations[i]); /* of a coordinator that starts again */
+    }
     fleet.nodes = nodes;
     fleet.node_count = (uint32_t)story_number(command->words[1]);
     fleet.modules = modules;
