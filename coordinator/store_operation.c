@@ -148,7 +148,7 @@ enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
  * it. Behind going back nothing is known any more.
  * A pin keeps what was to be run without it for when it is over. Who is brought elsewhere by an
  * operation that pins nobody is pinned no more; going BACK leaves a pin as it finds it, unless it
- * leads to where the pin began. */
+ * leads to where the pin began; but what it leaves is not to be run afterwards either. */
 static enum lockstep_err write_wish(struct lockstep_store *store,
                                     const struct lockstep_desired_row *row, bool again, bool back,
                                     struct lockstep_error *err)
@@ -160,7 +160,8 @@ static enum lockstep_err write_wish(struct lockstep_store *store,
         "digest = ?3, "
         "pin = CASE WHEN NOT ?9 THEN ?7 WHEN digest <> ?3 AND after = ?3 THEN 0 ELSE pin END, "
         "after = CASE WHEN ?9 THEN CASE WHEN digest <> ?3 AND after = ?3 THEN zeroblob(32) "
-        "ELSE after END WHEN ?7 = 0 THEN zeroblob(32) WHEN pin = 0 THEN digest ELSE after END, "
+        "WHEN after = digest THEN ?3 ELSE after END WHEN ?7 = 0 THEN zeroblob(32) WHEN pin = 0 "
+        "THEN digest ELSE after END, "
         "operation = CASE WHEN ?8 AND digest = ?3 THEN operation ELSE ?6 END, "
         "previous = CASE WHEN ?8 THEN previous ELSE ?4 END, "
         "has_previous = CASE WHEN ?8 THEN has_previous ELSE ?5 END",

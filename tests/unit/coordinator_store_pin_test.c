@@ -26,6 +26,8 @@ static const struct row rows[] = {
     {"going back to where the pin began ends it", "r1 l2 b1", 1, 0, FREE},
     {"going back to an earlier pin keeps it", "r1 l2 l3 b2", 2, 1, PINNED},
     {"going back to where it is keeps it", "r1 p1 b1", 1, 1, PINNED},
+    {"what is left is not to be run afterwards either", "r2 r1 p1 b2", 2, 2, PINNED},
+    {"nor when the pin is over", "r1 l2 l1 u b2", 2, 2, OVER},
     {"what was taken along and goes back is pinned no more", "r1 p1 r2 b1", 1, 0, FREE},
     {"a pin to what it is to run", "r1 p1", 1, 1, PINNED},
     {"a pin to what it drifted to", "r1 p2", 2, 1, PINNED},
