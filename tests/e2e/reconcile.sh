@@ -53,6 +53,17 @@ part_is() { # part_is NODE STATE
     [ "$(fleet_operation_of reconcile ".parts[] | select(.node == \"$1\") | .state")" = "$2" ]
 }
 
+# begin OPTION…: a reconcile of echo whose command is watched.
+begin() {
+    : >"$FLEET/log/reconcile"
+    fleet_cli reconcile echo -y "$@" >"$FLEET/log/reconcile" 2>&1 &
+    reconcile=$!
+}
+
+says() { # says REGEX: the command says so, while it runs
+    fleet_wait_line "$FLEET/log/reconcile" "$1" "$reconcile" >/dev/null
+}
+
 operations() {
     fleet_json '.operations | length' op ls
 }
@@ -104,9 +115,8 @@ check_says "3 of 5 run 1.0.0, and 2 can be moved to it" "in words" \
     fleet_cli reconcile echo --dry-run
 check_same "$count" "without doing it" operations
 fleet_needs "two callers call" fleet_callers echo.say n3 n4
-fleet_cli reconcile echo -y --soak 1s -m "night shift" >"$FLEET/log/reconcile" 2>&1 &
-reconcile=$!
-check_eventually "it begins" is_state committing
+begin --soak 1s -m "night shift"
+check "it begins" says committing
 check_status 5 "meanwhile nobody else takes the module" fleet_reload echo@2.0.0
 check_same 1 "one node is under way at a time" most_at_once
 check "the command ends well" wait "$reconcile"
@@ -196,9 +206,8 @@ check "all run one version" all_on 1.0.0
 check "and are recorded to" fleet_cli check echo
 
 # A host that dies while it is watched is the first failure, too; the node is given it once more.
-fleet_cli reconcile echo --to 2.0.0 -y --soak 2s >"$FLEET/log/reconcile" 2>&1 &
-reconcile=$!
-check_eventually "n1 is watched" part_is n1 soaking
+begin --to 2.0.0 --soak 2s
+check "n1 is watched" says 'soaking 1'
 kill -s KILL "$(fleet_host n1)"
 check "the others go on" wait "$reconcile"
 check_eventually "and n1 has caught up" part_is n1 healthy
@@ -212,15 +221,16 @@ fleet_needs "n5 comes back" fleet_start_agent n5
 check_eventually "and gets it" part_is n5 healthy
 check "all run one version" all_on 1.0.0
 
-fleet_cli reconcile echo --to 2.0.0 -y --soak 2s -d >"$FLEET/log/reconcile" 2>&1
-check_eventually "n1 is watched" part_is n1 soaking
-check "it can be ended" fleet_cli op abort "$(fleet_operation_of reconcile .id)"
+begin --to 2.0.0 --soak 2s
+check "n1 is watched" says 'soaking 1'
+check "it can be ended" fleet_cli op abort "$(grep -om 1 'op-[a-z0-9]*' "$FLEET/log/reconcile")"
+check_status 7 "which its command says" wait "$reconcile"
 check_eventually "who had begun is through" part_is n1 healthy
 check_eventually "nobody else is asked" is_state failed-mixed
 check_same "n1=healthy n2=skipped n3=skipped n4=skipped n5=skipped" "of all" parts reconcile
 
-fleet_cli reconcile echo --to 2.0.0 -y --soak 2s -d >"$FLEET/log/reconcile" 2>&1
-check_eventually "the first is through" part_is n2 healthy
+begin --to 2.0.0 --soak 1s
+check "the first is through" says 'healthy 1'
 fleet_kill lockstepd KILL
 fleet_needs "the coordinator is back" fleet_start_coordinator
 check_eventually "it goes on where it was" is_state succeeded
