@@ -75,25 +75,33 @@ static void say_not_known(const struct lockstep_judgement *judgement,
     SAY(saying->next, held ? "lockstep node resume %s" : "lockstep node show %s", named->node);
 }
 
-/* A reload of this one node mends it. A version that was not pushed goes by no name. */
+/* A reload of this one node mends it, unless it would be refused. A version that was not pushed
+ * goes by no name. */
 static void say_reload(const struct lockstep_judgement *judgement,
                        const struct lockstep_finding *finding, const struct naming *named,
                        struct saying *saying)
 {
-    bool pushed = lockstep_book_artifact(judgement->book, &finding->wanted) != NULL;
+    const struct lockstep_artifact_row *pushed = lockstep_book_artifact(judgement->book,
+                                                                        &finding->wanted);
+    bool refused = pushed != NULL && pushed->quarantined;
+    const char *but = refused ? ", which is quarantined" : "";
     if (finding->unpinned_unix_ms != 0 && finding->drift == LOCKSTEP_DRIFT_OTHER_VERSION) {
-        SAY(saying->text, "its pin is over: it runs %s and is to run %s", named->found,
-            named->wanted);
+        SAY(saying->text, "its pin is over: it runs %s and is to run %s%s", named->found,
+            named->wanted, but);
     } else if (finding->drift == LOCKSTEP_DRIFT_MISSING) {
-        SAY(saying->text, "it runs none and is to run %s", named->wanted);
+        SAY(saying->text, "it runs none and is to run %s%s", named->wanted, but);
     } else if (finding->drift == LOCKSTEP_DRIFT_OTHER_BYTES) {
-        SAY(saying->text, "it runs %s with other bytes than those of %s@%s", named->found,
-            named->module, named->wanted);
+        SAY(saying->text, "it runs %s with other bytes than those of %s@%s%s", named->found,
+            named->module, named->wanted, but);
     } else {
-        SAY(saying->text, "it runs %s and is to run %s", named->found, named->wanted);
+        SAY(saying->text, "it runs %s and is to run %s%s", named->found, named->wanted, but);
+    }
+    if (refused) {
+        SAY(saying->next, "lockstep module show %s", named->module);
+        return;
     }
     SAY(saying->next, "lockstep reload %s@%s --strategy sync_all --node %s", named->module,
-        pushed ? named->wanted : "current", named->node);
+        pushed != NULL ? named->wanted : "current", named->node);
 }
 
 static void say_extra(const struct naming *named, struct saying *saying)

@@ -432,9 +432,10 @@ static void check_pin(void **state)
     assert_int_equal(tear_down(NULL), 0);
 }
 
-/* A pin that is over says so, and what brings the node home. */
+/* A pin that is over says so, and what brings the node home, unless that would be refused. */
 static void check_pin_over(void **state)
 {
+    struct lockstep_digest quarantined = digest_of("9f3c1a2e");
     json_t *made;
     json_t *first;
     (void)state;
@@ -446,6 +447,15 @@ static void check_pin_over(void **state)
                         "its pin is over: it runs 2.4.1 and is to run 2.4.2");
     assert_string_equal(json_string_value(json_object_get(first, "next")),
                         "lockstep reload auth@2.4.2 --strategy sync_all --node n1");
+    json_decref(made);
+    assert_int_equal(lockstep_store_quarantine(world.store, &quarantined, "bad", &audit, NULL),
+                     LOCKSTEP_OK);
+    made = checked(NULL, "not consistent: 1 of 3", "other-version");
+    first = json_array_get(json_object_get(made, "differences"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "text")),
+                        "its pin is over: it runs 2.4.1 and is to run 2.4.2, which is quarantined");
+    assert_string_equal(json_string_value(json_object_get(first, "next")),
+                        "lockstep module show auth");
     json_decref(made);
     assert_int_equal(tear_down(NULL), 0);
 }
