@@ -55,7 +55,7 @@ least_pause() { # between the openings of the newest three reconciles, in ms
 
 has_event() { # has_event TEXT, of what is due
     fleet_cli -o jsonl events --limit 1000 |
-        jq -e "select(.what == \"reconcile.due\" and (.text | contains(\"$1\")))" >/dev/null
+        jq -n -e "any(inputs; .what == \"reconcile.due\" and (.text | contains(\"$1\")))" >/dev/null
 }
 
 # Seven looks of the coordinator: by then it has done what it is going to do.
