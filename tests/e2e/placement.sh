@@ -7,7 +7,7 @@ set -u
 host_of_n3() {
     local host
     host=$(fleet_host n3)
-    fleet_kill agent-n3 KILL
+    fleet_kill agent-n3 TERM
     [ -z "$host" ] || kill -s KILL "$host"
     fleet_node_folder n3 "$FLEET_SETTINGS"
     [ -z "$1" ] || printf 'host: %s\n' "$1" >>"$FLEET/n3/agent.yaml"
@@ -22,6 +22,7 @@ fleet_needs "n3 is ready" fleet_node n3 "$FLEET_SETTINGS" zone=b
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2 counter-1 counter-2
 # With no window to go back in: else n3, whose host will not start, takes echo out by itself.
 fleet_needs "echo is installed everywhere" fleet_install echo@1.0.0 --rollback-window 0
+fleet_needs "n3 knows that there is none" fleet_until grep -q 'row=FINAL of echo' "$FLEET/log/agent-n3"
 fleet_needs "counter is installed in zone a" fleet_install counter@1.0.0 -l zone=a
 
 # A node whose host cannot start reports nothing, and is still one of all.
