@@ -379,9 +379,8 @@ void sim_coordinator_receive(struct sim_world *world, uint32_t node,
                              const struct lockstep_message *message)
 {
     struct lockstep_fleet_actions actions;
-    if (message->type == LOCKSTEP_MESSAGE_STATE) {
-        note_live(world, node, message->u.state.live, message->u.state.live_count);
-    } else if (message->type == LOCKSTEP_MESSAGE_REPORT) { /* it says as much here */
+    if (message->type == LOCKSTEP_MESSAGE_STATE ||
+        message->type == LOCKSTEP_MESSAGE_REPORT) { /* which says as much here */
         note_live(world, node, message->u.state.live, message->u.state.live_count);
     } else if (message->type == LOCKSTEP_MESSAGE_ACK) {
         note_live(world, node, message->u.ack.live, message->u.ack.live_count);
