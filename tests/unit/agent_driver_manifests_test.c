@@ -1,9 +1,9 @@
 /* When a manifest in the agent's store is verified again, and when not. */
 #include "agent/driver_internal.h"
+#include "tests/support/agent_trust.h"
 #include "tests/support/cmocka.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,19 +72,11 @@ static int begin(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static int end(void **state)
 {
     struct node *node = *state;
     (void)lockstep_artifacts_close(node->agent->artifacts);
-    assert_int_equal(nftw(node->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    remove_directory(node->directory);
     (void)lockstep_minisign_free(node->key);
     lockstep_manifests_free(node->agent);
     free(node->agent->bundle);

@@ -2,9 +2,9 @@
  * memory and in the journal, and is judged. */
 #include "agent/driver_internal.h"
 #include "common/io/standing.h"
+#include "tests/support/agent_trust.h"
 #include "tests/support/cmocka.h"
 
-#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,21 +35,6 @@ struct delivery {
     const char *intent_signer;
     bool flipped; /* a bit of the standing order, after it was signed */
 };
-
-static struct lockstep_name name_of(const char *text)
-{
-    struct lockstep_name name;
-    assert_true(lockstep_name_parse(text, &name));
-    return name;
-}
-
-static struct lockstep_key *new_key(const char *text)
-{
-    struct lockstep_name name = name_of(text);
-    struct lockstep_key *key = NULL;
-    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
-    return key;
-}
 
 static struct lockstep_key *add_operator(struct lockstep_bundle *bundle, const char *name,
                                          unsigned roles)
@@ -92,19 +77,11 @@ static int begin(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static int end(void **state)
 {
     struct node *node = *state;
     (void)lockstep_agent_store_close(node->agent->config.store);
-    assert_int_equal(nftw(node->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    remove_directory(node->directory);
     (void)lockstep_key_free(node->operator_key);
     (void)lockstep_key_free(node->viewer_key);
     (void)lockstep_key_free(node->stranger_key);

@@ -3,9 +3,9 @@
 #include "agent/driver_internal.h"
 #include "common/io/log.h"
 #include "common/io/standing.h"
+#include "tests/support/agent_trust.h"
 #include "tests/support/cmocka.h"
 
-#include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,21 +40,6 @@ struct world {
     uint64_t fetch;
     struct lockstep_vote vote;
 };
-
-static struct lockstep_name name_of(const char *text)
-{
-    struct lockstep_name name;
-    assert_true(lockstep_name_parse(text, &name));
-    return name;
-}
-
-static struct lockstep_key *new_key(const char *text)
-{
-    struct lockstep_name name = name_of(text);
-    struct lockstep_key *key = NULL;
-    assert_int_equal(lockstep_key_new(&name, &key, NULL), LOCKSTEP_OK);
-    return key;
-}
 
 /* ---- the coordinator ------------------------------------------------------------------------- */
 
@@ -215,14 +200,6 @@ static int begin(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
 static int end(void **state)
 {
     struct world *world = *state;
@@ -234,7 +211,7 @@ static int end(void **state)
     (void)lockstep_key_free(world->node);
     (void)lockstep_key_free(world->ann);
     (void)lockstep_key_free(world->mallory);
-    assert_int_equal(nftw(world->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    remove_directory(world->directory);
     free(world->urls[0]);
     free(world->bundle);
     free(world);
