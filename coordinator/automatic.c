@@ -75,16 +75,23 @@ static bool is_covered(const struct lockstep_automatic *automatic, const struct 
     return covered;
 }
 
+/* True if there is an order in force that is for all of OPERATION's modules. */
+static bool permits(const struct lockstep_automatic *automatic,
+                    const struct lockstep_operation *operation)
+{
+    bool permitted = automatic->row.mode == LOCKSTEP_MODE_AUTO;
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        permitted = permitted && is_covered(automatic, &operation->items[i].module);
+    }
+    return permitted;
+}
+
 void lockstep_automatic_papers(const struct lockstep_coordinator *coordinator,
                                const struct lockstep_operation *operation,
                                struct lockstep_wire_prepare *ret)
 {
     const struct lockstep_automatic *automatic = coordinator->automatic;
-    bool covers = automatic->row.mode == LOCKSTEP_MODE_AUTO;
-    for (uint32_t i = 0; i < operation->item_count; i++) {
-        covers = covers && is_covered(automatic, &operation->items[i].module);
-    }
-    if (!covers) {
+    if (!permits(automatic, operation)) {
         return;
     }
     ret->standing = (struct lockstep_blob){(const uint8_t *)automatic->row.standing,
@@ -353,15 +360,16 @@ static bool take_order(struct lockstep_session *session,
     return true;
 }
 
-/* What was begun under an order that is no more is ended: its papers are no good for who is left.
- */
-static void stop_all(struct lockstep_coordinator *coordinator)
+/* What was begun without being asked, and what is in force now does not permit any more, is ended:
+ * who is left would refuse it. */
+static void stop_unpermitted(struct lockstep_coordinator *coordinator)
 {
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_running *running = &coordinator->running[i];
         if (running->operation != NULL && running->record != NULL &&
             !lockstep_id_is_zero(&running->record->standing) &&
-            !lockstep_operation_ended(running->operation)) {
+            !lockstep_operation_ended(running->operation) &&
+            !permits(coordinator->automatic, running->operation)) {
             lockstep_fleet_abort(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                                  running->operation, coordinator->actions);
             lockstep_driver_act(coordinator);
@@ -394,7 +402,7 @@ void lockstep_control_reconcile_mode(struct lockstep_session *session,
         lockstep_control_refuse_error(session, message->request, &err);
         return;
     }
-    stop_all(coordinator);
+    stop_unpermitted(coordinator);
     if (message->mode == LOCKSTEP_MODE_AUTO) {
         lockstep_standing_words(&coordinator->automatic->standing, words);
     }

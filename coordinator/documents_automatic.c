@@ -13,27 +13,26 @@ static json_t *modules_of(const struct lockstep_standing *standing)
     return modules;
 }
 
+/* Of mode auto: the order that is in force. */
+static json_t *order_of(const struct lockstep_standing *standing)
+{
+    return json_pack("{s:o, s:o, s:i, s:o}", "order", lockstep_json_id(&standing->order),
+                     "until_unix_ms", lockstep_json_time(standing->not_after_unix_ms),
+                     "max_changes_percent", (int)standing->max_changes_percent, "modules",
+                     modules_of(standing));
+}
+
 json_t *lockstep_json_mode(const struct lockstep_view *view)
 {
+    static const struct lockstep_reconcile_row nobodys = {.mode = LOCKSTEP_MODE_OBSERVE};
     const struct lockstep_automatic *automatic = view->automatic;
-    json_t *mode;
-    if (automatic == NULL || automatic->row.mode != LOCKSTEP_MODE_AUTO) {
-        return json_pack(
-            "{s:s, s:o, s:o}", "mode",
-            lockstep_mode_text(automatic == NULL ? LOCKSTEP_MODE_OBSERVE : automatic->row.mode),
-            "since_unix_ms",
-            lockstep_json_time(automatic == NULL ? 0 : automatic->row.since_unix_ms), "who",
-            lockstep_json_word(automatic == NULL ? "" : automatic->row.signer));
-    }
-    mode = json_pack("{s:s, s:o, s:o}", "mode", lockstep_mode_text(LOCKSTEP_MODE_AUTO),
-                     "since_unix_ms", lockstep_json_time(automatic->row.since_unix_ms), "who",
-                     lockstep_json_word(automatic->row.signer));
-    return lockstep_json_join(
-        mode,
-        json_pack("{s:o, s:o, s:i, s:o}", "order", lockstep_json_id(&automatic->standing.order),
-                  "until_unix_ms", lockstep_json_time(automatic->standing.not_after_unix_ms),
-                  "max_changes_percent", (int)automatic->standing.max_changes_percent, "modules",
-                  modules_of(&automatic->standing)));
+    const struct lockstep_reconcile_row *row = automatic == NULL ? &nobodys : &automatic->row;
+    json_t *mode = json_pack("{s:s, s:o, s:o}", "mode", lockstep_mode_text(row->mode),
+                             "since_unix_ms", lockstep_json_time(row->since_unix_ms), "who",
+                             lockstep_json_word(row->signer));
+    return row->mode == LOCKSTEP_MODE_AUTO
+               ? lockstep_json_join(mode, order_of(&automatic->standing))
+               : mode;
 }
 
 static void alarm_order(const struct lockstep_automatic *automatic, json_t *alarms)

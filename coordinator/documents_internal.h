@@ -139,9 +139,6 @@ enum lockstep_err lockstep_document_load(const struct lockstep_view *view,
                                          const struct lockstep_id *id,
                                          lockstep_operation_each_fn *each, void *context,
                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* The operation's item for MODULE, or -1. */
-int64_t lockstep_operation_item(const struct lockstep_operation *operation,
-                                const struct lockstep_name *module);
 
 /* ---- is it as it is to be? ------------------------------------------------------------------ */
 

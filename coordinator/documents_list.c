@@ -7,17 +7,6 @@
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
-int64_t lockstep_operation_item(const struct lockstep_operation *operation,
-                                const struct lockstep_name *module)
-{
-    for (uint32_t i = 0; i < operation->item_count; i++) {
-        if (lockstep_name_equal(&operation->items[i].module, module)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 json_t *lockstep_json_operation_row(const struct lockstep_operation *operation,
                                     const struct lockstep_operation_record *record,
                                     enum lockstep_row row)

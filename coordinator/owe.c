@@ -3,7 +3,6 @@
 #include "coordinator/owe.h"
 
 #include "common/io/log.h"
-#include "coordinator/documents_internal.h"
 
 #include <stdlib.h>
 

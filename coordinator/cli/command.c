@@ -283,6 +283,16 @@ enum lockstep_exit lockstep_run_connect(struct lockstep_run *run)
     return code == LOCKSTEP_EXIT_DONE ? code : lockstep_run_fail(run, code, "%s", err.message);
 }
 
+enum lockstep_exit lockstep_run_sign_key(struct lockstep_run *run, struct lockstep_key **ret_key)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    const char *path = run->config.sign_key == NULL ? run->config.channel_key
+                                                    : run->config.sign_key;
+    return lockstep_key_read(path, ret_key, &err) == LOCKSTEP_OK
+               ? LOCKSTEP_EXIT_DONE
+               : lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "sign_key: %s", err.message);
+}
+
 /* ---- parsing -------------------------------------------------------------------------------- */
 
 static const char *name_at(const void *words, size_t i)

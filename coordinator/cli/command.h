@@ -125,6 +125,8 @@ enum lockstep_exit lockstep_run_do(struct lockstep_run *run, const struct lockst
 /* The --node names, checked. */
 enum lockstep_exit lockstep_run_nodes(struct lockstep_run *run,
                                       struct lockstep_name ret_names[LOCKSTEP_LIST_MAX]);
+/* The key that the operator signs with, into *RET_KEY. */
+enum lockstep_exit lockstep_run_sign_key(struct lockstep_run *run, struct lockstep_key **ret_key);
 /* Connects, asks for THING of NAMES, and returns the document. */
 enum lockstep_exit lockstep_run_show(struct lockstep_run *run, enum lockstep_thing thing,
                                      const char *const *names, size_t count, json_t **ret_document);

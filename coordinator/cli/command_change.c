@@ -287,13 +287,12 @@ static enum lockstep_exit submit(struct lockstep_run *run, const struct lockstep
     char text[LOCKSTEP_INTENT_MAX + 1];
     uint8_t signature[LOCKSTEP_KEY_SIGNATURE];
     size_t length = 0;
-    const char *path = run->config.sign_key == NULL ? run->config.channel_key
-                                                    : run->config.sign_key;
+    enum lockstep_exit code = lockstep_run_sign_key(run, &key);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
     if (intent == NULL) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory for an intent");
-    }
-    if (lockstep_key_read(path, &key, &err) != LOCKSTEP_OK) {
-        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "sign_key: %s", err.message);
     }
     if (lockstep_change_intent(&change->body, &run->config.cluster, plan, intent, &err) !=
             LOCKSTEP_OK ||

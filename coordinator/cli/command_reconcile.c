@@ -200,10 +200,9 @@ static enum lockstep_exit sign_order(struct lockstep_run *run, struct lockstep_s
 {
     LOCKSTEP_CLEANUP(lockstep_key_cleanup) struct lockstep_key *key = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    const char *path = run->config.sign_key == NULL ? run->config.channel_key
-                                                    : run->config.sign_key;
-    if (lockstep_key_read(path, &key, &err) != LOCKSTEP_OK) {
-        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "sign_key: %s", err.message);
+    enum lockstep_exit code = lockstep_run_sign_key(run, &key);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
     }
     if (lockstep_standing_encode(standing, text, LOCKSTEP_STANDING_MAX + 1, ret_length, &err) !=
         LOCKSTEP_OK) {

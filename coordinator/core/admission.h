@@ -61,9 +61,8 @@ struct lockstep_request {
     bool max_fail_percent;
     bool install; /* nodes that the module is not placed on are to get it */
     struct lockstep_operation_options
-        options; /* need, max_fail are filled in; the rest is taken as it is */
-    enum lockstep_reconcile
-        verdict; /* of RECONCILE: what may be done, and `selected` is the roster */
+        options;                     /* need, max_fail are filled in; the rest is taken as it is */
+    enum lockstep_reconcile verdict; /* of RECONCILE, whose roster `selected` is */
     uint32_t item_count;
     struct lockstep_wanted items[LOCKSTEP_ITEMS_MAX];
     const uint32_t *selected; /* nodes that the selectors match, ascending, no repeats */

@@ -169,6 +169,10 @@ bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint
 void lockstep_operation_tally(const struct lockstep_operation *operation,
                               struct lockstep_tally *ret_tally);
 
+/* The index of the item for MODULE, or -1. */
+int64_t lockstep_operation_item(const struct lockstep_operation *operation,
+                                const struct lockstep_name *module);
+
 /* The index of the part of NODE, or -1. */
 int64_t lockstep_operation_part(const struct lockstep_operation *operation, uint32_t node);
 

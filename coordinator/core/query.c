@@ -166,6 +166,17 @@ bool lockstep_operation_is_live(const struct lockstep_operation *operation, uint
     return true;
 }
 
+int64_t lockstep_operation_item(const struct lockstep_operation *operation,
+                                const struct lockstep_name *module)
+{
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        if (lockstep_name_equal(&operation->items[i].module, module)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
 int64_t lockstep_operation_part(const struct lockstep_operation *operation, uint32_t node)
 {
     uint32_t first = 0;

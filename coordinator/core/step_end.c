@@ -36,21 +36,7 @@ unsigned lockstep_step_succeeded(struct lockstep_operation *operation, struct lo
     return LOCKSTEP_OPERATION_SUCCEEDED;
 }
 
-/* A node has lost its journal, and with it the promise that it gave late: it is owed it again. */
-unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lockstep_step *step)
-{
-    struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
-        lockstep_step_give_place(operation, step);
-        lockstep_step_mark(operation, step, LOCKSTEP_PART_OWED);
-        part->tries = 0;
-        part->retry = step->now;
-        step->wants |= LOCKSTEP_WANT_CATCH_UP | LOCKSTEP_WANT_PARTS;
-    }
-    return operation->state;
-}
-
-/* What came late did not hold: it is owed again, and tried after a pause. */
+/* What came late did not hold: it is owed again, and tried after its pause. */
 unsigned lockstep_step_fail_late(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
@@ -60,6 +46,18 @@ unsigned lockstep_step_fail_late(struct lockstep_operation *operation, struct lo
         step->wants |= LOCKSTEP_WANT_CATCH_UP | LOCKSTEP_WANT_PARTS;
     }
     return operation->state;
+}
+
+/* A node has lost its journal, and with it the promise that it gave late: it is owed it again, and
+ * has been asked for nothing yet. */
+unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
+        part->tries = 0;
+        part->retry = step->now;
+    }
+    return lockstep_step_fail_late(operation, step);
 }
 
 /* Inside the window only a crash loop takes an operation back; what else goes wrong is drift. */
