@@ -67,12 +67,8 @@ void lockstep_automatic_end(struct lockstep_coordinator *coordinator)
 
 static bool is_covered(const struct lockstep_automatic *automatic, const struct lockstep_name *name)
 {
-    const struct lockstep_standing *standing = &automatic->standing;
-    bool covered = automatic->row.mode == LOCKSTEP_MODE_OBSERVE || standing->module_count == 0;
-    for (uint32_t i = 0; i < standing->module_count; i++) {
-        covered = covered || lockstep_name_equal(&standing->modules[i], name);
-    }
-    return covered;
+    return automatic->row.mode == LOCKSTEP_MODE_OBSERVE ||
+           lockstep_standing_is_for(&automatic->standing, name);
 }
 
 /* True if there is an order in force that is for all of OPERATION's modules. */

@@ -201,7 +201,8 @@ enum lockstep_no lockstep_standing_verify(const struct lockstep_intent_offer *of
     return no;
 }
 
-static bool is_for(const struct lockstep_standing *standing, const struct lockstep_name *module)
+bool lockstep_standing_is_for(const struct lockstep_standing *standing,
+                              const struct lockstep_name *module)
 {
     bool found = standing->module_count == 0;
     for (uint32_t i = 0; i < standing->module_count && !found; i++) {
@@ -237,7 +238,7 @@ static enum lockstep_no check_item(const struct lockstep_standing *standing,
                                    struct lockstep_refusal *ret_refusal)
 {
     const struct lockstep_item *named = lockstep_intent_item(naming, &item->module);
-    if (!is_for(standing, &item->module)) {
+    if (!lockstep_standing_is_for(standing, &item->module)) {
         return refuse(standing, ret_refusal, LOCKSTEP_NO_INTENT, "it is not for module %s",
                       item->module.text);
     }

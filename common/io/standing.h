@@ -45,6 +45,10 @@ enum lockstep_err lockstep_standing_add(struct lockstep_standing *standing,
                                         const struct lockstep_name *module,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
+/* True if it names MODULE, or none, which is every one. */
+bool lockstep_standing_is_for(const struct lockstep_standing *standing,
+                              const struct lockstep_name *module);
+
 /* The canonical text, NUL behind it; RET_TEXT of LOCKSTEP_STANDING_MAX + 1 bytes always suffices.
  * INVALID if a field is missing or out of range, LIMIT. */
 enum lockstep_err lockstep_standing_encode(const struct lockstep_standing *standing, char *ret_text,
