@@ -189,7 +189,7 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
          BUG(PERSISTED, "no row is being written"), ON(VOTED_YES, tell_late_yes, "tell it"),
          ON(VOTED_NO, note_late_no, "still owed"), ON(READ_BACK, caught_up, "an owed node is done"),
          IGNORE(NOT_APPLIED, "it tries again"),
-         ON(NODE_FAILED, fail_late, "what came late is owed again; else drift"),
+         ON(NODE_FAILED, owe_again, "what came late is owed again; else drift"),
          ON(NODE_UP, remind, "give it what it is owed"),
          ON(NODE_DOWN, note_down, "note that it is down"),
          ON(NODE_FORGOT, owe_again, "it is owed again"),

@@ -93,7 +93,6 @@ lockstep_step_fn lockstep_step_succeeded;
 lockstep_step_fn lockstep_step_caught_up;
 lockstep_step_fn lockstep_step_owe_again;
 lockstep_step_fn lockstep_step_fail_in_window;
-lockstep_step_fn lockstep_step_fail_late;
 lockstep_step_fn lockstep_step_window_tick;
 lockstep_step_fn lockstep_step_end_window;
 lockstep_step_fn lockstep_step_forget_owed;

@@ -36,8 +36,9 @@ unsigned lockstep_step_succeeded(struct lockstep_operation *operation, struct lo
     return LOCKSTEP_OPERATION_SUCCEEDED;
 }
 
-/* What came late did not hold: it is owed again, and tried after its pause. */
-unsigned lockstep_step_fail_late(struct lockstep_operation *operation, struct lockstep_step *step)
+/* What came late did not hold, or the node has lost its journal and with it the promise that it
+ * gave late: it is owed it again. */
+unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
@@ -48,18 +49,6 @@ unsigned lockstep_step_fail_late(struct lockstep_operation *operation, struct lo
     return operation->state;
 }
 
-/* A node has lost its journal, and with it the promise that it gave late: it is owed it again, and
- * has been asked for nothing yet. */
-unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lockstep_step *step)
-{
-    struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_TOUCHED && !lockstep_operation_goes_back(operation)) {
-        part->tries = 0;
-        part->retry = step->now;
-    }
-    return lockstep_step_fail_late(operation, step);
-}
-
 /* Inside the window only a crash loop takes an operation back; what else goes wrong is drift. */
 unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
                                       struct lockstep_step *step)
@@ -67,7 +56,7 @@ unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
     struct lockstep_part *part = lockstep_step_part(operation, step);
     if (step->event->no != LOCKSTEP_NO_FELL_BACK || operation->window_held ||
         part->state != LOCKSTEP_PART_HEALTHY) {
-        return lockstep_step_fail_late(operation, step);
+        return lockstep_step_owe_again(operation, step);
     }
     lockstep_step_mark(operation, step, LOCKSTEP_PART_FAILED);
     lockstep_step_note_cause(operation, step->event->no, part->node, step->event->text);

@@ -176,7 +176,9 @@ static void open_operation(const struct story_command *command,
     const char *most = story_value(command, "max-fail", NULL);
     const char *module = story_value(command, "module", NULL);
     request.kind = lockstep_kind_parse(story_value(command, "kind", "reload"));
-    request.verdict = LOCKSTEP_RECONCILE_REPAIR;
+    request.verdict = story_value(command, "ambiguous", NULL) == NULL
+                          ? LOCKSTEP_RECONCILE_REPAIR
+                          : LOCKSTEP_RECONCILE_AMBIGUOUS;
     request.install = story_value(command, "install", NULL) != NULL;
     options->on_failure = lockstep_on_failure_parse(story_value(command, "on-failure", "rollback"));
     options->prepare_ms = story_number(story_value(command, "prepare", "1000"));

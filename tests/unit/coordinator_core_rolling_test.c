@@ -151,6 +151,31 @@ static void link_down(struct world *world, uint32_t node)
     lockstep_fleet_tick(&world->fleet, world->now, &world->actions);
 }
 
+/* NODE comes back, and holds nothing open. */
+static void come_back(struct world *world, uint32_t node)
+{
+    lockstep_fleet_link_up(&world->fleet, world->now, node);
+    receive(world, node,
+            &(struct lockstep_message){.type = LOCKSTEP_MESSAGE_STATE, .u.state.epoch = 1});
+}
+
+/* The coordinator is killed, and starts again from the journal's rows. */
+static void restart(struct world *world)
+{
+    world->fleet.operations[0] = NULL;
+    world->operation.state = LOCKSTEP_OPERATION_UNSPECIFIED;
+    world->operation.abort_asked = false;
+    world->operation.phase = world->operation.window = LOCKSTEP_TIME_NEVER;
+    for (uint32_t i = 0; i < world->operation.part_count; i++) {
+        world->parts[i].asked = false;
+        world->parts[i].tries = 0;
+        world->parts[i].retry = LOCKSTEP_TIME_NEVER;
+        world->nodes[i].ready = world->nodes[i].connected = false;
+    }
+    lockstep_fleet_restore(&world->fleet, world->now, &world->operation, LOCKSTEP_ROW_COMMIT,
+                           &world->actions);
+}
+
 /* NODE comes back and holds the operation open. */
 static void come_back_open(struct world *world, uint32_t node)
 {
@@ -204,19 +229,7 @@ static void an_abort_outlives_the_coordinator(void **state)
     assert_int_equal(world->parts[0].state, LOCKSTEP_PART_TOUCHED);
     lockstep_fleet_abort(&world->fleet, world->now, &world->operation, &world->actions);
     assert_int_equal(world->operation.state, LOCKSTEP_OPERATION_COMMITTING);
-    /* killed, and started again from the journal's rows */
-    world->fleet.operations[0] = NULL;
-    world->operation.state = LOCKSTEP_OPERATION_UNSPECIFIED;
-    world->operation.abort_asked = false;
-    world->operation.phase = world->operation.window = LOCKSTEP_TIME_NEVER;
-    for (uint32_t i = 0; i < 3; i++) {
-        world->parts[i].asked = false;
-        world->parts[i].tries = 0;
-        world->parts[i].retry = LOCKSTEP_TIME_NEVER;
-        world->nodes[i].ready = world->nodes[i].connected = false;
-    }
-    lockstep_fleet_restore(&world->fleet, world->now, &world->operation, LOCKSTEP_ROW_COMMIT,
-                           &world->actions);
+    restart(world);
     come_back_open(world, 0);
     read_back(world, 0);
     pass(world, 30 * SECOND, NODES, 0);
@@ -252,9 +265,7 @@ static void a_flapper_does_not_hold_the_place_for_ever(void **state)
         pass(world, 2 * SECOND, 0, 0);
         world->live[0].generation = 5;
         world->live[0].digest.bytes[0] = 2;
-        lockstep_fleet_link_up(&world->fleet, world->now, 0);
-        receive(world, 0,
-                &(struct lockstep_message){.type = LOCKSTEP_MESSAGE_STATE, .u.state.epoch = 1});
+        come_back(world, 0);
         pass(world, 2 * SECOND, NODES, 0);
     }
     assert_true(rounds < 20);
@@ -339,13 +350,11 @@ static void the_last_one_is_not_waited_for_for_ever(void **state)
 static void who_is_started_again_while_asked_is_asked_again(void **state)
 {
     struct world *world = new_world(2);
-    struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_STATE, .u.state.epoch = 1};
     (void)state;
     for (uint32_t i = 0; i < 5; i++) {
         world->parts[0].due = 0; /* sent */
         link_down(world, 0);
-        lockstep_fleet_link_up(&world->fleet, world->now, 0);
-        receive(world, 0, &message);
+        come_back(world, 0);
         pass(world, 2 * SECOND, NODES, 0);
     }
     assert_true(world->parts[0].asked || world->parts[1].asked);
@@ -366,25 +375,64 @@ static void a_kill_in_the_soak_starts_it_anew(void **state)
     (void)state;
     vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
     read_back(world, 0);
-    world->fleet.operations[0] = NULL;
-    world->operation.state = LOCKSTEP_OPERATION_UNSPECIFIED;
-    for (uint32_t i = 0; i < 3; i++) {
-        world->parts[i].asked = false;
-        world->parts[i].tries = 0;
-        world->parts[i].retry = LOCKSTEP_TIME_NEVER;
-        world->nodes[i].ready = world->nodes[i].connected = false;
-    }
-    lockstep_fleet_restore(&world->fleet, world->now, &world->operation, LOCKSTEP_ROW_COMMIT,
-                           &world->actions);
+    restart(world);
     come_back_live(world, 0);
     assert_int_equal(world->parts[0].state, LOCKSTEP_PART_LIVE);
-    for (uint32_t i = 1; i < 3; i++) {
-        struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_STATE, .u.state.epoch = 1};
-        lockstep_fleet_link_up(&world->fleet, world->now, i);
-        receive(world, i, &message);
-    }
+    come_back(world, 1);
+    come_back(world, 2);
     assert_int_equal(world->parts[0].asked + world->parts[1].asked + world->parts[2].asked, 1);
     assert_true(world->parts[0].asked);
+    free(world);
+}
+
+/* After a kill everybody is away at first: who is back a little later than the others has its turn.
+ */
+static void who_is_late_after_a_kill_has_its_turn(void **state)
+{
+    struct world *world = new_world(2);
+    (void)state;
+    vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
+    read_back(world, 0);
+    restart(world);
+    come_back_live(world, 0);
+    pass(world, 12 * SECOND, 1, 1);
+    assert_int_equal(world->parts[0].state, LOCKSTEP_PART_HEALTHY);
+    assert_int_equal(world->operation.state, LOCKSTEP_OPERATION_COMMITTING);
+    come_back(world, 1);
+    assert_true(is_asked(world, 1));
+    free(world);
+}
+
+/* And who is not back by the commit deadline is owed it, and holds nobody up. */
+static void who_stays_away_after_a_kill_is_owed_it(void **state)
+{
+    struct world *world = new_world(2);
+    (void)state;
+    vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
+    read_back(world, 0);
+    restart(world);
+    come_back_live(world, 0);
+    pass(world, 16 * SECOND, 1, 1);
+    assert_true(world->operation.state > LOCKSTEP_OPERATION_COMMITTING);
+    assert_int_equal(world->parts[1].state, LOCKSTEP_PART_OWED);
+    free(world);
+}
+
+/* While the coordinator may be cut off nobody becomes healthy by the passing of time. */
+static void a_soak_stands_still_in_isolation(void **state)
+{
+    struct world *world = new_world(2);
+    (void)state;
+    vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
+    read_back(world, 0);
+    pass(world, 9 * SECOND, 4, 11);
+    assert_true(lockstep_time_set(world->fleet.isolated));
+    pass(world, 60 * SECOND, 4, 11);
+    pass(world, 1 * SECOND, NODES, 0);
+    assert_false(lockstep_time_set(world->fleet.isolated));
+    assert_int_equal(world->parts[0].state, LOCKSTEP_PART_LIVE);
+    pass(world, 10 * SECOND, NODES, 0);
+    assert_int_equal(world->parts[0].state, LOCKSTEP_PART_HEALTHY);
     free(world);
 }
 
@@ -402,6 +450,9 @@ int main(void)
         cmocka_unit_test(the_last_one_is_not_waited_for_for_ever),
         cmocka_unit_test(who_is_started_again_while_asked_is_asked_again),
         cmocka_unit_test(a_kill_in_the_soak_starts_it_anew),
+        cmocka_unit_test(who_is_late_after_a_kill_has_its_turn),
+        cmocka_unit_test(who_stays_away_after_a_kill_is_owed_it),
+        cmocka_unit_test(a_soak_stands_still_in_isolation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,42 @@
+# Its window begins when the last node is through, however long that took.
+> fleet 2
+> join n0 runs=v1
+ready n0
+> join n1 runs=v1
+ready n1
+> open op1 rolling kind=reconcile on-failure=hold version=v2 soak=20000
+ADMITTED: 2 of 2 reachable, need 0
+write op1 OPEN
+op1 is preparing
+> written op1
+write op1 COMMIT
+op1 is preparing
+> written op1
+send n0 op1 PREPARE v2
+op1 is committing
+> n0 yes op1
+send n0 op1 commit
+op1 is committing
+> n0 applied op1
+op1 is committing
+> wait 20000
+op1 is committing
+send n1 op1 PREPARE v2
+> n1 yes op1
+send n1 op1 commit
+op1 is committing
+> n1 applied op1
+op1 is committing
+> wait 20000
+write op1 SUCCEEDED
+op1 is soaking
+> written op1
+op1 is succeeded
+> wait 4000
+> wait 1100
+write op1 FINAL
+op1 is succeeded
+> written op1
+send n0 op1 FINAL
+send n1 op1 FINAL
+op1 is succeeded
