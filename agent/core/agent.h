@@ -11,8 +11,8 @@
  *    answered, not obeyed.
  *  - At most one duty is between PREPARE and LIVE on a module.
  *
- * Actions are to be done in the order of the list. An action that writes a row is done when the row
- * is durable; a write that fails stops the agent, except where NOT_PERSISTED is provided for.
+ * Actions are to be done in the order of the list. One that writes a row is done when the row is
+ * durable; a write that fails stops the agent, except where NOT_PERSISTED is provided for.
  */
 #ifndef LOCKSTEP_AGENT_CORE_AGENT_H
 #define LOCKSTEP_AGENT_CORE_AGENT_H
@@ -75,6 +75,7 @@ struct lockstep_duty {
     struct lockstep_time retry; /* of the commit */
     struct lockstep_time query; /* ask the coordinator */
     struct lockstep_time doubt; /* in doubt since */
+    struct lockstep_time live;  /* live since; 0: since before the start */
     uint64_t query_ms;
     enum lockstep_no no; /* why it failed, for VOTE and ACK */
     char text[LOCKSTEP_TEXT_MAX + 1];
@@ -230,7 +231,6 @@ void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time
 /* The last start came to nothing before a host ran (a full disk, say): no crash; tried again. */
 void lockstep_agent_not_started(struct lockstep_agent *agent, struct lockstep_time now,
                                 uint8_t service);
-
 void lockstep_agent_tick(struct lockstep_agent *agent, struct lockstep_time now,
                          struct lockstep_agent_actions *ret_actions);
 /* When to call lockstep_agent_tick() next, at the latest; NEVER if nothing waits. */

@@ -40,14 +40,16 @@ struct cell {
 #define NO_WORK BUG(WORKED, "no work is under way"), BUG(WORK_FAILED, "no work is under way")
 #define NO_ROW \
     BUG(PERSISTED, "no row is being written"), BUG(NOT_PERSISTED, "no row is being written")
+#define NOT_RUNNING                                     \
+    IGNORE(CRASH_LOOP, "it does not run this version"), \
+        IGNORE(UNHEALTHY, "it does not run this version")
 #define BEFORE_THE_VOTE                                                                      \
     IGNORE(PREPARE, "the vote is under way"), STRANGE(COMMIT, "it has not voted"),           \
         ON(ABORT, call_off, "drop everything"), ON(SUPERSEDED, call_off, "drop everything"), \
-        STRANGE(FINAL, "it has not voted"), IGNORE(CRASH_LOOP, "it does not run this version")
+        STRANGE(FINAL, "it has not voted"), NOT_RUNNING
 #define WHILE_COMMITTING                                                   \
     IGNORE(PREPARE, "it is under way"), IGNORE(COMMIT, "it is under way"), \
         STRANGE(ABORT, "the decision was commit"), ON(FINAL, final_early, "note for the end")
-#define NOT_RUNNING IGNORE(CRASH_LOOP, "it does not run this version")
 
 static const struct cell cells[LOCKSTEP_DUTY_STATE_COUNT][LOCKSTEP_DUTY_EVENT_COUNT] = {
     [LOCKSTEP_DUTY_ADMITTING] = {ON(WORKED, admitted, "try it out"),
@@ -103,21 +105,24 @@ static const struct cell cells[LOCKSTEP_DUTY_STATE_COUNT][LOCKSTEP_DUTY_EVENT_CO
                                   ON(TICK, publish_tick, "try again"),
                                   ON(HOST_UP, host_back_pointed, "live, or map and publish"),
                                   ON(HOST_LOST, host_died_publishing, "wait for it"),
-                                  ON(CRASH_LOOP, fall, "go back by itself")},
+                                  ON(CRASH_LOOP, fall, "go back by itself"),
+                                  IGNORE(UNHEALTHY, "it does not run this version yet")},
     [LOCKSTEP_DUTY_LIVE] =
         {NO_WORK, NO_ROW, ON(PREPARE, say_applied, "it is applied"),
          ON(COMMIT, say_applied, "it is applied"), STRANGE(ABORT, "the decision was commit"),
          ON(SUPERSEDED, close, "it is over"),
          ON(FINAL, finish_live, "retire the old, unless a newer order is on its way"),
          ON(TICK, live_tick, "ask whether it is over"), IGNORE(HOST_UP, "reported by the door"),
-         ON(HOST_LOST, crashed, "say so"), ON(CRASH_LOOP, fall, "go back by itself")},
+         ON(HOST_LOST, crashed, "say so"), ON(CRASH_LOOP, fall, "go back by itself"),
+         ON(UNHEALTHY, unhealthy, "say so")},
     [LOCKSTEP_DUTY_FALLING] =
         {NO_WORK, ON(PERSISTED, fallen, "start the host"),
          BUG(NOT_PERSISTED, "the agent stops instead"), IGNORE(PREPARE, "told when it is up"),
          IGNORE(COMMIT, "told when it is up"), STRANGE(ABORT, "the decision was commit"),
          IGNORE(SUPERSEDED, "it goes back already"), IGNORE(FINAL, "it goes back already"),
          IGNORE(TICK, "a row is being written"), IGNORE(HOST_UP, "it is started again"),
-         IGNORE(HOST_LOST, "known"), IGNORE(CRASH_LOOP, "known")},
+         IGNORE(HOST_LOST, "known"), IGNORE(CRASH_LOOP, "known"),
+         IGNORE(UNHEALTHY, "it goes back already")},
     [LOCKSTEP_DUTY_FELL] = {NO_WORK, NO_ROW, IGNORE(PREPARE, "told when it is up"),
                             IGNORE(COMMIT, "told when it is up"),
                             STRANGE(ABORT, "the decision was commit"),
@@ -125,7 +130,8 @@ static const struct cell cells[LOCKSTEP_DUTY_STATE_COUNT][LOCKSTEP_DUTY_EVENT_CO
                             IGNORE(FINAL, "it goes back already"), IGNORE(TICK, "the host starts"),
                             ON(HOST_UP, fell_back, "say so"),
                             IGNORE(HOST_LOST, "it is started again"),
-                            IGNORE(CRASH_LOOP, "there is nothing left to go back to")},
+                            IGNORE(CRASH_LOOP, "there is nothing left to go back to"),
+                            IGNORE(UNHEALTHY, "it goes back already")},
 };
 
 const char *lockstep_duty_cell(unsigned state, unsigned event)
@@ -148,15 +154,28 @@ static void check_invariant(const struct lockstep_duty *duty)
     }
 }
 
+static void run(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    const struct cell *cell = &cells[duty->state][step->event];
+    ASSERT(cell->run != NULL);
+    (void)lockstep_sm_move(moves, &duty->state, cell->run(duty, step));
+    check_invariant(duty);
+}
+
 void lockstep_duty_step(struct lockstep_agent *agent, struct lockstep_time now,
                         struct lockstep_duty *duty, enum lockstep_duty_event_type event,
                         const struct lockstep_work_result *result)
 {
     struct lockstep_duty_step step = {.agent = agent, .now = now, .event = event, .result = result};
-    const struct cell *cell = &cells[duty->state][event];
-    ASSERT(cell->run != NULL);
-    (void)lockstep_sm_move(moves, &duty->state, cell->run(duty, &step));
-    check_invariant(duty);
+    run(duty, &step);
+}
+
+void lockstep_duty_find(struct lockstep_agent *agent, struct lockstep_time now,
+                        struct lockstep_duty *duty, const struct lockstep_finding *finding)
+{
+    struct lockstep_duty_step step = {
+        .agent = agent, .now = now, .event = LOCKSTEP_DUTY_ON_UNHEALTHY, .finding = finding};
+    run(duty, &step);
 }
 
 /* ---- shared by the handlers ----------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #define LOCKSTEP_AGENT_CORE_DUTY_H
 
 #include "agent/core/agent.h"
+#include "agent/core/finding.h"
 
 /* One step while it runs. */
 struct lockstep_duty_step {
@@ -10,6 +11,7 @@ struct lockstep_duty_step {
     struct lockstep_time now;
     enum lockstep_duty_event_type event;
     const struct lockstep_work_result *result; /* of WORKED and WORK_FAILED, else NULL */
+    const struct lockstep_finding *finding;    /* of UNHEALTHY, else NULL */
 };
 
 /* A handler returns the next state; only the matrix moves. */
@@ -57,6 +59,7 @@ lockstep_duty_fn lockstep_duty_finish;
 lockstep_duty_fn lockstep_duty_finish_live;
 lockstep_duty_fn lockstep_duty_live_tick;
 lockstep_duty_fn lockstep_duty_crashed;
+lockstep_duty_fn lockstep_duty_unhealthy;
 lockstep_duty_fn lockstep_duty_fall;
 lockstep_duty_fn lockstep_duty_fallen;
 lockstep_duty_fn lockstep_duty_fell_back;
@@ -67,6 +70,10 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
 void lockstep_duty_step(struct lockstep_agent *agent, struct lockstep_time now,
                         struct lockstep_duty *duty, enum lockstep_duty_event_type event,
                         const struct lockstep_work_result *result);
+
+/* The same for what was found out about what it runs. */
+void lockstep_duty_find(struct lockstep_agent *agent, struct lockstep_time now,
+                        struct lockstep_duty *duty, const struct lockstep_finding *finding);
 
 /* Appends an action about DUTY and returns it. */
 struct lockstep_agent_action *lockstep_duty_act(struct lockstep_agent *agent,
@@ -92,6 +99,9 @@ void lockstep_agent_send_ack(struct lockstep_agent *agent, const struct lockstep
 void lockstep_agent_send_state(struct lockstep_agent *agent);
 /* STATE that waits for hosts: sent when all have said hello, or the time for it is over. */
 void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct lockstep_time now);
+/* After STATE, which says what is mapped and not how it fares: what has failed since it was live.
+ */
+void lockstep_agent_send_failures(struct lockstep_agent *agent);
 void lockstep_agent_send_query(struct lockstep_agent *agent, const struct lockstep_id *operation);
 
 /* True if the hosts of every module of the duty are up (a module without a service needs none). */

@@ -22,6 +22,7 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
 {
     struct lockstep_agent *agent = step->agent;
     duty->retry = LOCKSTEP_TIME_NEVER;
+    duty->live = step->now;
     duty->query = lockstep_time_after(step->now, agent->settings.query_last);
     duty->mapped = true;
     lockstep_duty_note(duty, LOCKSTEP_NO_UNSPECIFIED, NULL);
@@ -32,12 +33,13 @@ unsigned lockstep_duty_enter_live(struct lockstep_duty *duty, struct lockstep_du
     return duty->final ? lockstep_duty_finish(duty, step) : LOCKSTEP_DUTY_LIVE;
 }
 
-/* A host that has died is told again, even if it is back: a coordinator that asks may have died
- * before it wrote that down. One that has not come yet has not died: it is waited for. */
+/* A host that has died, or was not well, is told again, even if it is back or has recovered: a
+ * coordinator that asks may have died before it wrote that down. One that has not come yet has not
+ * died: it is waited for. */
 unsigned lockstep_duty_say_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     const struct lockstep_id *operation = &duty->order.operation;
-    if (duty->no == LOCKSTEP_NO_CRASHED) {
+    if (duty->no != LOCKSTEP_NO_UNSPECIFIED) {
         lockstep_agent_send_ack(step->agent, operation, LOCKSTEP_APPLIED_FAILED, duty->no,
                                 duty->text);
     } else if (lockstep_duty_is_loaded(step->agent, duty)) {
@@ -113,6 +115,21 @@ unsigned lockstep_duty_crashed(struct lockstep_duty *duty, struct lockstep_duty_
     lockstep_duty_note(duty, LOCKSTEP_NO_CRASHED, "the host died while it ran this version");
     lockstep_agent_send_ack(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_FAILED,
                             LOCKSTEP_NO_CRASHED, duty->text);
+    return LOCKSTEP_DUTY_LIVE;
+}
+
+/* What was seen before the version was live says nothing about it, and nobody goes back on going
+ * back: whoever wants to know how the old version fares looks at the node. */
+unsigned lockstep_duty_unhealthy(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    const struct lockstep_finding *finding = step->finding;
+    if (duty->no == finding->no || finding->since.ms < duty->live.ms ||
+        lockstep_kind_goes_back(duty->order.kind)) {
+        return LOCKSTEP_DUTY_LIVE;
+    }
+    lockstep_duty_note(duty, finding->no, finding->text);
+    lockstep_agent_send_ack(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_FAILED, duty->no,
+                            duty->text);
     return LOCKSTEP_DUTY_LIVE;
 }
 

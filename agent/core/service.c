@@ -155,6 +155,35 @@ void lockstep_agent_host_up(struct lockstep_agent *agent, struct lockstep_time n
     agent->out = NULL;
 }
 
+/* True if the finding is about what DUTY brought. */
+static bool is_about(const struct lockstep_agent *agent, const struct lockstep_finding *finding,
+                     const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; finding->module != NULL && i < duty->order.item_count; i++) {
+        if (lockstep_name_equal(&duty->order.items[i].module, finding->module)) {
+            return true;
+        }
+    }
+    return finding->module == NULL && lockstep_duty_uses(agent, duty, finding->service);
+}
+
+void lockstep_agent_unhealthy(struct lockstep_agent *agent, struct lockstep_time now,
+                              const struct lockstep_finding *finding,
+                              struct lockstep_agent_actions *ret_actions)
+{
+    ASSERT(finding->service < agent->service_count && agent->out == NULL);
+    ASSERT(lockstep_no_blames_version(finding->no));
+    agent->out = ret_actions;
+    ret_actions->count = 0;
+    for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        struct lockstep_duty *duty = &agent->duties[i];
+        if (duty->state != LOCKSTEP_DUTY_FREE && is_about(agent, finding, duty)) {
+            lockstep_duty_find(agent, now, duty, finding);
+        }
+    }
+    agent->out = NULL;
+}
+
 void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time now,
                               uint8_t service, struct lockstep_agent_actions *ret_actions)
 {

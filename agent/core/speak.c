@@ -53,6 +53,17 @@ void lockstep_agent_send_ack(struct lockstep_agent *agent, const struct lockstep
     }
 }
 
+void lockstep_agent_send_failures(struct lockstep_agent *agent)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_AGENT_DUTIES; i++) {
+        const struct lockstep_duty *duty = &agent->duties[i];
+        if (duty->state == LOCKSTEP_DUTY_LIVE && duty->no != LOCKSTEP_NO_UNSPECIFIED) {
+            lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_FAILED,
+                                    duty->no, duty->text);
+        }
+    }
+}
+
 void lockstep_agent_send_query(struct lockstep_agent *agent, const struct lockstep_id *operation)
 {
     (void)send(agent, LOCKSTEP_MESSAGE_QUERY, operation);
@@ -106,6 +117,7 @@ void lockstep_agent_send_state_if_due(struct lockstep_agent *agent, struct locks
         (hosts_have_spoken(agent) || lockstep_time_due(agent->state_limit, now))) {
         agent->state_due = false;
         lockstep_agent_send_state(agent);
+        lockstep_agent_send_failures(agent);
     }
 }
 

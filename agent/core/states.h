@@ -39,7 +39,8 @@ enum lockstep_duty_state {
     X(9, TICK, "a deadline may have passed")                        \
     X(10, HOST_UP, "a host that serves its modules is up")          \
     X(11, HOST_LOST, "that host is gone")                           \
-    X(12, CRASH_LOOP, "that host keeps dying")
+    X(12, CRASH_LOOP, "that host keeps dying")                      \
+    X(13, UNHEALTHY, "what runs was looked at, and is not well")
 
 enum lockstep_duty_event_type {
 #define LOCKSTEP_DUTY_EVENT_ENUM(number, name, text) LOCKSTEP_DUTY_ON_##name = (number),

@@ -78,5 +78,8 @@ enum lockstep_no lockstep_no_parse(const char *name);
 /* True if going back because of this leaves the version quarantined: its cause lies in the version
  * (crash, health, smoke, state), not in the node or the network. */
 bool lockstep_no_blames_version(enum lockstep_no no);
+/* True if one such node is reason enough to go back later in the window, too: it fell back, or a
+ * check of what runs failed. A single crash is not: the host has been started again. */
+bool lockstep_no_ends_window(enum lockstep_no no);
 
 #endif

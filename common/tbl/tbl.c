@@ -63,6 +63,11 @@ bool lockstep_no_blames_version(enum lockstep_no no)
            no == LOCKSTEP_NO_SMOKE || no == LOCKSTEP_NO_STATE;
 }
 
+bool lockstep_no_ends_window(enum lockstep_no no)
+{
+    return no == LOCKSTEP_NO_FELL_BACK || no == LOCKSTEP_NO_HEALTH || no == LOCKSTEP_NO_SMOKE;
+}
+
 const struct lockstep_default lockstep_default_rows[] = {
 #define DEFAULT_ROW(key, unit, value, smallest, largest, text) \
     {#key,                                                     \

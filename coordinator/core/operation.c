@@ -143,7 +143,7 @@ static const struct cell cells[LOCKSTEP_OPERATION_STATE_COUNT][LOCKSTEP_EVENT_CO
             ON(VOTED_NO, note_late_no, "still owed"),
             ON(READ_BACK, caught_up, "an owed node is done"), IGNORE(NOT_APPLIED, "it tries again"),
             ON(NODE_FAILED, fail_in_window,
-               "fell back: go back on all; what came late is owed again; else drift"),
+               "fell back, or not well: go back on all; late: owed again; else drift"),
             ON(NODE_UP, remind, "give it what it is owed"),
             ON(NODE_DOWN, note_down, "note that it is down"),
             ON(NODE_FORGOT, owe_again, "it is owed again"),

@@ -172,7 +172,7 @@ unsigned lockstep_step_fail_node(struct lockstep_operation *operation, struct lo
     struct lockstep_part *part = lockstep_step_part(operation, step);
     bool watched = part->state == LOCKSTEP_PART_TOUCHED || part->state == LOCKSTEP_PART_LIVE;
     bool soaked = part->state == LOCKSTEP_PART_HEALTHY &&
-                  (!lockstep_step_rolls(operation) || step->event->no == LOCKSTEP_NO_FELL_BACK);
+                  (!lockstep_step_rolls(operation) || lockstep_no_ends_window(step->event->no));
     if (!watched && !soaked) {
         return operation->state;
     }

@@ -49,12 +49,13 @@ unsigned lockstep_step_owe_again(struct lockstep_operation *operation, struct lo
     return operation->state;
 }
 
-/* Inside the window only a crash loop takes an operation back; what else goes wrong is drift. */
+/* Inside the window a crash loop takes an operation back, or a check that failed; what else goes
+ * wrong is drift. */
 unsigned lockstep_step_fail_in_window(struct lockstep_operation *operation,
                                       struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (step->event->no != LOCKSTEP_NO_FELL_BACK || operation->window_held ||
+    if (!lockstep_no_ends_window(step->event->no) || operation->window_held ||
         part->state != LOCKSTEP_PART_HEALTHY) {
         return lockstep_step_owe_again(operation, step);
     }

@@ -16,16 +16,19 @@ void sim_host_hello(struct sim_world *world, uint32_t node, uint64_t delay)
                                      .incarnation = world->nodes[node].host.incarnation});
 }
 
-/* A fragile version brings its host down a while after it began to run. */
-static void arm_fragile(struct sim_world *world, uint32_t node)
+/* A fragile version brings its host down a while after it began to run; of a sick one a check
+ * fails. */
+static void arm_bad(struct sim_world *world, uint32_t node)
 {
     const struct sim_host *host = &world->nodes[node].host;
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
-        if (sim_nature(world, &host->loaded[i].digest) == SIM_FRAGILE) {
-            sim_schedule(world, sim_between(world, 20, 1200),
-                         &(struct sim_event){.type = SIM_HOST_CRASH,
-                                             .node = node,
-                                             .incarnation = host->incarnation});
+        enum sim_nature nature = sim_nature(world, &host->loaded[i].digest);
+        if (nature == SIM_FRAGILE || nature == SIM_SICK) {
+            sim_schedule(
+                world, sim_between(world, 20, 1200),
+                &(struct sim_event){.type = nature == SIM_SICK ? SIM_CHECK_FAILED : SIM_HOST_CRASH,
+                                    .node = node,
+                                    .incarnation = host->incarnation});
         }
     }
 }
@@ -45,7 +48,7 @@ void sim_host_start(struct sim_world *world, uint32_t node)
         row->host.loaded[i] = bad ? (struct lockstep_version){0} : row->disk.modules[i].current;
     }
     sim_check_loaded(world, node);
-    arm_fragile(world, node);
+    arm_bad(world, node);
     if (node == world->flapper) { /* not so often that it would be a crash loop */
         sim_schedule(world, sim_between(world, 2500, 5000),
                      &(struct sim_event){.type = SIM_HOST_CRASH,
@@ -100,7 +103,7 @@ static void publish(struct sim_world *world, uint32_t node, struct sim_set *set)
     host->published[host->published_count++ % SIM_SETS] = set->operation;
     *set = (struct sim_set){0};
     sim_check_loaded(world, node);
-    arm_fragile(world, node);
+    arm_bad(world, node);
 }
 
 void sim_host_says_hello(struct sim_world *world, uint32_t node)

@@ -2,6 +2,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/host.h"
 
+#include "agent/core/finding.h"
 #include "common/base/assert.h"
 
 #include <string.h>
@@ -395,6 +396,33 @@ void sim_node_receive(struct sim_world *world, uint32_t node,
     act(world, node, &actions);
 }
 
+/* Whoever looks at what runs tells the agent of it, as long as it runs. */
+static void check_failed(struct sim_world *world, const struct sim_event *event)
+{
+    struct sim_node *row = &world->nodes[event->node];
+    struct lockstep_agent_actions actions;
+    bool sick = false;
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        struct lockstep_name module = sim_module(i);
+        struct lockstep_finding finding = {.service = SIM_SERVICE,
+                                           .module = &module,
+                                           .no = LOCKSTEP_NO_HEALTH,
+                                           .text = "a check failed",
+                                           .since = sim_now(world)};
+        if (sim_nature(world, &row->host.loaded[i].digest) != SIM_SICK) {
+            continue;
+        }
+        sick = true;
+        if (row->running) {
+            lockstep_agent_unhealthy(&row->core, sim_now(world), &finding, &actions);
+            act(world, event->node, &actions);
+        }
+    }
+    if (sick) {
+        sim_schedule(world, sim_between(world, 100, 1000), event);
+    }
+}
+
 void sim_node_event(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_node *row = &world->nodes[event->node];
@@ -422,6 +450,11 @@ void sim_node_event(struct sim_world *world, const struct sim_event *event)
     case SIM_HOST_CRASH:
         if (hosts) {
             sim_host_crash(world, event->node);
+        }
+        break;
+    case SIM_CHECK_FAILED:
+        if (hosts) {
+            check_failed(world, event);
         }
         break;
     case SIM_HEARTBEAT:

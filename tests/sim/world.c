@@ -89,7 +89,7 @@ uint32_t sim_version(const struct lockstep_digest *digest)
 enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_digest *digest)
 {
     static const uint8_t natures[] = {SIM_GOOD, SIM_GOOD,   SIM_GOOD,    SIM_STATEFUL, SIM_STATEFUL,
-                                      SIM_SHY,  SIM_BROKEN, SIM_FRAGILE, SIM_STUCK,    SIM_GOOD};
+                                      SIM_SHY,  SIM_BROKEN, SIM_FRAGILE, SIM_STUCK,    SIM_SICK};
     uint64_t mix = (world->seed + 1) * UINT64_C(0x9e3779b97f4a7c15) +
                    (uint64_t)digest->bytes[0] * 77 + sim_version(digest) * UINT64_C(0x85ebca6b);
     mix ^= mix >> 29;
@@ -328,6 +328,7 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
     case SIM_WORKED:
     case SIM_HOST_UP:
     case SIM_HOST_CRASH:
+    case SIM_CHECK_FAILED:
     case SIM_HEARTBEAT:
         sim_node_event(world, event);
         break;

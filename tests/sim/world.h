@@ -39,6 +39,7 @@ enum sim_nature {
     SIM_BROKEN,  /* every node refuses it */
     SIM_FRAGILE, /* the host crashes a while after it runs it */
     SIM_STUCK,   /* migration often fails */
+    SIM_SICK,    /* a check fails while it runs, again and again */
 };
 
 enum sim_event_type {
@@ -48,6 +49,7 @@ enum sim_event_type {
     SIM_WORKED,
     SIM_HOST_UP,
     SIM_HOST_CRASH,
+    SIM_CHECK_FAILED,
     SIM_LINK,
     SIM_AGENT_START,
     SIM_COORDINATOR_START,

@@ -1,5 +1,5 @@
 /* Stories of an agent's core: one module `pay` of service `default`, versions v1 …. */
-#include "agent/core/agent.h"
+#include "agent/core/finding.h"
 #include "tests/story/story.h"
 
 #include <string.h>
@@ -212,6 +212,17 @@ static void wait_ms(uint64_t ms, struct lockstep_agent_actions *actions)
     }
 }
 
+static void unhealthy(const struct story_command *command, struct lockstep_agent_actions *actions)
+{
+    struct lockstep_finding finding = {.module = &pay,
+                                       .no = lockstep_no_parse(command->words[1]),
+                                       .text = "a check failed",
+                                       .since = now};
+    finding.since.ms = story_number(story_value(command, "since", "0"));
+    finding.since = finding.since.ms == 0 ? now : finding.since;
+    lockstep_agent_unhealthy(&agent, now, &finding, actions);
+}
+
 /* The link stands and the coordinator has said WELCOME. */
 static void link_up(const struct story_command *command, struct lockstep_agent_actions *actions)
 {
@@ -234,6 +245,8 @@ void story_agent(const struct story_command *command)
         lockstep_agent_host_lost(&agent, now, 0, &actions);
     } else if (strcmp(verb, "host-not-started") == 0) {
         lockstep_agent_not_started(&agent, now, 0);
+    } else if (strcmp(verb, "unhealthy") == 0) {
+        unhealthy(command, &actions);
     } else if (strcmp(verb, "link-up") == 0) {
         link_up(command, &actions);
     } else if (strcmp(verb, "link-down") == 0) {

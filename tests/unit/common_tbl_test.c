@@ -46,6 +46,9 @@ static void what_blames_the_version(void **state)
     assert_true(lockstep_no_blames_version(LOCKSTEP_NO_CRASHED));
     assert_true(lockstep_no_blames_version(LOCKSTEP_NO_SMOKE));
     assert_false(lockstep_no_blames_version(LOCKSTEP_NO_LOST));
+    assert_true(lockstep_no_ends_window(LOCKSTEP_NO_HEALTH));
+    assert_true(lockstep_no_ends_window(LOCKSTEP_NO_FELL_BACK));
+    assert_false(lockstep_no_ends_window(LOCKSTEP_NO_CRASHED));
     assert_false(lockstep_no_blames_version(LOCKSTEP_NO_DRAIN));
     assert_false(lockstep_no_blames_version(LOCKSTEP_NO_STORAGE));
 }

@@ -31,6 +31,7 @@ start the host with v2
 > link-up epoch=8
 write epoch 8
 send STATE runs v2, 1 open
+send op1 failed CRASHED
 > commit op1 epoch=8
 send op1 failed CRASHED
 # The compensation leads back.
