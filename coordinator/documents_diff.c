@@ -70,6 +70,7 @@ OF_MANIFEST(abi, lockstep_json_text(side->manifest->abi))
 OF_MANIFEST(rollback, lockstep_json_text(side->manifest->rollback == LOCKSTEP_ROLLBACK_UNSPECIFIED
                                              ? ""
                                              : lockstep_rollback_text(side->manifest->rollback)))
+OF_MANIFEST(driver, lockstep_json_text(lockstep_driver_text(side->manifest->driver)))
 OF_MANIFEST(floor, number(side->manifest->floor))
 OF_MANIFEST(source, lockstep_json_text(side->manifest->source))
 OF_MANIFEST(not_before, number(side->manifest->not_before_unix_ms))
@@ -132,6 +133,20 @@ static json_t *clusters_of(const struct lockstep_document_side *side)
     return json_string(text);
 }
 
+static json_t *waives_of(const struct lockstep_document_side *side)
+{
+    char text[LOCKSTEP_MANIFEST_WAIVES_MAX * (LOCKSTEP_NAME_MAX + 1) + 1] = "";
+    size_t used = 0;
+    if (side->manifest == NULL) {
+        return json_null();
+    }
+    for (uint32_t i = 0; i < side->manifest->waives_count; i++) {
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i == 0 ? "" : ",",
+                                 side->manifest->waives[i].text);
+    }
+    return json_string(text);
+}
+
 /* ---- the document --------------------------------------------------------------------------- */
 
 static void add_facts(struct diff *diff)
@@ -145,6 +160,8 @@ static void add_facts(struct diff *diff)
     add_value(diff, "abi", abi_of);
     add_value(diff, "state schema", state_schema_of);
     add_value(diff, "rollback", rollback_of);
+    add_value(diff, "driver", driver_of);
+    add_value(diff, "waives", waives_of);
     add_value(diff, "floor", floor_of);
     add_requirements(diff);
     add_value(diff, "clusters", clusters_of);

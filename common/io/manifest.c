@@ -17,11 +17,40 @@ const char *lockstep_rollback_text(enum lockstep_rollback value)
     return (size_t)value < LOCKSTEP_COUNT(rollback_texts) ? rollback_texts[value] : NULL;
 }
 
+static const char *const driver_texts[] = {
+#define DRIVER_TEXT(number, name, text, does) [number] = (text),
+    LOCKSTEP_DRIVER_TABLE(DRIVER_TEXT)
+#undef DRIVER_TEXT
+};
+
+const char *lockstep_driver_text(enum lockstep_driver value)
+{
+    return (size_t)value < LOCKSTEP_COUNT(driver_texts) ? driver_texts[value] : NULL;
+}
+
+bool lockstep_driver_parse(const char *text, enum lockstep_driver *ret_driver)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(driver_texts); i++) {
+        if (strcmp(driver_texts[i], text) == 0) {
+            *ret_driver = (enum lockstep_driver)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int compare_requirements(const void *a, const void *b)
 {
     const struct lockstep_requirement *left = a;
     const struct lockstep_requirement *right = b;
     return strcmp(left->module.text, right->module.text);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct lockstep_name *left = a;
+    const struct lockstep_name *right = b;
+    return strcmp(left->text, right->text);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -47,6 +76,16 @@ enum lockstep_err lockstep_manifest_limit_to(struct lockstep_manifest *manifest,
                                             sizeof(*cluster),   LOCKSTEP_MANIFEST_CLUSTERS_MAX,
                                             "cluster",          compare_ids};
     return lockstep_text_insert(&list, cluster, err);
+}
+
+enum lockstep_err lockstep_manifest_waive(struct lockstep_manifest *manifest,
+                                          const struct lockstep_name *check,
+                                          struct lockstep_error *err)
+{
+    const struct lockstep_text_list list = {manifest->waives, &manifest->waives_count,
+                                            sizeof(*check),   LOCKSTEP_MANIFEST_WAIVES_MAX,
+                                            "waiver",         compare_names};
+    return lockstep_text_insert(&list, check, err);
 }
 
 static bool read_clusters(const struct lockstep_text_field *field, void *object, const char *rest,
@@ -172,6 +211,58 @@ static void write_rollback(const struct lockstep_text_field *field, const void *
     }
 }
 
+/* In place is said by saying nothing, so a document has one text. */
+static bool read_driver(const struct lockstep_text_field *field, void *object, const char *rest,
+                        const char *value)
+{
+    struct lockstep_manifest *manifest = object;
+    (void)field;
+    (void)rest;
+    return lockstep_driver_parse(value, &manifest->driver) &&
+           manifest->driver != LOCKSTEP_DRIVER_IN_PLACE;
+}
+
+static void write_driver(const struct lockstep_text_field *field, const void *object,
+                         struct lockstep_text_writer *writer)
+{
+    const struct lockstep_manifest *manifest = object;
+    if (manifest->driver != LOCKSTEP_DRIVER_IN_PLACE) {
+        lockstep_text_put(writer, field->key, "", "%s", lockstep_driver_text(manifest->driver));
+    }
+}
+
+static bool read_waives(const struct lockstep_text_field *field, void *object, const char *rest,
+                        const char *value)
+{
+    char text[LOCKSTEP_NAME_MAX + 1];
+    (void)field;
+    (void)rest;
+    while (value != NULL) {
+        struct lockstep_name check;
+        if (!lockstep_text_split(&value, ',', text, sizeof(text)) ||
+            !lockstep_name_parse(text, &check) ||
+            lockstep_manifest_waive(object, &check, NULL) != LOCKSTEP_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void write_waives(const struct lockstep_text_field *field, const void *object,
+                         struct lockstep_text_writer *writer)
+{
+    const struct lockstep_manifest *manifest = object;
+    char text[LOCKSTEP_MANIFEST_WAIVES_MAX * (LOCKSTEP_NAME_MAX + 1) + 1];
+    size_t length = 0;
+    for (uint32_t i = 0; i < manifest->waives_count; i++) {
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s", i > 0 ? "," : "",
+                                   manifest->waives[i].text);
+    }
+    if (length > 0) {
+        lockstep_text_put(writer, field->key, "", "%s", text);
+    }
+}
+
 static bool read_source(const struct lockstep_text_field *field, void *object, const char *rest,
                         const char *value)
 {
@@ -195,6 +286,7 @@ static const struct lockstep_text_field fields[] = {
     {"clusters", false, "different cluster ids in order, commas between", read_clusters,
      write_clusters, 0, 0},
     FIELD(counter, "counter", true, number),
+    {"driver", false, "swap or exec, or absent for in place", read_driver, write_driver, 0, 0},
     FIELD(expires_unix_ms, "expires-unix-ms", false, number),
     FIELD(floor, "floor", false, number),
     LOCKSTEP_TEXT_FORMAT("lockstep-manifest"),
@@ -211,6 +303,8 @@ static const struct lockstep_text_field fields[] = {
      offsetof(struct lockstep_manifest, source), 0},
     FIELD(state_schema, "state-schema", false, number),
     FIELD(version, "version", true, word),
+    {"waives", false, "different names of checks in order, commas between", read_waives,
+     write_waives, 0, 0},
 };
 
 static const struct lockstep_text_schema schema = {
@@ -234,6 +328,11 @@ static enum lockstep_err check_whole(const struct lockstep_manifest *manifest,
     if (manifest->expires_unix_ms != 0 &&
         manifest->expires_unix_ms <= manifest->not_before_unix_ms) {
         return LOCKSTEP_FAIL(err, INVALID, "the manifest expires before it becomes valid");
+    }
+    if (manifest->waives_count > 0 && manifest->driver == LOCKSTEP_DRIVER_IN_PLACE) {
+        return LOCKSTEP_FAIL(err, INVALID,
+                             "the manifest waives a check, and so needs a driver that is not in "
+                             "place: 'driver: swap'");
     }
     return LOCKSTEP_OK;
 }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define LOCKSTEP_MANIFEST_CLUSTERS_MAX 32
+#define LOCKSTEP_MANIFEST_WAIVES_MAX   16
 #define LOCKSTEP_MANIFEST_COUNTER_JUMP 1000 /* a larger step up needs a release-manager's word */
 
 /* How much of a module's state survives going back (agent's plan shows it). */
@@ -40,6 +41,23 @@ enum lockstep_rollback {
 };
 
 const char *lockstep_rollback_text(enum lockstep_rollback value); /* NULL if it is none */
+
+/* How a version comes to be live on a node. What says nothing is exchanged in place.
+ *  X(number, NAME, "text", what is done) */
+#define LOCKSTEP_DRIVER_TABLE(X)                                                      \
+    X(0, IN_PLACE, "in-place", "its host maps it beside the one before")              \
+    X(1, SWAP, "swap", "a second host process takes over, the one before stays warm") \
+    X(2, EXEC, "exec", "commands of the node's configuration bring it into a program")
+
+enum lockstep_driver {
+#define LOCKSTEP_DRIVER_ENUM(number, name, text, does) LOCKSTEP_DRIVER_##name = (number),
+    LOCKSTEP_DRIVER_TABLE(LOCKSTEP_DRIVER_ENUM)
+#undef LOCKSTEP_DRIVER_ENUM
+};
+
+const char *lockstep_driver_text(enum lockstep_driver value); /* NULL if it is none */
+/* False if no driver has this name. */
+bool lockstep_driver_parse(const char *text, enum lockstep_driver *ret_driver);
 
 /* A module that must be there beside this one, at this version or a later one. */
 struct lockstep_requirement {
@@ -59,22 +77,29 @@ struct lockstep_manifest {
     char abi[LOCKSTEP_VERSION_MAX + 1];
     uint64_t state_schema; /* 0: stateless */
     enum lockstep_rollback rollback;
+    enum lockstep_driver driver;
     uint64_t not_before_unix_ms;        /* 0: always */
     uint64_t expires_unix_ms;           /* 0: never */
     char source[LOCKSTEP_TEXT_MAX + 1]; /* where it was built from; empty: not said */
     uint32_t requires_count;            /* sorted by module, no repeats */
     uint32_t clusters_count;            /* sorted, no repeats; 0: any cluster */
+    uint32_t waives_count;              /* sorted, no repeats; 0 if it is exchanged in place */
     struct lockstep_requirement requires[LOCKSTEP_ITEMS_MAX];
     struct lockstep_id clusters[LOCKSTEP_MANIFEST_CLUSTERS_MAX];
+    struct lockstep_name waives[LOCKSTEP_MANIFEST_WAIVES_MAX]; /* checks of a probe, by name */
 };
 
-/* Puts a requirement or a cluster where it belongs in order. INVALID if it is there, LIMIT. */
+/* Puts a requirement, a cluster or a waiver where it belongs in order. INVALID if it is there,
+ * LIMIT. Whether there is such a check, and whether it may be waived, is for the probe to say. */
 enum lockstep_err lockstep_manifest_require(struct lockstep_manifest *manifest,
                                             const struct lockstep_requirement *requirement,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 enum lockstep_err lockstep_manifest_limit_to(struct lockstep_manifest *manifest,
                                              const struct lockstep_id *cluster,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_manifest_waive(struct lockstep_manifest *manifest,
+                                          const struct lockstep_name *check,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 /* The canonical text, NUL behind it. INVALID if a field is missing or lists are not sorted, LIMIT.
  */

@@ -12,6 +12,7 @@ static const char good[] = "abi: 1.0\n"
                            "blake2b256: " SUMMED "\n"
                            "clusters: aeaqcaibaeaqcaibaeaqcaibae,eibcaibcaibcaibcaibcaibcae\n"
                            "counter: 41\n"
+                           "driver: swap\n"
                            "expires-unix-ms: 2000000000000\n"
                            "floor: 38\n"
                            "lockstep-manifest: 1\n"
@@ -24,7 +25,8 @@ static const char good[] = "abi: 1.0\n"
                            "size: 184320\n"
                            "source: git 0123abc, built by hand\n"
                            "state-schema: 2\n"
-                           "version: 2.3.0\n";
+                           "version: 2.3.0\n"
+                           "waives: constructor,symbol-denied\n";
 
 static const struct mutation mutations[] = {
     {"unchanged", "", "", NULL},
@@ -34,7 +36,15 @@ static const struct mutation mutations[] = {
     {"no expiry", "expires-unix-ms: 2000000000000\n", "", NULL},
     {"stateless", "state-schema: 2\n", "", NULL},
     {"another rollback class", "lossless", "none", NULL},
-    {"cut in a line", "3.0\n", "3", "cut"},
+    {"no waiver", "waives: constructor,symbol-denied\n", "", NULL},
+    {"driven by commands", "driver: swap", "driver: exec", NULL},
+    {"waivers in place", "driver: swap\n", "", "needs a driver"},
+    {"in place in words", "driver: swap", "driver: in-place", "absent for in place"},
+    {"another driver", "driver: swap", "driver: fork", "swap or exec"},
+    {"waiver twice", "constructor,symbol-denied", "constructor,constructor", "names of checks"},
+    {"waivers out of order", "constructor,symbol-denied", "symbol-denied,constructor", "canonical"},
+    {"waiver that is no name", "symbol-denied", "Symbol", "names of checks"},
+    {"cut in a line", "symbol-denied\n", "symbol-denied", "cut"},
     {"unknown key", "md5:", "mc5:", "unknown key 'mc5'"},
     {"key added", "abi", "aaa: 1\nabi", "unknown key 'aaa'"},
     {"repeated", "counter: 41\n", "counter: 41\ncounter: 41\n", "repeated"},
@@ -134,6 +144,9 @@ static void fields_are_read(void **state)
     assert_int_equal(manifest.size, 184320);
     assert_int_equal(manifest.state_schema, 2);
     assert_int_equal(manifest.rollback, LOCKSTEP_ROLLBACK_LOSSLESS);
+    assert_int_equal(manifest.driver, LOCKSTEP_DRIVER_SWAP);
+    assert_int_equal(manifest.waives_count, 2);
+    assert_string_equal(manifest.waives[1].text, "symbol-denied");
     assert_int_equal(manifest.requires_count, 2);
     assert_string_equal(manifest.requires[1].module.text, "core");
     assert_string_equal(manifest.requires[1].version, "7");
