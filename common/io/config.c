@@ -1,6 +1,6 @@
 #include "common/io/config.h"
 
-#include "common/io/config_yaml.h"
+#include "common/io/config_exec.h"
 #include "common/io/keys.h"
 #include "common/io/value.h"
 
@@ -23,6 +23,7 @@ struct raw_place {
 struct raw_service {
     char *name;
     struct lockstep_config_raw_list command;
+    struct lockstep_config_raw_exec *exec;
 };
 
 struct raw_agent {
@@ -77,6 +78,8 @@ static const cyaml_schema_value_t place_schema = {
 static const cyaml_schema_field_t service_fields[] = {
     LOCKSTEP_CONFIG_TEXT(struct raw_service, name),
     TEXTS(struct raw_service, command),
+    CYAML_FIELD_MAPPING_PTR("exec", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_service,
+                            exec, lockstep_config_exec_fields),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_schema = {
@@ -224,6 +227,13 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                         raw->name);
         }
     }
+    if (raw->exec != NULL && raw->command.items_count > 0) {
+        return lockstep_config_fail(file, "exec", NULL, err,
+                                    "%s has a command, too: a service is either a host or driven "
+                                    "by verbs",
+                                    raw->name);
+    }
+    LOCKSTEP_TRY(lockstep_config_exec_take(file, raw->exec, &service->exec, err));
     return lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err);
 }
 
@@ -304,6 +314,7 @@ void lockstep_config_agent_deinit(struct lockstep_config_agent *config)
 {
     for (size_t i = 0; i < config->service_count; i++) {
         lockstep_config_list_deinit(&config->services[i].command);
+        lockstep_config_exec_deinit(&config->services[i].exec);
     }
     lockstep_config_list_deinit(&config->coordinators);
     lockstep_config_list_deinit(&config->module_path);

@@ -16,15 +16,18 @@
 #include "common/base/ids.h"
 #include "common/io/log.h"
 #include "common/tbl/defaults.h"
+#include "common/tbl/verbs.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define LOCKSTEP_CONFIG_FILE_MAX (256 * 1024) /* bytes of a configuration file */
-#define LOCKSTEP_CONFIG_LIST_MAX 256          /* elements of any list in one */
-#define LOCKSTEP_CONFIG_LISTEN   "tcp://127.0.0.1:7701"
+#define LOCKSTEP_CONFIG_FILE_MAX   (256 * 1024) /* bytes of a configuration file */
+#define LOCKSTEP_CONFIG_LIST_MAX   256          /* elements of any list in one */
+#define LOCKSTEP_CONFIG_LISTEN     "tcp://127.0.0.1:7701"
+#define LOCKSTEP_CONFIG_OUTPUT     (16 * 1024) /* bytes kept of what a verb prints */
+#define LOCKSTEP_CONFIG_OUTPUT_MAX (64 * 1024)
 
 /* Texts owned by the configuration. */
 struct lockstep_config_list {
@@ -41,10 +44,18 @@ struct lockstep_config_coordinator {
     struct lockstep_defaults settings;
 };
 
-/* A process that modules live in. */
+/* What drives a service that is no host of modules (agent/exec.h). */
+struct lockstep_config_exec {
+    bool given;
+    uint64_t output_max;                                    /* bytes kept of what a verb prints */
+    struct lockstep_config_list verbs[LOCKSTEP_VERB_COUNT]; /* argv, the program's path in full */
+};
+
+/* A process that modules live in, or something else that is driven by programs. */
 struct lockstep_config_service {
     struct lockstep_name name;
     struct lockstep_config_list command; /* argv; empty: the stock host */
+    struct lockstep_config_exec exec;    /* given: then there is no command */
 };
 
 /* agent.yaml */

@@ -149,19 +149,34 @@ static const char *field_key(const void *words, size_t i)
     return fields[i].key;
 }
 
-/* The fields of the mapping that PARENT holds, itself or in its list; the outermost ones if it is
- * none of their keys. */
-static const cyaml_schema_field_t *fields_of(const cyaml_schema_value_t *schema, const char *parent)
+/* The fields of the mapping that PARENT holds, itself or in its list; NULL if it is no key of
+ * FIELDS or of what they hold. */
+static const cyaml_schema_field_t *fields_below(const cyaml_schema_field_t *fields,
+                                                const char *parent)
 {
-    const cyaml_schema_field_t *fields = schema->mapping.fields;
     for (size_t i = 0; fields[i].key != NULL; i++) {
         const cyaml_schema_value_t *value = &fields[i].value;
+        const cyaml_schema_field_t *found;
+        value = value->type == CYAML_SEQUENCE ? value->sequence.entry : value;
+        if (value->type != CYAML_MAPPING) {
+            continue;
+        }
         if (strcmp(fields[i].key, parent) == 0) {
-            value = value->type == CYAML_SEQUENCE ? value->sequence.entry : value;
-            return value->type == CYAML_MAPPING ? value->mapping.fields : fields;
+            return value->mapping.fields;
+        }
+        found = fields_below(value->mapping.fields, parent);
+        if (found != NULL) {
+            return found;
         }
     }
-    return fields;
+    return NULL;
+}
+
+/* The outermost ones if PARENT holds none. */
+static const cyaml_schema_field_t *fields_of(const cyaml_schema_value_t *schema, const char *parent)
+{
+    const cyaml_schema_field_t *below = fields_below(schema->mapping.fields, parent);
+    return below == NULL ? schema->mapping.fields : below;
 }
 
 static enum lockstep_err fail_unknown(const struct lockstep_config_file *file,

@@ -57,6 +57,14 @@
     X(host_start, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \
       "time for a host to say it is ready")                                                        \
     X(host_answer, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a host to answer")       \
+    X(exec_validate, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a verb: validate")     \
+    X(exec_snapshot, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "snapshot")                      \
+    X(exec_apply, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "apply")                            \
+    X(exec_health, MS, 5 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "health, with its repetitions")     \
+    X(exec_revert, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "revert")                          \
+    X(exec_kill, MS, LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "then SIGTERM, and SIGKILL so much later") \
+    X(exec_health_interval, MS, 2 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                            \
+      "time between two looks at its health in the rollback window")                               \
     X(catch_up, COUNT, 5, 1, 10000, "nodes that are given what they are owed at once")             \
     X(catch_up_first, MS, LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                       \
       "first pause before an owed node is asked again")                                            \

@@ -53,6 +53,9 @@ struct file_row {
 
 #define AGENT "name: a\ncoordinators:\n  - url: tcp://127.0.0.1:7701\n"
 
+#define VERBS "snapshot: [/s], apply: [/a], health: [/h], revert: [/r]"
+#define EXEC  "services:\n  - name: a\n    exec: {"
+
 static const struct file_row file_rows[] = {
     {"only a comment", load_coordinator, "# nothing\n", NULL},
     {"empty mapping", load_coordinator, "{}\n", NULL},
@@ -133,6 +136,17 @@ static const struct file_row file_rows[] = {
      ":4: services: a is named twice"},
     {"service without name", load_agent, AGENT "services:\n  - command: [/bin/true]\n",
      ":4: services: number 1 has no name"},
+    {"service driven by verbs", load_agent, AGENT EXEC "validate: [/v, x], " VERBS "}\n", NULL},
+    {"a verb is missing", load_agent, AGENT EXEC VERBS "}\n", "exec: validate is missing"},
+    {"a verb's program by its name", load_agent, AGENT EXEC "validate: [nginx], " VERBS "}\n",
+     "validate: nginx: write the program's path in full"},
+    {"unknown key of exec", load_agent, AGENT EXEC "validat: [/v], " VERBS "}\n",
+     "there is no such key in exec; did you mean validate?"},
+    {"output of a verb", load_agent, AGENT EXEC "output: 1MiB, validate: [/v], " VERBS "}\n",
+     "output: 1MiB is no size from 1 to 64KiB"},
+    {"a command and verbs", load_agent,
+     AGENT "services:\n  - {name: a, command: [/c], exec: {validate: [/v], " VERBS "}}\n",
+     "exec: a has a command, too"},
     {"no switch for signatures", load_agent, AGENT "enforce: false\n",
      ":4: enforce: there is no such key"},
 
