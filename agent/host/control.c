@@ -11,6 +11,7 @@
 #define SEND_MS    5000
 #define WELCOME_MS 5000
 #define TICK_MS    100
+#define LONELY_MS  30000 /* a successor whose agent is gone for so long ends */
 
 static bool stopping(const struct lockstep_control *control)
 {
@@ -58,6 +59,7 @@ static bool greet(struct lockstep_control *control)
     hello->version_max = LOCKSTEP_HOSTWIRE_VERSION;
     hello->pid = (uint64_t)getpid();
     hello->service = control->host->service;
+    hello->role = atomic_load(&control->host->role);
     memcpy(hello->version, LOCKSTEP_VERSION, sizeof(LOCKSTEP_VERSION));
     if (!lockstep_control_send_images(control, true)) {
         return false;
@@ -99,6 +101,18 @@ static bool reach_agent(struct lockstep_control *control)
     }
     lockstep_host_log(control->host, LOCKSTEP_LOG_INFO, "the agent is reached");
     return true;
+}
+
+/* Only its agent knows what a successor was started for. */
+static void look_for_end(struct lockstep_control *control)
+{
+    uint64_t now_ms = lockstep_job_now_ms();
+    if (control->fd >= 0 || atomic_load(&control->host->role) != LOCKSTEP_HOSTWIRE_ROLE_WAITS) {
+        control->alone_ms = now_ms;
+    } else if (now_ms >= control->alone_ms + LONELY_MS) {
+        lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "no agent needs this successor");
+        atomic_store(&control->host->shut_down, true);
+    }
 }
 
 static void pause_for(struct lockstep_control *control, uint32_t ms)
@@ -151,7 +165,9 @@ static void boot(struct lockstep_control *control)
         pause_for(control, 20);
         reached = reach_agent(control);
     }
-    if (!reached && host->boot_file[0] != '\0' && !lockstep_boot_load(host, &refusal)) {
+    if (!reached && host->boot_file[0] != '\0' &&
+        atomic_load(&host->role) == LOCKSTEP_HOSTWIRE_ROLE_SERVES &&
+        !lockstep_boot_load(host, &refusal)) {
         lockstep_host_log(host, LOCKSTEP_LOG_ERROR, "booting without the agent: %s: %s",
                           refusal.code, refusal.text);
     }
@@ -166,7 +182,9 @@ void *lockstep_control_run(void *argument)
     if (control.request != NULL && control.reply != NULL) {
         boot(&control);
         lockstep_host_ready(host);
+        control.alone_ms = lockstep_job_now_ms();
         while (!stopping(&control)) {
+            look_for_end(&control);
             if (control.fd >= 0) {
                 serve_agent(&control);
                 disconnect(&control);

@@ -13,17 +13,17 @@
 
 typedef void answer_fn(struct lockstep_control *control);
 
-static void reply_as(struct lockstep_control *control, enum lockstep_hostwire_type type)
+void lockstep_control_reply(struct lockstep_control *control, enum lockstep_hostwire_type type)
 {
     lockstep_hostwire_reset(control->reply, type);
     control->reply->id = control->request->id;
     control->reply->operation = control->request->operation;
 }
 
-static void reply_refusal(struct lockstep_control *control, enum lockstep_hostwire_type type,
-                          const struct lockstep_refusal *refusal)
+void lockstep_control_refuse(struct lockstep_control *control, enum lockstep_hostwire_type type,
+                             const struct lockstep_refusal *refusal)
 {
-    reply_as(control, type);
+    lockstep_control_reply(control, type);
     (void)snprintf(control->reply->code, sizeof(control->reply->code), "%s", refusal->code);
     memcpy(control->reply->text, refusal->text, sizeof(control->reply->text));
     lockstep_host_log(control->host, LOCKSTEP_LOG_WARNING, "%s: %s: %s",
@@ -31,7 +31,7 @@ static void reply_refusal(struct lockstep_control *control, enum lockstep_hostwi
                       refusal->text);
 }
 
-static uint32_t drain_ms(const struct lockstep_control *control)
+uint32_t lockstep_control_drain_ms(const struct lockstep_control *control)
 {
     uint32_t ms = control->request->drain_ms;
     if (ms == 0) {
@@ -88,15 +88,16 @@ static void answer_prepare(struct lockstep_control *control)
     struct lockstep_sets *sets = &control->host->sets;
     struct lockstep_set *set;
     if (lockstep_sets_published(sets, &control->request->operation)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_PREPARED); /* redone; CLOSE and PUBLISH are, too */
+        lockstep_control_reply(control,
+                               LOCKSTEP_HOSTWIRE_PREPARED); /* redone; CLOSE and PUBLISH are, too */
         return;
     }
     set = lockstep_sets_prepare(sets, control->request, &refusal);
     if (set == NULL) {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_REFUSED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_REFUSED, &refusal);
         return;
     }
-    reply_as(control, LOCKSTEP_HOSTWIRE_PREPARED);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_PREPARED);
     control->reply->stateful = set->stateful;
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_hostwire_entry *entry =
@@ -116,7 +117,7 @@ static void answer_drop(struct lockstep_control *control)
     if (set != NULL) {
         lockstep_sets_drop(&control->host->sets, set);
     }
-    reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
 }
 
 static struct lockstep_set *find_set(struct lockstep_control *control)
@@ -125,7 +126,7 @@ static struct lockstep_set *find_set(struct lockstep_control *control)
     struct lockstep_set *set = lockstep_sets_find(&control->host->sets,
                                                   &control->request->operation);
     if (set == NULL) {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &unknown);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &unknown);
     }
     return set;
 }
@@ -135,18 +136,18 @@ static void answer_close(struct lockstep_control *control)
     struct lockstep_refusal refusal = {0};
     struct lockstep_set *set;
     if (lockstep_sets_published(&control->host->sets, &control->request->operation)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_MIGRATED);
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_MIGRATED);
         return;
     }
     set = find_set(control);
     if (set == NULL) {
         return;
     }
-    if (lockstep_sets_close(&control->host->sets, set, drain_ms(control), control->request->drain,
-                            &refusal)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_MIGRATED);
+    if (lockstep_sets_close(&control->host->sets, set, lockstep_control_drain_ms(control),
+                            control->request->drain, &refusal)) {
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_MIGRATED);
     } else {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }
 }
 
@@ -157,7 +158,8 @@ static void answer_reopen(struct lockstep_control *control)
     if (set != NULL) {
         lockstep_sets_reopen(&control->host->sets, set);
     }
-    reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    lockstep_sets_thaw(&control->host->sets, &control->request->operation);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
 }
 
 static void answer_publish(struct lockstep_control *control)
@@ -165,7 +167,7 @@ static void answer_publish(struct lockstep_control *control)
     struct lockstep_refusal refusal = {0};
     struct lockstep_set *set;
     if (lockstep_sets_published(&control->host->sets, &control->request->operation)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_PUBLISHED);
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_PUBLISHED);
         return;
     }
     set = find_set(control);
@@ -173,9 +175,9 @@ static void answer_publish(struct lockstep_control *control)
         return;
     }
     if (lockstep_sets_publish(&control->host->sets, set, &refusal)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_PUBLISHED);
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_PUBLISHED);
     } else {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }
 }
 
@@ -186,17 +188,17 @@ static void answer_retire(struct lockstep_control *control)
                              control->request->entries[i].generation);
     }
     lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
-    reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
 }
 
 static void answer_drain(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {0};
-    if (lockstep_sets_drain(&control->host->sets, control->request->text, drain_ms(control),
-                            &refusal)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    if (lockstep_sets_drain(&control->host->sets, control->request->text,
+                            lockstep_control_drain_ms(control), &refusal)) {
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
     } else {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }
 }
 
@@ -204,9 +206,9 @@ static void answer_resume(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {"NOFILE", "this module is not known"};
     if (lockstep_sets_resume(&control->host->sets, control->request->text)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
     } else {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }
 }
 
@@ -214,13 +216,13 @@ static void answer_snapshot(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {0};
     int fd = -1;
-    if (lockstep_sets_snapshot(&control->host->sets, control->request->text, drain_ms(control), &fd,
-                               &refusal)) {
-        reply_as(control, LOCKSTEP_HOSTWIRE_SNAPSHOT);
+    if (lockstep_sets_snapshot(&control->host->sets, control->request->text,
+                               lockstep_control_drain_ms(control), &fd, &refusal)) {
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_SNAPSHOT);
         control->reply->fds[0] = fd;
         control->reply->fds_count = 1;
     } else {
-        reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }
 }
 
@@ -230,12 +232,12 @@ static void answer_listeners(struct lockstep_control *control)
     struct lockstep_hostwire_message *request = control->request;
     for (size_t i = 0; i < request->fds_count; i++) {
         if (!lockstep_serve_add(control->host->serve, request->fds[i])) {
-            reply_refusal(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &full);
+            lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &full);
             return;
         }
         request->fds[i] = -1;
     }
-    reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
 }
 
 /* Copies: the message closes what it holds. */
@@ -243,7 +245,7 @@ static void answer_give_listeners(struct lockstep_control *control)
 {
     int fds[LOCKSTEP_LISTENERS_MAX];
     size_t count = lockstep_serve_listeners(control->host->serve, fds);
-    reply_as(control, LOCKSTEP_HOSTWIRE_LISTENERS);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_LISTENERS);
     for (size_t i = 0; i < count; i++) {
         int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
         if (copy >= 0) {
@@ -313,7 +315,7 @@ static void answer_call(struct lockstep_control *control)
     struct lockstep_job *job;
     enum lockstep_job_end end;
     char why[LOCKSTEP_JOB_WHY];
-    reply_as(control, LOCKSTEP_HOSTWIRE_ANSWER);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_ANSWER);
     control->reply->result = LOCKSTEP_CALL_NO_MEMORY;
     if (looking == NULL) {
         return;
@@ -337,7 +339,7 @@ static void answer_tools(struct lockstep_control *control)
     struct lockstep_answer answer;
     enum lockstep_call_result result = lockstep_host_list(&answer);
     size_t offset = control->request->offset;
-    reply_as(control, LOCKSTEP_HOSTWIRE_ANSWER);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_ANSWER);
     control->reply->result = (uint32_t)result;
     if (offset < answer.size) {
         fill_answer(control->reply, answer.bytes + offset, answer.size - offset);
@@ -347,14 +349,15 @@ static void answer_tools(struct lockstep_control *control)
 
 static void answer_status(struct lockstep_control *control)
 {
-    reply_as(control, LOCKSTEP_HOSTWIRE_STATUS);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_STATUS);
     control->reply->retired = lockstep_sets_retired(&control->host->sets);
     control->reply->latched = lockstep_latched();
+    control->reply->role = atomic_load(&control->host->role);
 }
 
 static void answer_shutdown(struct lockstep_control *control)
 {
-    reply_as(control, LOCKSTEP_HOSTWIRE_OK);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
     atomic_store(&control->host->shut_down, true);
 }
 
@@ -377,6 +380,10 @@ static const struct {
     {LOCKSTEP_HOSTWIRE_CALL, answer_call},
     {LOCKSTEP_HOSTWIRE_TOOLS, answer_tools},
     {LOCKSTEP_HOSTWIRE_SHUTDOWN, answer_shutdown},
+    {LOCKSTEP_HOSTWIRE_HAND_OVER, lockstep_control_hand_over},
+    {LOCKSTEP_HOSTWIRE_ADOPT, lockstep_control_adopt},
+    {LOCKSTEP_HOSTWIRE_TAKE_OVER, lockstep_control_take_over},
+    {LOCKSTEP_HOSTWIRE_LEAVE, lockstep_control_leave},
 };
 
 bool lockstep_control_answer(struct lockstep_control *control)

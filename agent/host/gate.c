@@ -3,6 +3,7 @@
 #include "agent/host/gate_slot.h"
 #include "common/base/assert.h"
 
+#include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static atomic_bool fenced;              /* the kernel has no membarrier for us *
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
 static _Atomic(uint32_t) patience_ms = PATIENCE_MS;
+static atomic_bool aside; /* nobody waits at a gate */
 
 bool lockstep_gate_init(void)
 {
@@ -184,7 +186,9 @@ static bool wait_until_open(struct lockstep_gate *gate)
     int waited = 0;
     (void)pthread_mutex_lock(&mutex);
     while ((atomic_load(&gate->word) & LOCKSTEP_SHUT_ANY) != 0 && waited == 0) {
-        waited = pthread_cond_clockwait(&opened, &mutex, CLOCK_MONOTONIC, &end);
+        waited = atomic_load(&aside)
+                     ? ETIMEDOUT
+                     : pthread_cond_clockwait(&opened, &mutex, CLOCK_MONOTONIC, &end);
     }
     (void)pthread_mutex_unlock(&mutex);
     return waited == 0;
@@ -407,6 +411,14 @@ void lockstep_gate_own(struct lockstep_gate *gate, uint32_t image)
     while (!atomic_compare_exchange_weak(&gate->word, &word,
                                          (word & LOCKSTEP_SHUT_ANY) | lockstep_gate_owner(image))) {
     }
+}
+
+void lockstep_gate_stand_aside(bool yes)
+{
+    (void)pthread_mutex_lock(&mutex);
+    atomic_store(&aside, yes);
+    (void)pthread_cond_broadcast(&opened);
+    (void)pthread_mutex_unlock(&mutex);
 }
 
 void lockstep_gate_patience(uint32_t ms)

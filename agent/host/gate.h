@@ -118,6 +118,9 @@ static inline unsigned lockstep_gate_owner(uint32_t image)
 }
 /* Makes IMAGE the owner. Call while the gate is shut. */
 void lockstep_gate_own(struct lockstep_gate *gate, uint32_t image);
+/* While YES, who comes to a gate that is shut, or waits at one, is told CLOSED at once: another
+ * process serves now. */
+void lockstep_gate_stand_aside(bool yes);
 /* How long a caller waits at a gate that is shut, in milliseconds. */
 void lockstep_gate_patience(uint32_t ms);
 

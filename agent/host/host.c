@@ -76,11 +76,12 @@ static bool take_options(struct lockstep_host *host, const struct lockstep_host_
            options.workers <= LOCKSTEP_WORKERS_MAX;
 }
 
-static struct lockstep_host *new_host(void)
+static struct lockstep_host *new_host(enum lockstep_hostwire_role role)
 {
     struct lockstep_host *host = calloc(1, sizeof(*host));
     if (host != NULL) {
         host->wake_fd = -1;
+        atomic_store(&host->role, role);
         host->sets.host = host;
         (void)pthread_mutex_init(&host->mutex, NULL);
         (void)pthread_cond_init(&host->changed, NULL);
@@ -152,7 +153,8 @@ static const char *set_up(struct lockstep_host *host, const struct lockstep_host
         return "no thread key is left";
     }
     host->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    host->serve = lockstep_serve_new(host, options.workers);
+    host->serve = lockstep_serve_new(host, options.workers,
+                                     atomic_load(&host->role) == LOCKSTEP_HOSTWIRE_ROLE_WAITS);
     if (host->wake_fd < 0 || host->serve == NULL || !start_control(host)) {
         return "no memory, descriptors or threads are left";
     }
@@ -169,9 +171,16 @@ static const char *set_up(struct lockstep_host *host, const struct lockstep_host
 int lockstep_host_start(const struct lockstep_host_options *options,
                         struct lockstep_host **ret_host, char *why, size_t why_size)
 {
+    return lockstep_host_start_as(LOCKSTEP_HOSTWIRE_ROLE_SERVES, options, ret_host, why, why_size);
+}
+
+int lockstep_host_start_as(enum lockstep_hostwire_role role,
+                           const struct lockstep_host_options *options,
+                           struct lockstep_host **ret_host, char *why, size_t why_size)
+{
     const char *problem = "there is a host in this process already";
     if (!atomic_exchange(&taken, true)) {
-        struct lockstep_host *host = new_host();
+        struct lockstep_host *host = new_host(role);
         lockstep_latch_init();
         problem = host == NULL ? "no memory is left" : set_up(host, options);
         if (problem == NULL) {

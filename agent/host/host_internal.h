@@ -38,6 +38,7 @@ struct lockstep_host {
     atomic_bool stopping;  /* lockstep_host_stop was called */
     atomic_bool shut_down; /* the agent said SHUTDOWN */
     bool health_told;
+    _Atomic(uint32_t) role; /* enum lockstep_hostwire_role */
 
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t changed;
@@ -62,8 +63,14 @@ void *lockstep_control_run(void *argument);
 /* Loads and publishes what the boot file names. */
 bool lockstep_boot_load(struct lockstep_host *host, struct lockstep_refusal *ret_refusal);
 
-/* The threads that serve tool sockets. NULL: no memory or threads. */
-struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t workers);
+/* As lockstep_host_start(), in another role: who WAITS boots nothing and serves nobody before it is
+ * told to TAKE_OVER. */
+int lockstep_host_start_as(enum lockstep_hostwire_role role,
+                           const struct lockstep_host_options *options,
+                           struct lockstep_host **ret_host, char *why, size_t why_size);
+
+/* The threads that serve tool sockets; HELD: nobody yet. NULL: no memory or threads. */
+struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t workers, bool held);
 struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve);
 /* Serves one more listening stream socket, which is taken over on success. */
 bool lockstep_serve_add(struct lockstep_serve *serve, int listener);
@@ -71,6 +78,16 @@ bool lockstep_serve_add(struct lockstep_serve *serve, int listener);
 void lockstep_serve_give_back(struct lockstep_serve *serve);
 /* Writes the listeners to RET_FDS (borrowed) and returns how many. */
 size_t lockstep_serve_listeners(struct lockstep_serve *serve, int ret_fds[LOCKSTEP_LISTENERS_MAX]);
+
+/* Serves nobody any more: closes the listeners, says so to PEER (taken over on success), and hands
+ * connections to it, each when the request under way is answered. False: no memory, nothing done.
+ */
+bool lockstep_serve_leave(struct lockstep_serve *serve, int peer);
+/* Begins to serve when FROM (taken over on success) says so, and takes the connections that come
+ * from there. */
+bool lockstep_serve_await(struct lockstep_serve *serve, int from);
+/* Begins to serve now. */
+void lockstep_serve_begin(struct lockstep_serve *serve);
 
 /* The live tools, a line each (lockstep/client.h). Not OK: no memory. */
 enum lockstep_call_result lockstep_host_list(struct lockstep_answer *ret_answer);

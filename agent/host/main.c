@@ -22,6 +22,7 @@ static const char help[] =
     "  --boot FILE         what to load when no agent answers\n"
     "  --boot-wait MS      how long to wait for an agent before that (default: 1000)\n"
     "  --listen-fd N       an inherited listening stream socket to serve tools on; repeatable\n"
+    "  --successor         map what the agent says, and serve when it says so\n"
     "  --workers N         threads that serve (default: 4)\n"
     "  --version, --help\n";
 
@@ -49,6 +50,7 @@ struct arguments {
     struct lockstep_host_options options;
     int listeners[LOCKSTEP_LISTENERS_MAX];
     size_t listeners_count;
+    enum lockstep_hostwire_role role;
 };
 
 static bool take_listener(struct arguments *arguments, const char *text)
@@ -78,6 +80,9 @@ static bool take_option(struct arguments *arguments, int option, const char *val
         return take_number(value, &arguments->options.boot_wait_ms);
     case 'l':
         return take_listener(arguments, value);
+    case 'x':
+        arguments->role = LOCKSTEP_HOSTWIRE_ROLE_WAITS;
+        return true;
     case 'n':
         return take_number(value, &arguments->options.workers);
     default:
@@ -89,15 +94,11 @@ static bool take_option(struct arguments *arguments, int option, const char *val
 static int read_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
     static const struct option options[] = {
-        {"service", required_argument, NULL, 's'},
-        {"agent", required_argument, NULL, 'a'},
-        {"boot", required_argument, NULL, 'b'},
-        {"boot-wait", required_argument, NULL, 'w'},
-        {"listen-fd", required_argument, NULL, 'l'},
-        {"workers", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"service", required_argument, NULL, 's'},   {"agent", required_argument, NULL, 'a'},
+        {"boot", required_argument, NULL, 'b'},      {"boot-wait", required_argument, NULL, 'w'},
+        {"listen-fd", required_argument, NULL, 'l'}, {"successor", no_argument, NULL, 'x'},
+        {"workers", required_argument, NULL, 'n'},   {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -150,7 +151,8 @@ int main(int argc, char **argv)
     signals = signalfd(-1, &ending, SFD_CLOEXEC);
     arguments.options.listeners = arguments.listeners;
     arguments.options.listeners_count = arguments.listeners_count;
-    if (signals < 0 || lockstep_host_start(&arguments.options, &host, why, sizeof(why)) != 0) {
+    if (signals < 0 ||
+        lockstep_host_start_as(arguments.role, &arguments.options, &host, why, sizeof(why)) != 0) {
         (void)fprintf(stderr, "lockstep-host: cannot start: %s\n", why);
         return 1;
     }

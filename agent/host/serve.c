@@ -3,8 +3,8 @@
  * connection belongs to one worker while that reads, calls and answers. A slow reader costs nobody
  * a worker; a slow taker of answers costs one for SEND_MS at most, then it is disconnected.
  */
-#include "agent/host/host_internal.h"
-#include "agent/host/tool_wire.h"
+#include "agent/host/serve_internal.h"
+
 #include "common/base/cleanup.h"
 
 #include <errno.h>
@@ -17,104 +17,92 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define CONNECTIONS_MAX 1024
-#define SEND_MS         5000
-#define STARVED_MS      10 /* pause when there is not even a descriptor to turn callers away with */
+#define SEND_MS    5000
+#define STARVED_MS 10 /* pause when there is not even a descriptor to turn callers away with */
 
-enum kind {
-    KIND_STOP,
-    KIND_LISTENER,
-    KIND_CONNECTION,
-};
-
-/* What epoll leads to. */
-struct watched {
-    enum kind kind;
-    int fd;
-};
-
-struct connection {
-    struct watched watched; /* first */
-    struct connection *next;
-    struct connection *before;
-    pthread_mutex_t turn; /* a worker that arms it is done with it before the next begins */
-    uint8_t head[LOCKSTEP_TOOL_HEAD];
-    size_t head_size;
-    uint8_t *rest; /* owned, NULL until the length is known */
-    size_t rest_size;
-    size_t rest_got;
-};
-
-struct lockstep_serve {
-    struct lockstep_host *host;
-    int epoll;
-    struct watched stop;
-    pthread_mutex_t mutex; /* of what follows */
-    int spare;             /* a descriptor that makes room for turning a caller away; -1: none */
-    struct watched listeners[LOCKSTEP_LISTENERS_MAX];
-    size_t listeners_count;
-    struct connection *connections;
-    size_t connections_count;
-    size_t workers_count;
-    pthread_t workers[LOCKSTEP_WORKERS_MAX];
-};
-
-static bool watch(struct lockstep_serve *serve, int how, struct watched *watched, uint32_t once)
+bool lockstep_serve_watch(const struct lockstep_serve *serve, int how, int fd, uint32_t events,
+                          uint64_t who)
 {
-    struct epoll_event event = {.events = EPOLLIN | once, .data.ptr = watched};
-    return epoll_ctl(serve->epoll, how, watched->fd, &event) == 0;
+    struct epoll_event event = {.events = events, .data.u64 = who};
+    return epoll_ctl(serve->epoll, how, fd, &event) == 0;
 }
 
-static void end_connection(struct lockstep_serve *serve, struct connection *connection)
+static bool watch_connection(const struct lockstep_serve *serve, int how,
+                             const struct lockstep_connection *connection, uint32_t events)
 {
-    (void)pthread_mutex_lock(&serve->mutex);
-    if (connection->before != NULL) {
-        connection->before->next = connection->next;
-    } else {
-        serve->connections = connection->next;
-    }
-    if (connection->next != NULL) {
-        connection->next->before = connection->before;
-    }
-    serve->connections_count--;
-    (void)pthread_mutex_unlock(&serve->mutex);
-    (void)close(connection->watched.fd);
-    (void)pthread_mutex_destroy(&connection->turn);
+    return lockstep_serve_watch(serve, how, connection->fd, EPOLLIN | EPOLLONESHOT | events,
+                                lockstep_serve_who(LOCKSTEP_SERVE_CONNECTION,
+                                                   (uint32_t)(connection - serve->connections),
+                                                   connection->serial));
+}
+
+void lockstep_serve_disconnect(struct lockstep_serve *serve, struct lockstep_connection *connection)
+{
+    (void)close(connection->fd);
+    connection->fd = -1;
+    connection->serial++;
     free(connection->rest);
-    free(connection);
+    connection->rest = NULL;
+    (void)pthread_mutex_lock(&serve->mutex);
+    connection->next = serve->free;
+    serve->free = connection;
+    (void)pthread_mutex_unlock(&serve->mutex);
 }
 
-static bool add_connection(struct lockstep_serve *serve, int fd)
+static struct lockstep_connection *take_place(struct lockstep_serve *serve)
 {
-    struct connection *connection = calloc(1, sizeof(*connection));
+    struct lockstep_connection *connection;
+    (void)pthread_mutex_lock(&serve->mutex);
+    connection = serve->free;
+    if (connection != NULL) {
+        serve->free = connection->next;
+    }
+    (void)pthread_mutex_unlock(&serve->mutex);
+    return connection;
+}
+
+/* What another host had read of a request. */
+static bool take_begun(struct lockstep_connection *connection, int begun, size_t size)
+{
+    size_t head = size < sizeof(connection->head) ? size : sizeof(connection->head);
+    size_t rest = size - head;
+    connection->head_size = head;
+    if (pread(begun, connection->head, head, 0) != (ssize_t)head) {
+        return false;
+    }
+    if (head < sizeof(connection->head)) {
+        return true;
+    }
+    connection->rest_size = lockstep_tool_length(connection->head);
+    connection->rest_got = rest;
+    connection->rest = connection->rest_size < rest || connection->rest_size == 0
+                           ? NULL
+                           : malloc(connection->rest_size);
+    return connection->rest != NULL &&
+           pread(begun, connection->rest, rest, (off_t)head) == (ssize_t)rest;
+}
+
+bool lockstep_serve_connect(struct lockstep_serve *serve, int fd, int begun, size_t size)
+{
     const struct timeval limit = {.tv_sec = SEND_MS / 1000};
-    bool room;
+    struct lockstep_connection *connection = take_place(serve);
+    bool well;
     if (connection == NULL) {
         return false;
     }
-    connection->watched = (struct watched){KIND_CONNECTION, fd};
-    (void)pthread_mutex_init(&connection->turn, NULL);
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    (void)pthread_mutex_lock(&serve->mutex);
-    room = serve->connections_count < CONNECTIONS_MAX;
-    if (room) {
-        connection->next = serve->connections;
-        if (connection->next != NULL) {
-            connection->next->before = connection;
-        }
-        serve->connections = connection;
-        serve->connections_count++;
-    }
-    (void)pthread_mutex_unlock(&serve->mutex);
-    if (!room) {
-        free(connection);
-        return false;
-    }
     (void)pthread_mutex_lock(&connection->turn);
-    room = watch(serve, EPOLL_CTL_ADD, &connection->watched, EPOLLONESHOT);
+    connection->fd = fd;
+    connection->head_size = 0;
+    well = (size == 0 || take_begun(connection, begun, size)) &&
+           /* What has come whole is answered though nothing more comes: it can be written to. */
+           watch_connection(serve, EPOLL_CTL_ADD, connection, size == 0 ? 0 : EPOLLOUT);
+    if (!well) {
+        lockstep_serve_disconnect(serve, connection);
+    }
     (void)pthread_mutex_unlock(&connection->turn);
-    if (!room) {
-        end_connection(serve, connection);
+    if (well && atomic_load(&serve->leaving)) {
+        lockstep_serve_move_idle(serve, connection);
     }
     return true;
 }
@@ -143,14 +131,16 @@ static bool turn_away(struct lockstep_serve *serve, int listener)
 
 /* The next connection; -1: there is none. One at a time, so that nobody else takes the spare's
  * place. */
-static int take_connection(struct lockstep_serve *serve, int listener)
+static int take_connection(struct lockstep_serve *serve, uint32_t index)
 {
-    int fd;
-    bool starved;
+    int listener;
+    int fd = -1;
+    bool starved = false;
     (void)pthread_mutex_lock(&serve->mutex);
+    listener = index < serve->listeners_count && !serve->held ? serve->listeners[index] : -1;
     do {
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        starved = fd < 0 && (errno == EMFILE || errno == ENFILE);
+        fd = listener < 0 ? -1 : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        starved = listener >= 0 && fd < 0 && (errno == EMFILE || errno == ENFILE);
     } while (starved && turn_away(serve, listener));
     (void)pthread_mutex_unlock(&serve->mutex);
     if (starved) {
@@ -159,14 +149,14 @@ static int take_connection(struct lockstep_serve *serve, int listener)
     return fd;
 }
 
-static void take_connections(struct lockstep_serve *serve, const struct watched *listener)
+static void take_connections(struct lockstep_serve *serve, uint32_t index)
 {
-    int fd = take_connection(serve, listener->fd);
+    int fd = take_connection(serve, index);
     while (fd >= 0) {
-        if (!add_connection(serve, fd)) {
+        if (!lockstep_serve_connect(serve, fd, -1, 0)) {
             (void)close(fd);
         }
-        fd = take_connection(serve, listener->fd);
+        fd = take_connection(serve, index);
     }
 }
 
@@ -182,9 +172,9 @@ static int read_some(int fd, uint8_t *bytes, size_t size, size_t *got)
 }
 
 /* Reads on. 1: a request is whole; 0: not yet; -1: the connection is over. */
-static int read_request(struct connection *connection)
+static int read_request(struct lockstep_connection *connection)
 {
-    int fd = connection->watched.fd;
+    int fd = connection->fd;
     int got = 1;
     while (connection->head_size < sizeof(connection->head) && got == 1) {
         got = read_some(fd, connection->head + connection->head_size,
@@ -242,14 +232,22 @@ static bool send_answer(int fd, enum lockstep_call_result result,
     return send_all(fd, answer->bytes + ((size_t)sent - size), answer->size + size - (size_t)sent);
 }
 
-static bool answer_request(struct lockstep_serve *serve, struct connection *connection)
+/* What becomes of a connection next. */
+enum turn {
+    TURN_AGAIN,
+    TURN_MOVE, /* to the host that serves now; the request that was read is for it */
+    TURN_END,
+};
+
+static enum turn answer_request(struct lockstep_serve *serve,
+                                struct lockstep_connection *connection)
 {
     struct lockstep_tool_request request;
     struct lockstep_answer answer = {0};
     enum lockstep_call_result result;
     bool sent;
     if (!lockstep_tool_request_parse(connection->rest, connection->rest_size, &request)) {
-        return false;
+        return TURN_END;
     }
     if (request.kind == LOCKSTEP_TOOL_KIND_LIST) {
         result = lockstep_host_list(&answer);
@@ -257,30 +255,55 @@ static bool answer_request(struct lockstep_serve *serve, struct connection *conn
         result = lockstep_host_call(serve->host, request.name, request.bytes, request.size,
                                     &answer);
     }
-    sent = answer.bytes == NULL ? send_answer(connection->watched.fd, LOCKSTEP_CALL_NO_MEMORY,
+    if (result == LOCKSTEP_CALL_CLOSED && atomic_load(&serve->leaving)) {
+        lockstep_answer_deinit(&answer);
+        return TURN_MOVE;
+    }
+    sent = answer.bytes == NULL ? send_answer(connection->fd, LOCKSTEP_CALL_NO_MEMORY,
                                               &(struct lockstep_answer){.bytes = (uint8_t[1]){0}})
-                                : send_answer(connection->watched.fd, result, &answer);
+                                : send_answer(connection->fd, result, &answer);
     lockstep_answer_deinit(&answer);
     free(connection->rest);
     connection->rest = NULL;
     connection->head_size = 0;
-    return sent;
+    return sent ? TURN_AGAIN : TURN_END;
 }
 
-static void serve_connection(struct lockstep_serve *serve, struct connection *connection)
+static enum turn take_turn(struct lockstep_serve *serve, struct lockstep_connection *connection)
 {
-    int state;
-    (void)pthread_mutex_lock(&connection->turn);
-    state = read_request(connection);
-    if (state == 1 && !answer_request(serve, connection)) {
-        state = -1;
+    enum turn turn = TURN_AGAIN;
+    int state = atomic_load(&serve->leaving) ? 0 : read_request(connection);
+    if (state < 0) {
+        return TURN_END;
     }
-    if (state >= 0 && !watch(serve, EPOLL_CTL_MOD, &connection->watched, EPOLLONESHOT)) {
-        state = -1;
+    if (state == 1 && !atomic_load(&serve->leaving)) {
+        turn = answer_request(serve, connection);
+    }
+    if (turn == TURN_AGAIN && atomic_load(&serve->leaving)) {
+        turn = TURN_MOVE;
+    }
+    if (turn == TURN_AGAIN && !watch_connection(serve, EPOLL_CTL_MOD, connection, 0)) {
+        turn = TURN_END;
+    }
+    return turn;
+}
+
+static void serve_connection(struct lockstep_serve *serve, uint32_t index, uint32_t serial)
+{
+    struct lockstep_connection *connection = &serve->connections[index];
+    enum turn turn = TURN_AGAIN;
+    (void)pthread_mutex_lock(&connection->turn);
+    if (connection->fd >= 0 && connection->serial == serial) {
+        turn = take_turn(serve, connection);
+        if (turn == TURN_MOVE) {
+            lockstep_serve_move(serve, connection);
+        } else if (turn == TURN_END) {
+            lockstep_serve_disconnect(serve, connection);
+        }
     }
     (void)pthread_mutex_unlock(&connection->turn);
-    if (state < 0) {
-        end_connection(serve, connection);
+    if (turn == TURN_AGAIN && atomic_load(&serve->leaving)) {
+        lockstep_serve_move_idle(serve, connection); /* who told us to leave has passed it by */
     }
 }
 
@@ -289,18 +312,23 @@ static void *work(void *argument)
     struct lockstep_serve *serve = argument;
     for (;;) {
         struct epoll_event event;
-        const struct watched *watched;
+        uint32_t index;
         if (epoll_wait(serve->epoll, &event, 1, -1) != 1) {
             continue;
         }
-        watched = event.data.ptr;
-        if (watched->kind == KIND_STOP) {
+        index = (uint32_t)(event.data.u64 >> 16) & UINT16_MAX;
+        switch ((enum lockstep_serve_kind)(event.data.u64 & UINT16_MAX)) {
+        case LOCKSTEP_SERVE_STOP:
             return NULL;
-        }
-        if (watched->kind == KIND_LISTENER) {
-            take_connections(serve, watched);
-        } else {
-            serve_connection(serve, event.data.ptr);
+        case LOCKSTEP_SERVE_LISTENER:
+            take_connections(serve, index);
+            break;
+        case LOCKSTEP_SERVE_CONNECTION:
+            serve_connection(serve, index, (uint32_t)(event.data.u64 >> 32));
+            break;
+        case LOCKSTEP_SERVE_ARRIVAL:
+            lockstep_serve_arrive(serve);
+            break;
         }
     }
 }
@@ -319,21 +347,53 @@ static void start_workers(struct lockstep_serve *serve, uint32_t workers)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t workers)
+static bool make_places(struct lockstep_serve *serve)
+{
+    serve->connections = calloc(LOCKSTEP_CONNECTIONS_MAX, sizeof(*serve->connections));
+    for (size_t i = 0; serve->connections != NULL && i < LOCKSTEP_CONNECTIONS_MAX; i++) {
+        struct lockstep_connection *connection = &serve->connections[i];
+        connection->fd = -1;
+        (void)pthread_mutex_init(&connection->turn, NULL);
+        connection->next = serve->free;
+        serve->free = connection;
+    }
+    return serve->connections != NULL;
+}
+
+struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t workers, bool held)
 {
     struct lockstep_serve *serve = calloc(1, sizeof(*serve));
     if (serve == NULL) {
         return NULL;
     }
     serve->host = host;
+    serve->held = held;
     serve->spare = open_spare();
+    serve->peer = -1;
+    serve->arrival = -1;
     (void)pthread_mutex_init(&serve->mutex, NULL);
+    (void)pthread_mutex_init(&serve->peer_mutex, NULL);
+    (void)pthread_mutex_init(&serve->arrival_mutex, NULL);
     serve->epoll = epoll_create1(EPOLL_CLOEXEC);
-    serve->stop = (struct watched){KIND_STOP, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (serve->epoll >= 0 && serve->stop.fd >= 0 && watch(serve, EPOLL_CTL_ADD, &serve->stop, 0)) {
+    serve->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (serve->epoll >= 0 && serve->stop >= 0 && make_places(serve) &&
+        lockstep_serve_watch(serve, EPOLL_CTL_ADD, serve->stop, EPOLLIN,
+                             lockstep_serve_who(LOCKSTEP_SERVE_STOP, 0, 0))) {
         start_workers(serve, workers);
     }
     return serve->workers_count == 0 ? lockstep_serve_free(serve) : serve;
+}
+
+static void free_places(struct lockstep_serve *serve)
+{
+    for (size_t i = 0; serve->connections != NULL && i < LOCKSTEP_CONNECTIONS_MAX; i++) {
+        struct lockstep_connection *connection = &serve->connections[i];
+        if (connection->fd >= 0) {
+            lockstep_serve_disconnect(serve, connection);
+        }
+        (void)pthread_mutex_destroy(&connection->turn);
+    }
+    free(serve->connections);
 }
 
 struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve)
@@ -342,22 +402,23 @@ struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve)
     if (serve == NULL) {
         return NULL;
     }
-    (void)!write(serve->stop.fd, &one, sizeof(one));
+    (void)!write(serve->stop, &one, sizeof(one));
     for (size_t i = 0; i < serve->workers_count; i++) {
         (void)pthread_join(serve->workers[i], NULL);
     }
-    while (serve->connections != NULL) {
-        end_connection(serve, serve->connections);
-    }
+    free_places(serve);
     for (size_t i = 0; i < serve->listeners_count; i++) {
-        (void)close(serve->listeners[i].fd);
+        (void)close(serve->listeners[i]);
     }
+    lockstep_serve_move_deinit(serve);
     if (serve->spare >= 0) {
         (void)close(serve->spare);
     }
-    (void)close(serve->stop.fd);
+    (void)close(serve->stop);
     (void)close(serve->epoll);
     (void)pthread_mutex_destroy(&serve->mutex);
+    (void)pthread_mutex_destroy(&serve->peer_mutex);
+    (void)pthread_mutex_destroy(&serve->arrival_mutex);
     free(serve);
     return NULL;
 }
@@ -374,9 +435,11 @@ bool lockstep_serve_add(struct lockstep_serve *serve, int listener)
     }
     (void)pthread_mutex_lock(&serve->mutex);
     if (serve->listeners_count < LOCKSTEP_LISTENERS_MAX) {
-        struct watched *watched = &serve->listeners[serve->listeners_count];
-        *watched = (struct watched){KIND_LISTENER, listener};
-        added = watch(serve, EPOLL_CTL_ADD, watched, EPOLLEXCLUSIVE);
+        uint32_t index = (uint32_t)serve->listeners_count;
+        serve->listeners[index] = listener;
+        added = serve->held ||
+                lockstep_serve_watch(serve, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLEXCLUSIVE,
+                                     lockstep_serve_who(LOCKSTEP_SERVE_LISTENER, index, 0));
         serve->listeners_count += added ? 1 : 0;
     }
     (void)pthread_mutex_unlock(&serve->mutex);
@@ -387,7 +450,7 @@ void lockstep_serve_give_back(struct lockstep_serve *serve)
 {
     (void)pthread_mutex_lock(&serve->mutex);
     for (size_t i = 0; i < serve->listeners_count; i++) {
-        (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, serve->listeners[i].fd, NULL);
+        (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, serve->listeners[i], NULL);
     }
     serve->listeners_count = 0;
     (void)pthread_mutex_unlock(&serve->mutex);
@@ -398,9 +461,7 @@ size_t lockstep_serve_listeners(struct lockstep_serve *serve, int ret_fds[LOCKST
     size_t count;
     (void)pthread_mutex_lock(&serve->mutex);
     count = serve->listeners_count;
-    for (size_t i = 0; i < count; i++) {
-        ret_fds[i] = serve->listeners[i].fd;
-    }
+    memcpy(ret_fds, serve->listeners, count * sizeof(int));
     (void)pthread_mutex_unlock(&serve->mutex);
     return count;
 }

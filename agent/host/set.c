@@ -449,6 +449,11 @@ void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms)
             lockstep_sets_reopen(sets, set);
         }
     }
+    if (sets->freeze.on && !sets->freeze.left && now_ms >= sets->freeze.reopen_ms) {
+        lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
+                          "nobody took over in time: opening the gates");
+        lockstep_sets_thaw(sets, NULL);
+    }
     for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
         if (image->due && !is_in_a_set(sets, image) && !lockstep_gate_holds(image->index)) {
             lockstep_image_retire(image);

@@ -50,6 +50,14 @@ struct lockstep_set {
     struct lockstep_set_item items[LOCKSTEP_HOSTWIRE_ENTRIES_MAX]; /* in dependency order */
 };
 
+/* The state of all that is live is handed to another process: see set_swap.c. */
+struct lockstep_sets_freeze {
+    bool on;
+    bool left;          /* for good, until it is thawed */
+    uint64_t reopen_ms; /* else it ends then */
+    struct lockstep_id operation;
+};
+
 struct lockstep_sets {
     struct lockstep_host *host;
     struct lockstep_module_line *lines;
@@ -60,6 +68,7 @@ struct lockstep_sets {
     struct lockstep_set sets[LOCKSTEP_SETS_MAX];
     struct lockstep_id published[LOCKSTEP_PUBLISHED_MAX];
     size_t published_next;
+    struct lockstep_sets_freeze freeze;
 };
 
 /* Maps, loads and tries the versions of ORDER (a PREPARE message); an entry without a file takes
@@ -103,6 +112,25 @@ bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module);
 /* Writes the live state of MODULE to a sealed memfd; shuts its gate meanwhile. */
 bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                             int *ret_fd, struct lockstep_refusal *ret_refusal);
+
+/* Shuts the gates of all modules with state, and waits for calls in flight; with ALL, of every
+ * module. Again for the same operation, what is frozen stays so. False: refused, open again. */
+bool lockstep_sets_freeze(struct lockstep_sets *sets, const struct lockstep_id *operation,
+                          uint32_t drain_ms, bool all, struct lockstep_refusal *ret_refusal);
+/* The state of a live module of a frozen process in the form of WANTED's schema: its records, and
+ * the residue kept for another schema (-1: none), as sealed memfds. No records either if there is
+ * no way down to that schema and WANTED is `closed`: who asks has an older state that will do. */
+bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *wanted,
+                        struct lockstep_hostwire_entry *ret_entry,
+                        struct lockstep_refusal *ret_refusal);
+/* Makes what _give wrote the state of a live module that nobody calls. */
+bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *entry,
+                         const char *extra, struct lockstep_refusal *ret_refusal);
+/* The state stays as it was given. False: the time was over, or it was never frozen; it has to be
+ * given again. */
+bool lockstep_sets_leave(struct lockstep_sets *sets);
+/* Opens the gates of what was frozen for OPERATION, if it has not left; NULL: whatever it was. */
+void lockstep_sets_thaw(struct lockstep_sets *sets, const struct lockstep_id *operation);
 
 /* For the host's end: `retire` for all that is loaded, text readable, memory freed. */
 void lockstep_sets_deinit(struct lockstep_sets *sets);

@@ -32,7 +32,7 @@ bool lockstep_sets_any_closed(const struct lockstep_sets *sets)
             return true;
         }
     }
-    return false;
+    return sets->freeze.on;
 }
 
 void lockstep_sets_unmark(struct lockstep_sets *sets)

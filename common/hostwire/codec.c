@@ -27,6 +27,7 @@ enum tag {
     TAG_BYTES,
     TAG_FDS,
     TAG_ENTRY,
+    TAG_ROLE = 60,
 };
 
 /* One row a number: where it is and how large it may be. */
@@ -57,6 +58,7 @@ static const struct number_row numbers[] = {
     NUMBER(TAG_STATEFUL, stateful),
     NUMBER(TAG_MORE, more),
     NUMBER(TAG_LATCHED, latched),
+    NUMBER(TAG_ROLE, role),
 };
 
 void lockstep_hostwire_put(struct lockstep_hostwire_writer *writer, uint16_t tag, const void *bytes,
@@ -298,7 +300,7 @@ static bool take_value(const struct lockstep_hostwire_value *value,
     size_t size = 0;
     switch (value->tag) {
     case TAG_TYPE:
-        if (!lockstep_hostwire_number(value, LOCKSTEP_HOSTWIRE_SHUTDOWN, &number)) {
+        if (!lockstep_hostwire_number(value, LOCKSTEP_HOSTWIRE_TYPE_MAX, &number)) {
             return false;
         }
         message->type = (enum lockstep_hostwire_type)number;

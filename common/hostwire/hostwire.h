@@ -28,6 +28,26 @@
  *     TOOLS {offset}                         ANSWER {bytes, more}
  *     SHUTDOWN                               OK, and the host ends (lockstep-host) or goes silent
  *
+ * A process swap is between two hosts of one service, the one that serves and a second one that was
+ * started with --successor and WAITS (HELLO and STATUS say the role):
+ *
+ *     HAND_OVER {drain, entries: module, schema}   HAND_OVER {entries: module, schema, state}
+ *                                            of the one that serves; its gates stay shut, as after
+ *                                            CLOSE, until LEAVE, REOPEN or the drain time
+ *     ADOPT {extra, entries: module, schema, state}   OK | NOT_APPLIED      of the other
+ *     TAKE_OVER {socket}                     OK           it serves as soon as the other has left;
+ *                                            without a socket: at once
+ *     LEAVE {socket}                         OK | NOT_APPLIED   no call begins in it any more
+ *
+ * The socket is one of a pair: over it the host that leaves says TAKE_OVER, then hands over its
+ * established connections, each when the request under way is answered, without the agent (which
+ * may have died): TAKE_OVER {connections}, or {a connection, a file; offset} when OFFSET bytes of
+ * the next request have been read, which the file holds. A host that has left keeps its modules
+ * and their state until it is told to TAKE_OVER again, or to SHUTDOWN. An entry's state is two
+ * files: `state_fd` has the records, `config_fd` the residue that is kept for another schema. An
+ * entry of HAND_OVER that is `closed` may come back without: who wants it has an older state of its
+ * own, and goes on with that where there is no way down.
+ *
  * A set whose COMMIT is at hand is published by PUBLISH alone, unless PREPARED said `stateful`:
  * then CLOSE first, the pointer row when MIGRATED has come, then PUBLISH. Between the two the gates
  * are shut; when the agent does not go on within the drain time, the host opens them on the old
@@ -56,6 +76,7 @@
 
 #define LOCKSTEP_HOSTWIRE_ENTRIES_MAX 64
 #define LOCKSTEP_HOSTWIRE_PATH_MAX    511
+#define LOCKSTEP_HOSTWIRE_TYPE_MAX    63
 #define LOCKSTEP_HOSTWIRE_BYTES_MAX   (48 * 1024)
 #define LOCKSTEP_HOSTWIRE_FDS_MAX     128 /* two an entry */
 
@@ -86,7 +107,11 @@
     X(23, ANSWER)                       \
     X(24, TOOLS)                        \
     X(25, HEALTH)                       \
-    X(26, SHUTDOWN)
+    X(26, SHUTDOWN)                     \
+    X(34, HAND_OVER)                    \
+    X(35, ADOPT)                        \
+    X(36, TAKE_OVER)                    \
+    X(37, LEAVE)
 
 enum lockstep_hostwire_type {
     LOCKSTEP_HOSTWIRE_UNSPECIFIED = 0,
@@ -102,6 +127,13 @@ enum lockstep_hostwire_state {
     LOCKSTEP_HOSTWIRE_STATE_LIVE = 2,
     LOCKSTEP_HOSTWIRE_STATE_PREVIOUS = 3, /* was live, is kept until RETIRE */
     LOCKSTEP_HOSTWIRE_STATE_RETIRED = 4,
+};
+
+/* What a process is in a service that is exchanged as a whole. */
+enum lockstep_hostwire_role {
+    LOCKSTEP_HOSTWIRE_ROLE_SERVES = 0,
+    LOCKSTEP_HOSTWIRE_ROLE_WAITS = 1, /* a successor: it has not served yet */
+    LOCKSTEP_HOSTWIRE_ROLE_LEFT = 2,  /* another one serves; its state is frozen */
 };
 
 /* One module of a set, or one image of a status. What a message does not need stays zero. */
@@ -140,6 +172,7 @@ struct lockstep_hostwire_message {
     uint32_t result; /* ANSWER: enum lockstep_call_result */
     uint32_t offset;
     uint32_t retired; /* STATUS: images that are retired, of LOCKSTEP_RETIRED_MAX */
+    uint32_t role;    /* HELLO, STATUS: enum lockstep_hostwire_role */
     bool smoke;
     bool drain; /* CLOSE: shut the gates of stateless modules of the set as well */
     bool stateful;
@@ -147,7 +180,7 @@ struct lockstep_hostwire_message {
     bool latched; /* STATUS, HEALTH: the library refuses reloads */
     size_t entries_count;
     size_t bytes_size;
-    size_t fds_count; /* LISTENERS, SNAPSHOT */
+    size_t fds_count; /* LISTENERS, SNAPSHOT, TAKE_OVER, LEAVE */
     struct lockstep_hostwire_entry entries[LOCKSTEP_HOSTWIRE_ENTRIES_MAX];
     int fds[LOCKSTEP_HOSTWIRE_FDS_MAX];
     char extra[LOCKSTEP_EXTRA_MAX + 1]; /* PREPARE: the operator's text for `up` and `down` */

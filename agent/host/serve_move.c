@@ -1,0 +1,204 @@
+/*
+ * A process swap, as tool sockets see it: the host that leaves takes no more connections and hands
+ * over those that it has; the other one serves from the moment that it is told so over the same
+ * socket. What was read of a request goes along, so that nobody sends anything twice.
+ */
+#include "agent/host/serve_internal.h"
+
+#include "common/base/cleanup.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+
+#define MOVE_MS 2000 /* for the other host to take a connection */
+
+/* ---- leaving -------------------------------------------------------------------------------- */
+
+/* What was read of a request, as a file; -1: no room. */
+static int save_begun(const struct lockstep_connection *connection, size_t rest)
+{
+    LOCKSTEP_CLOSE int fd = memfd_create("lockstep-request", MFD_CLOEXEC);
+    int saved = fd;
+    if (fd < 0 ||
+        pwrite(fd, connection->head, connection->head_size, 0) != (ssize_t)connection->head_size ||
+        (rest > 0 &&
+         pwrite(fd, connection->rest, rest, (off_t)connection->head_size) != (ssize_t)rest)) {
+        return -1;
+    }
+    fd = -1;
+    return saved;
+}
+
+/* Sends serve->out, whose descriptors are borrowed. Whoever does not take them once is not asked
+ * again: callers would wait for nothing. */
+static bool say(struct lockstep_serve *serve)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool said = serve->peer >= 0 &&
+                lockstep_hostwire_send(serve->peer, serve->out, MOVE_MS, &err) == LOCKSTEP_OK;
+    if (!said && serve->peer >= 0) {
+        lockstep_host_log(serve->host, LOCKSTEP_LOG_ERROR, "connections are lost: %s", err.message);
+        (void)close(serve->peer);
+        serve->peer = -1;
+    }
+    serve->out->fds_count = 0;
+    return said;
+}
+
+void lockstep_serve_move(struct lockstep_serve *serve, struct lockstep_connection *connection)
+{
+    size_t rest = connection->rest == NULL ? 0 : connection->rest_got;
+    size_t size = connection->head_size + rest;
+    LOCKSTEP_CLOSE int begun = size == 0 ? -1 : save_begun(connection, rest);
+    (void)pthread_mutex_lock(&serve->peer_mutex);
+    if (serve->out != NULL && (size == 0 || begun >= 0)) {
+        lockstep_hostwire_reset(serve->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+        serve->out->offset = (uint32_t)size;
+        serve->out->fds[0] = connection->fd;
+        serve->out->fds[1] = begun;
+        serve->out->fds_count = size == 0 ? 1 : 2;
+        (void)say(serve);
+    }
+    (void)pthread_mutex_unlock(&serve->peer_mutex);
+    /* Closing our descriptor does not end the connection, so epoll would go on watching it. */
+    (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    lockstep_serve_disconnect(serve, connection);
+}
+
+void lockstep_serve_move_idle(struct lockstep_serve *serve, struct lockstep_connection *connection)
+{
+    if (pthread_mutex_trylock(&connection->turn) != 0) {
+        return;
+    }
+    if (connection->fd >= 0) {
+        lockstep_serve_move(serve, connection);
+    }
+    (void)pthread_mutex_unlock(&connection->turn);
+}
+
+static void close_listeners(struct lockstep_serve *serve)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    for (size_t i = 0; i < serve->listeners_count; i++) {
+        (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, serve->listeners[i], NULL);
+        (void)close(serve->listeners[i]);
+    }
+    serve->listeners_count = 0;
+    serve->held = true;
+    (void)pthread_mutex_unlock(&serve->mutex);
+}
+
+/* The other side's first word is that it serves now, so no call may begin here after it. */
+bool lockstep_serve_leave(struct lockstep_serve *serve, int peer)
+{
+    bool said;
+    (void)pthread_mutex_lock(&serve->peer_mutex);
+    serve->out = serve->out == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER)
+                                    : serve->out;
+    said = serve->out != NULL;
+    (void)pthread_mutex_unlock(&serve->peer_mutex);
+    if (!said) {
+        return false;
+    }
+    close_listeners(serve);
+    atomic_store(&serve->leaving, true);
+    (void)pthread_mutex_lock(&serve->peer_mutex);
+    if (serve->peer >= 0) {
+        (void)close(serve->peer);
+    }
+    serve->peer = peer;
+    lockstep_hostwire_reset(serve->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+    (void)say(serve);
+    (void)pthread_mutex_unlock(&serve->peer_mutex);
+    lockstep_gate_stand_aside(true);
+    for (size_t i = 0; i < LOCKSTEP_CONNECTIONS_MAX; i++) {
+        lockstep_serve_move_idle(serve, &serve->connections[i]);
+    }
+    return true;
+}
+
+/* ---- arriving ------------------------------------------------------------------------------- */
+
+void lockstep_serve_begin(struct lockstep_serve *serve)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    if (serve->held) {
+        serve->held = false;
+        atomic_store(&serve->leaving, false);
+        lockstep_gate_stand_aside(false);
+        atomic_store(&serve->host->role, LOCKSTEP_HOSTWIRE_ROLE_SERVES);
+        for (size_t i = 0; i < serve->listeners_count; i++) {
+            (void)lockstep_serve_watch(serve, EPOLL_CTL_ADD, serve->listeners[i],
+                                       EPOLLIN | EPOLLEXCLUSIVE,
+                                       lockstep_serve_who(LOCKSTEP_SERVE_LISTENER, (uint32_t)i, 0));
+        }
+    }
+    (void)pthread_mutex_unlock(&serve->mutex);
+}
+
+bool lockstep_serve_await(struct lockstep_serve *serve, int from)
+{
+    bool well;
+    (void)pthread_mutex_lock(&serve->arrival_mutex);
+    serve->in = serve->in == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER) : serve->in;
+    well = serve->in != NULL &&
+           lockstep_serve_watch(serve, EPOLL_CTL_ADD, from, EPOLLIN | EPOLLONESHOT,
+                                lockstep_serve_who(LOCKSTEP_SERVE_ARRIVAL, 0, 0));
+    if (well) {
+        if (serve->arrival >= 0) {
+            (void)close(serve->arrival);
+        }
+        serve->arrival = from;
+    }
+    (void)pthread_mutex_unlock(&serve->arrival_mutex);
+    return well;
+}
+
+static void take_one(struct lockstep_serve *serve)
+{
+    struct lockstep_hostwire_message *in = serve->in;
+    size_t connections = in->offset > 0 && in->fds_count == 2 ? 1 : in->fds_count;
+    if (in->type != LOCKSTEP_HOSTWIRE_TAKE_OVER) {
+        return;
+    }
+    lockstep_serve_begin(serve);
+    for (size_t i = 0; i < connections; i++) {
+        if (lockstep_serve_connect(serve, in->fds[i], in->fds[1], in->offset)) {
+            in->fds[i] = -1;
+        }
+    }
+}
+
+void lockstep_serve_arrive(struct lockstep_serve *serve)
+{
+    enum lockstep_err code = LOCKSTEP_OK;
+    (void)pthread_mutex_lock(&serve->arrival_mutex);
+    while (serve->arrival >= 0 && code == LOCKSTEP_OK) {
+        lockstep_hostwire_reset(serve->in, LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+        code = lockstep_hostwire_receive(serve->arrival, serve->in, 0, NULL);
+        if (code == LOCKSTEP_OK) {
+            take_one(serve);
+        }
+    }
+    if (serve->arrival >= 0 &&
+        (code != LOCKSTEP_RETRY ||
+         !lockstep_serve_watch(serve, EPOLL_CTL_MOD, serve->arrival, EPOLLIN | EPOLLONESHOT,
+                               lockstep_serve_who(LOCKSTEP_SERVE_ARRIVAL, 0, 0)))) {
+        (void)close(serve->arrival);
+        serve->arrival = -1;
+    }
+    (void)pthread_mutex_unlock(&serve->arrival_mutex);
+}
+
+void lockstep_serve_move_deinit(struct lockstep_serve *serve)
+{
+    if (serve->peer >= 0) {
+        (void)close(serve->peer);
+    }
+    if (serve->arrival >= 0) {
+        (void)close(serve->arrival);
+    }
+    serve->out = lockstep_hostwire_free(serve->out);
+    serve->in = lockstep_hostwire_free(serve->in);
+}
