@@ -142,6 +142,7 @@ struct lockstep_node_agent {
     struct {
         uint32_t ticket;
         uint64_t request;
+        uint8_t service; /* of a page of tools, + 1; 0: it is something else */
     } calls[16];
     uint32_t call_tickets;
     enum lockstep_err failed;

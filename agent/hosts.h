@@ -150,6 +150,9 @@ void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t 
 /* The list of tools, as if it were a call: a line each, as lockstep_client_list() has them, of one
  * process of every service that has a host. */
 void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket);
+/* A page of the tools of one SERVICE as JSON, those behind AFTER: lockstep_host_tools(). */
+void lockstep_hosts_registry(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                             const char *after);
 
 /* Forgets an operation: its open requests are not answered any more, hosts drop its set. */
 void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation);

@@ -306,6 +306,23 @@ void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
     lockstep_hosts_request_settle(request);
 }
 
+void lockstep_hosts_registry(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                             const char *after)
+{
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer);
+    struct lockstep_hostwire_message *out = hosts->out;
+    if (request == NULL) {
+        return;
+    }
+    lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_TOOLS);
+    (void)snprintf(out->text, sizeof(out->text), "%s", after);
+    out->bytes_size = strlen(LOCKSTEP_HOSTWIRE_TOOLS_JSON);
+    memcpy(out->bytes, LOCKSTEP_HOSTWIRE_TOOLS_JSON, out->bytes_size);
+    ask_service(request, service, true);
+    lockstep_hosts_request_settle(request);
+}
+
 /* ---- without an answer ---------------------------------------------------------------------- */
 
 /* Sends hosts->out to the connected processes of the services. */

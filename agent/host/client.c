@@ -15,7 +15,8 @@
 #define TIMEOUT_MS 30000
 
 struct lockstep_client {
-    int fd; /* -1: not connected */
+    int fd;       /* -1: not connected */
+    int watch_fd; /* the same, of _watch */
     uint32_t timeout_ms;
     uint64_t end_ms; /* of the present call */
     struct sockaddr_un address;
@@ -32,6 +33,7 @@ struct lockstep_client *lockstep_client_new(const char *path,
         return NULL;
     }
     client->fd = -1;
+    client->watch_fd = -1;
     client->timeout_ms = options == NULL || options->timeout_ms == 0 ? TIMEOUT_MS
                                                                      : options->timeout_ms;
     client->address.sun_family = AF_UNIX;
@@ -47,10 +49,19 @@ static void disconnect(struct lockstep_client *client)
     client->fd = -1;
 }
 
+static void end_watch(struct lockstep_client *client)
+{
+    if (client->watch_fd >= 0) {
+        (void)close(client->watch_fd);
+    }
+    client->watch_fd = -1;
+}
+
 struct lockstep_client *lockstep_client_free(struct lockstep_client *client)
 {
     if (client != NULL) {
         disconnect(client);
+        end_watch(client);
         free(client);
     }
     return NULL;
@@ -201,17 +212,86 @@ enum lockstep_call_result lockstep_client_call(struct lockstep_client *client, c
     return count(client, result, ret_answer);
 }
 
+/* Asks for something that is no call, and is not counted as one. */
+static enum lockstep_call_result ask(struct lockstep_client *client, enum lockstep_tool_kind kind,
+                                     const char *name, struct lockstep_answer *ret_answer)
+{
+    uint8_t head[128];
+    size_t head_size;
+    enum lockstep_call_result result = LOCKSTEP_CALL_INVALID;
+    *ret_answer = (struct lockstep_answer){0};
+    if (strlen(name) < LOCKSTEP_MODULE_TEXT) {
+        head_size = lockstep_tool_request_head(kind, name, 0, head);
+        client->end_ms = lockstep_job_now_ms() + client->timeout_ms;
+        result = exchange(client, head, head_size, "", 0, ret_answer);
+    }
+    explain(result, ret_answer);
+    return result;
+}
+
 enum lockstep_call_result lockstep_client_list(struct lockstep_client *client,
                                                struct lockstep_answer *ret_answer)
 {
+    return ask(client, LOCKSTEP_TOOL_KIND_LIST, "", ret_answer);
+}
+
+enum lockstep_call_result lockstep_client_tools(struct lockstep_client *client, const char *after,
+                                                struct lockstep_answer *ret_answer)
+{
+    return ask(client, LOCKSTEP_TOOL_KIND_REGISTRY, after, ret_answer);
+}
+
+/* ---- watching ------------------------------------------------------------------------------- */
+
+static bool begin_watch(struct lockstep_client *watcher)
+{
     uint8_t head[128];
-    size_t head_size = lockstep_tool_request_head(LOCKSTEP_TOOL_KIND_LIST, "", 0, head);
+    size_t size = lockstep_tool_request_head(LOCKSTEP_TOOL_KIND_WATCH, "", 0, head);
+    return connect_client(watcher) && send_all(watcher, head, size);
+}
+
+/* Reads one notice. Its first byte may be waited for until the time is over; the rest comes with
+ * it. *RET_REVISION stays when none came. False: the connection is over. */
+static bool take_notice(struct lockstep_client *watcher, uint64_t *ret_revision)
+{
+    struct lockstep_answer answer = {0};
     enum lockstep_call_result result;
-    *ret_answer = (struct lockstep_answer){0};
-    client->end_ms = lockstep_job_now_ms() + client->timeout_ms;
-    result = exchange(client, head, head_size, "", 0, ret_answer);
-    explain(result, ret_answer);
-    return result;
+    if (!wait_for(watcher, POLLIN)) {
+        return true;
+    }
+    watcher->end_ms = lockstep_job_now_ms() + watcher->timeout_ms;
+    result = receive_answer(watcher, &answer);
+    if (result == LOCKSTEP_CALL_OK) {
+        *ret_revision = answer.generation;
+    }
+    lockstep_answer_deinit(&answer);
+    return result == LOCKSTEP_CALL_OK;
+}
+
+enum lockstep_call_result lockstep_client_watch(struct lockstep_client *client, uint64_t known,
+                                                uint32_t wait_ms, uint64_t *ret_revision)
+{
+    struct lockstep_client watcher = *client; /* the same address, and the other connection */
+    uint64_t end_ms = lockstep_job_now_ms() + (wait_ms == 0 ? 1 : wait_ms);
+    bool well;
+    watcher.fd = client->watch_fd;
+    watcher.end_ms = lockstep_job_now_ms() + watcher.timeout_ms;
+    *ret_revision = known;
+    well = watcher.fd >= 0 || begin_watch(&watcher);
+    client->watch_fd = watcher.fd;
+    do {
+        watcher.end_ms = end_ms;
+        well = well && take_notice(&watcher, ret_revision);
+    } while (well && *ret_revision == known && lockstep_job_now_ms() < end_ms);
+    if (!well) {
+        end_watch(client);
+    }
+    return well ? LOCKSTEP_CALL_OK : LOCKSTEP_CALL_LOST;
+}
+
+int lockstep_client_watch_fd(const struct lockstep_client *client)
+{
+    return client->watch_fd;
 }
 
 void lockstep_client_counts(const struct lockstep_client *client,

@@ -119,6 +119,7 @@ static void pause_for(struct lockstep_control *control, uint32_t ms)
 {
     (void)wait_for_agent(control, (int)ms);
     lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
+    lockstep_watchers_look(control->host, lockstep_job_now_ms());
 }
 
 static void tell_health(struct lockstep_control *control)
@@ -150,6 +151,7 @@ static void serve_agent(struct lockstep_control *control)
         }
         tell_health(control);
         lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
+        lockstep_watchers_look(control->host, lockstep_job_now_ms());
     }
 }
 
@@ -171,6 +173,7 @@ static void boot(struct lockstep_control *control)
         lockstep_host_log(host, LOCKSTEP_LOG_ERROR, "booting without the agent: %s: %s",
                           refusal.code, refusal.text);
     }
+    lockstep_watchers_look(host, lockstep_job_now_ms());
 }
 
 void *lockstep_control_run(void *argument)

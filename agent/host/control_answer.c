@@ -334,13 +334,25 @@ static void answer_call(struct lockstep_control *control)
     job = lockstep_job_drop(job);
 }
 
+static bool wants_json(const struct lockstep_hostwire_message *request)
+{
+    return request->bytes_size == strlen(LOCKSTEP_HOSTWIRE_TOOLS_JSON) &&
+           memcmp(request->bytes, LOCKSTEP_HOSTWIRE_TOOLS_JSON, request->bytes_size) == 0;
+}
+
 static void answer_tools(struct lockstep_control *control)
 {
     struct lockstep_answer answer;
-    enum lockstep_call_result result = lockstep_host_list(&answer);
     size_t offset = control->request->offset;
+    enum lockstep_call_result result = wants_json(control->request)
+                                           ? lockstep_host_registry(
+                                                 control->host, control->request->text,
+                                                 LOCKSTEP_HOSTWIRE_BYTES_MAX, &answer)
+                                           : lockstep_host_list(&answer);
     lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_ANSWER);
     control->reply->result = (uint32_t)result;
+    control->reply->generation = answer.generation;
+    memcpy(control->reply->version, answer.version, sizeof(control->reply->version));
     if (offset < answer.size) {
         fill_answer(control->reply, answer.bytes + offset, answer.size - offset);
     }

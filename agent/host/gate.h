@@ -46,6 +46,7 @@ struct lockstep_gate_entry {
     const char *module;
     const char *version;
     const char *description;
+    const char *schema; /* of the request; NULL: none */
     uint32_t flags;
     uint32_t tool; /* index in its image */
     uint32_t image;

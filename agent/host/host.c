@@ -83,6 +83,7 @@ static struct lockstep_host *new_host(enum lockstep_hostwire_role role)
         host->wake_fd = -1;
         atomic_store(&host->role, role);
         host->sets.host = host;
+        lockstep_watchers_init(host);
         (void)pthread_mutex_init(&host->mutex, NULL);
         (void)pthread_cond_init(&host->changed, NULL);
     }
@@ -99,6 +100,7 @@ static void free_host(struct lockstep_host *host)
         (void)pthread_join(host->control, NULL);
     }
     host->serve = lockstep_serve_free(host->serve);
+    lockstep_watchers_deinit(host);
     lockstep_gate_deinit();
     lockstep_sets_deinit(&host->sets);
     while (host->tools != NULL) {

@@ -10,6 +10,8 @@
 #define LOCKSTEP_LISTENERS_MAX 16
 #define LOCKSTEP_WORKERS_MAX   64
 #define LOCKSTEP_HANDLES_MAX   4096
+#define LOCKSTEP_WATCHERS_MAX  64
+#define LOCKSTEP_REGISTRY_PAGE (512 * 1024) /* bytes of a page on a tool socket */
 
 struct lockstep_serve;
 
@@ -19,6 +21,17 @@ struct lockstep_host_tool {
     struct lockstep_host_tool *next;
     _Atomic(uint64_t) hint;
     char name[LOCKSTEP_MODULE_TEXT];
+};
+
+/* Who waits for the tools to change. */
+struct lockstep_watchers {
+    pthread_mutex_t mutex; /* of what follows */
+    uint64_t told;         /* the revision that they know of */
+    uint64_t looked_ms;    /* when it was last looked who has gone */
+    size_t count;
+    int fds[LOCKSTEP_WATCHERS_MAX];
+    int events[LOCKSTEP_WATCHERS_MAX]; /* eventfds of this process's own */
+    size_t events_count;
 };
 
 struct lockstep_host {
@@ -39,6 +52,8 @@ struct lockstep_host {
     atomic_bool shut_down; /* the agent said SHUTDOWN */
     bool health_told;
     _Atomic(uint32_t) role; /* enum lockstep_hostwire_role */
+    uint32_t instance;      /* tells this run of the host from others */
+    struct lockstep_watchers watchers;
 
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t changed;
@@ -91,5 +106,20 @@ void lockstep_serve_begin(struct lockstep_serve *serve);
 
 /* The live tools, a line each (lockstep/client.h). Not OK: no memory. */
 enum lockstep_call_result lockstep_host_list(struct lockstep_answer *ret_answer);
+
+/* A page of lockstep_host_tools() of at most ROOM bytes, or of one tool. Not OK: no memory. */
+enum lockstep_call_result lockstep_host_registry(const struct lockstep_host *host,
+                                                 const char *after, size_t room,
+                                                 struct lockstep_answer *ret_answer);
+/* The number of what TABLE (may be NULL) has. */
+uint64_t lockstep_host_revision(const struct lockstep_host *host,
+                                const struct lockstep_gate_table *table);
+
+void lockstep_watchers_init(struct lockstep_host *host);
+/* Takes over FD, a connection that waits for changes. False: there are too many, or it is gone. */
+bool lockstep_watchers_add(struct lockstep_host *host, int fd);
+/* Tells what has changed and forgets who has gone: the control thread, after all it does. */
+void lockstep_watchers_look(struct lockstep_host *host, uint64_t now_ms);
+void lockstep_watchers_deinit(struct lockstep_host *host);
 
 #endif

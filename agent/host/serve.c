@@ -239,6 +239,17 @@ enum turn {
     TURN_END,
 };
 
+/* From here on the connection is one of those that are told of changes: a copy of it, for this one
+ * is ended. */
+static void hand_over(struct lockstep_serve *serve, const struct lockstep_connection *connection)
+{
+    int copy = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+    (void)epoll_ctl(serve->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    if (copy >= 0 && !lockstep_watchers_add(serve->host, copy)) {
+        (void)close(copy);
+    }
+}
+
 static enum turn answer_request(struct lockstep_serve *serve,
                                 struct lockstep_connection *connection)
 {
@@ -249,8 +260,14 @@ static enum turn answer_request(struct lockstep_serve *serve,
     if (!lockstep_tool_request_parse(connection->rest, connection->rest_size, &request)) {
         return TURN_END;
     }
+    if (request.kind == LOCKSTEP_TOOL_KIND_WATCH) {
+        hand_over(serve, connection);
+        return TURN_END;
+    }
     if (request.kind == LOCKSTEP_TOOL_KIND_LIST) {
         result = lockstep_host_list(&answer);
+    } else if (request.kind == LOCKSTEP_TOOL_KIND_REGISTRY) {
+        result = lockstep_host_registry(serve->host, request.name, LOCKSTEP_REGISTRY_PAGE, &answer);
     } else {
         result = lockstep_host_call(serve->host, request.name, request.bytes, request.size,
                                     &answer);

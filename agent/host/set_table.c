@@ -117,6 +117,7 @@ static void fill_entries(struct lockstep_gate_table *table, struct lockstep_modu
             .module = line->name.text,
             .version = image->version,
             .description = tool->description == NULL ? "" : tool->description,
+            .schema = tool->schema,
             .flags = tool->flags,
             .tool = i,
             .image = image->index,

@@ -51,8 +51,8 @@ bool lockstep_tool_request_parse(const uint8_t *rest, size_t size,
                                  struct lockstep_tool_request *ret_request)
 {
     size_t name;
-    if (size < LOCKSTEP_TOOL_REQUEST_FIXED || rest[1] != 0 ||
-        (rest[0] != LOCKSTEP_TOOL_KIND_CALL && rest[0] != LOCKSTEP_TOOL_KIND_LIST)) {
+    if (size < LOCKSTEP_TOOL_REQUEST_FIXED || rest[1] != 0 || rest[0] < LOCKSTEP_TOOL_KIND_CALL ||
+        rest[0] > LOCKSTEP_TOOL_KIND_WATCH) {
         return false;
     }
     name = (size_t)read_number(rest + 2, 2);

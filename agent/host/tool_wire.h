@@ -1,12 +1,17 @@
 /*
  * What is spoken on a tool socket, a stream. All numbers little-endian.
  *
- *     request: u32 length of the rest, u8 kind (1 call, 2 list), u8 0, u16 name's size,
- *              name, bytes
+ *     request: u32 length of the rest, u8 kind (1 call, 2 list, 3 registry, 4 watch), u8 0,
+ *              u16 name's size, name, bytes
  *     answer:  u32 length of the rest, u8 result, u8 version's size, u16 0, u64 generation,
  *              version, bytes
  *
  * One request at a time a connection; answers come in order. Whoever breaks a rule is disconnected.
+ * The answers to registry and watch have the revision of the tools as their generation: another one
+ * is there after each publish, and in another process. A registry is a page, from behind the tool
+ * that the request names; its version is the tool behind which it goes on, if it does. After watch
+ * there is an answer without bytes at once and one at each change, as long as the connection lasts,
+ * and nothing more is asked on it. A host that knows a kind not yet disconnects.
  */
 #ifndef LOCKSTEP_HOST_TOOL_WIRE_H
 #define LOCKSTEP_HOST_TOOL_WIRE_H
@@ -22,6 +27,8 @@
 enum lockstep_tool_kind {
     LOCKSTEP_TOOL_KIND_CALL = 1,
     LOCKSTEP_TOOL_KIND_LIST = 2,
+    LOCKSTEP_TOOL_KIND_REGISTRY = 3,
+    LOCKSTEP_TOOL_KIND_WATCH = 4,
 };
 
 /* The length that HEAD says; 0 if it is out of bounds. */

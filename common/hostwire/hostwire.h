@@ -26,6 +26,7 @@
  *     SNAPSHOT {text: module, drain}         SNAPSHOT {state, a sealed memfd} | NOT_APPLIED
  *     CALL {text: tool, bytes}               ANSWER {result, generation, version, bytes}
  *     TOOLS {offset}                         ANSWER {bytes, more}
+ *     TOOLS {bytes: "json", text: tool}      ANSWER {bytes, version: where to go on}
  *     SHUTDOWN                               OK, and the host ends (lockstep-host) or goes silent
  *
  * A process swap is between two hosts of one service, the one that serves and a second one that was
@@ -78,7 +79,8 @@
 #define LOCKSTEP_HOSTWIRE_PATH_MAX    511
 #define LOCKSTEP_HOSTWIRE_TYPE_MAX    63
 #define LOCKSTEP_HOSTWIRE_BYTES_MAX   (48 * 1024)
-#define LOCKSTEP_HOSTWIRE_FDS_MAX     128 /* two an entry */
+#define LOCKSTEP_HOSTWIRE_FDS_MAX     128    /* two an entry */
+#define LOCKSTEP_HOSTWIRE_TOOLS_JSON  "json" /* bytes of TOOLS; a host that is older has lines */
 
 /*  X(number, NAME): numbers are on the wire, never reused */
 #define LOCKSTEP_HOSTWIRE_TYPE_TABLE(X) \

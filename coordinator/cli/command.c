@@ -88,6 +88,8 @@ static const struct lockstep_command commands[] = {
      LOCKSTEP_OPTIONS_TOOL},
     {"tool call", "TOOL [INPUT|-]", "call a tool", lockstep_command_tool_call, 1, 2,
      lockstep_options_tool, LOCKSTEP_OPTIONS_TOOL},
+    {"tool watch", "[TOOL|MODULE...]", "say which tools are replaced, come and go",
+     lockstep_command_tool_watch, 0, MANY, lockstep_options_tool, LOCKSTEP_OPTIONS_TOOL},
 };
 
 /* ---- failing -------------------------------------------------------------------------------- */

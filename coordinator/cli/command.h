@@ -175,6 +175,7 @@ lockstep_command_fn lockstep_command_key_generate;
 lockstep_command_fn lockstep_command_key_show;
 lockstep_command_fn lockstep_command_tool_ls;
 lockstep_command_fn lockstep_command_tool_call;
+lockstep_command_fn lockstep_command_tool_watch;
 
 /* Pushes FILE, which must be of MODULE if that is not NULL; connected already. *RET_DOCUMENT is the
  * artifact's, the caller's. */

@@ -1,13 +1,10 @@
-/* Tools of modules: on this machine through a service's socket, on a node through the
- * coordinator. */
-#include "coordinator/cli/command.h"
+/* Calls of tools: on this machine through a service's socket, on a node through the coordinator. */
+#include "coordinator/cli/tool.h"
 
 #include "common/base/cleanup.h"
 #include "coordinator/cli/document.h"
-#include "coordinator/cli/render.h"
 
 #include <errno.h>
-#include <lockstep/client.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -69,18 +66,18 @@ static void print_answer(const struct lockstep_run *run, const uint8_t *bytes, s
 
 /* ---- this machine's services ---------------------------------------------------------------- */
 
-static const char *path_of(const struct lockstep_run *run)
+const char *lockstep_tool_path(const struct lockstep_run *run)
 {
     return run->flags.socket == NULL ? SOCKET_HERE : run->flags.socket;
 }
 
-static struct lockstep_client *open_client(const struct lockstep_run *run)
+struct lockstep_client *lockstep_tool_client(const struct lockstep_run *run)
 {
     struct lockstep_client_options options = {.size = sizeof(options)};
     options.timeout_ms = (uint32_t)(run->flags.timeout.number > UINT32_MAX
                                         ? UINT32_MAX
                                         : run->flags.timeout.number);
-    return lockstep_client_new(path_of(run), &options);
+    return lockstep_client_new(lockstep_tool_path(run), &options);
 }
 
 static const struct {
@@ -95,87 +92,36 @@ static const struct {
     [LOCKSTEP_CALL_INVALID] = {LOCKSTEP_EXIT_USAGE, "the request is not understood"},
 };
 
-/* ---- lists ---------------------------------------------------------------------------------- */
-
-/* LINE is "tool, module, version, generation, idempotent or -, text", with tabs between, and ends
- * up in pieces. NULL: it is no such line. */
-static json_t *row_of(char *line)
+enum lockstep_exit lockstep_tool_fail(struct lockstep_run *run, enum lockstep_call_result result,
+                                      const struct lockstep_answer *answer)
 {
-    const char *fields[6];
-    char *rest = line;
-    size_t count = 0;
-    while (rest != NULL && count < LOCKSTEP_COUNT(fields)) {
-        fields[count] = count + 1 == LOCKSTEP_COUNT(fields) ? rest : strsep(&rest, "\t");
-        count++;
+    if (result == LOCKSTEP_CALL_LOST) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_UNREACHABLE,
+                                 "%s: no service answers there; name its socket with --socket "
+                                 "PATH, or ask a node with --node NAME",
+                                 lockstep_tool_path(run));
     }
-    return count < LOCKSTEP_COUNT(fields)
-               ? NULL
-               : json_pack("{s:s, s:s, s:s, s:I, s:b, s:s}", "tool", fields[0], "module", fields[1],
-                           "version", fields[2], "generation",
-                           (json_int_t)strtoull(fields[3], NULL, 10), "idempotent",
-                           strcmp(fields[4], "idempotent") == 0, "text", fields[5]);
+    return lockstep_run_fail(run, results[result].code, "%s: %s", lockstep_tool_path(run),
+                             answer->size == 0 ? results[result].text
+                                               : (const char *)answer->bytes);
 }
 
-/* Prints a list of tools, which comes as lines. */
-static enum lockstep_exit print_list(struct lockstep_run *run, const uint8_t *bytes, size_t size)
+static enum lockstep_exit call_here(struct lockstep_run *run, const struct input *input)
 {
-    LOCKSTEP_FREE char *text = strndup(size == 0 ? "" : (const char *)bytes, size);
-    LOCKSTEP_DECREF json_t *document = json_pack("{s:s, s:[]}", "schema", "lockstep/tools/v1",
-                                                 "tools");
-    json_t *rows = json_object_get(document, "tools");
-    char *rest = text;
-    char *line;
-    while ((line = strsep(&rest, "\n")) != NULL) {
-        if (*line != '\0' && json_array_append_new(rows, row_of(line)) != 0) {
-            return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the list is not understood");
-        }
-    }
-    if (text == NULL || rows == NULL) {
-        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "no memory for the list");
-    }
-    lockstep_render(&run->output, document);
-    return LOCKSTEP_EXIT_DONE;
-}
-
-/* ---- this machine --------------------------------------------------------------------------- */
-
-/* Prints ANSWER, or why there is none, and releases it. INPUT NULL: it is a list. */
-static enum lockstep_exit finish(struct lockstep_run *run, const struct input *input,
-                                 enum lockstep_call_result result, struct lockstep_answer *answer)
-{
-    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
-    if (result == LOCKSTEP_CALL_OK && input == NULL) {
-        code = print_list(run, answer->bytes, answer->size);
-    } else if (result == LOCKSTEP_CALL_LOST) {
-        code = lockstep_run_fail(
-            run, LOCKSTEP_EXIT_UNREACHABLE,
-            "%s: no service answers there; name its socket with --socket PATH, "
-            "or ask a node with --node NAME",
-            path_of(run));
-    } else if (result == LOCKSTEP_CALL_OK) {
-        print_answer(run, answer->bytes, answer->size);
-    } else {
-        code = lockstep_run_fail(run, results[result].code, "%s: %s", path_of(run),
-                                 answer->size == 0 ? results[result].text
-                                                   : (const char *)answer->bytes);
-    }
-    lockstep_answer_deinit(answer);
-    return code;
-}
-
-static enum lockstep_exit with_client(struct lockstep_run *run, const struct input *input)
-{
-    struct lockstep_client *client = open_client(run);
+    struct lockstep_client *client = lockstep_tool_client(run);
     struct lockstep_answer answer = {0};
     enum lockstep_call_result result;
-    enum lockstep_exit code;
+    enum lockstep_exit code = LOCKSTEP_EXIT_DONE;
     if (client == NULL) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "--socket: the path is too long");
     }
-    result = input == NULL ? lockstep_client_list(client, &answer)
-                           : lockstep_client_call(client, run->words[0], input->bytes, input->size,
-                                                  0, &answer);
-    code = finish(run, input, result, &answer);
+    result = lockstep_client_call(client, run->words[0], input->bytes, input->size, 0, &answer);
+    if (result == LOCKSTEP_CALL_OK) {
+        print_answer(run, answer.bytes, answer.size);
+    } else {
+        code = lockstep_tool_fail(run, result, &answer);
+    }
+    lockstep_answer_deinit(&answer);
     (void)lockstep_client_free(client);
     return code;
 }
@@ -183,105 +129,107 @@ static enum lockstep_exit with_client(struct lockstep_run *run, const struct inp
 /* ---- a node --------------------------------------------------------------------------------- */
 
 /* Output travels as base64 or as hexadecimal digits. */
-static bool decode(const json_t *document, uint8_t *ret_bytes, size_t room, size_t *ret_size)
+uint8_t *lockstep_tool_output(const json_t *document, size_t *ret_size)
 {
     const char *text = lockstep_document_text(document, "output_base64");
     const char *hex = lockstep_document_text(document, "output_hex");
-    return *text == '\0'
-               ? sodium_hex2bin(ret_bytes, room, hex, strlen(hex), NULL, ret_size, NULL) == 0
-               : sodium_base642bin(ret_bytes, room, text, strlen(text), NULL, ret_size, NULL,
-                                   sodium_base64_VARIANT_ORIGINAL) == 0;
+    size_t room = strlen(text) + strlen(hex);
+    uint8_t *bytes = malloc(room + 1);
+    int failed = -1;
+    if (bytes != NULL) {
+        failed = *text == '\0' ? sodium_hex2bin(bytes, room, hex, strlen(hex), NULL, ret_size, NULL)
+                               : sodium_base642bin(bytes, room, text, strlen(text), NULL, ret_size,
+                                                   NULL, sodium_base64_VARIANT_ORIGINAL);
+    }
+    if (failed != 0) {
+        free(bytes);
+        return NULL;
+    }
+    bytes[*ret_size] = '\0';
+    return bytes;
 }
 
-static enum lockstep_exit print_result(struct lockstep_run *run, const struct input *input,
-                                       const json_t *document)
+static enum lockstep_exit print_result(struct lockstep_run *run, const json_t *document)
 {
-    size_t room = strlen(lockstep_document_text(document, "output_base64")) +
-                  strlen(lockstep_document_text(document, "output_hex")) + 1;
-    LOCKSTEP_FREE uint8_t *bytes = malloc(room);
+    bool refused = json_is_false(json_object_get(document, "ok"));
     size_t size = 0;
-    if (input != NULL && lockstep_output_is_json(&run->output)) {
+    LOCKSTEP_FREE uint8_t *bytes = lockstep_tool_output(document, &size);
+    if (lockstep_output_is_json(&run->output)) {
         lockstep_print_json(&run->output, document);
-    } else if (json_is_false(json_object_get(document, "ok"))) {
-        (void)lockstep_run_fail(run, LOCKSTEP_EXIT_FAILED, "the tool says no: %s",
-                                lockstep_document_text(document, "text"));
-    } else if (bytes == NULL || !decode(document, bytes, room, &size)) {
+    } else if (refused) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_FAILED, "the tool says no: %s",
+                                 lockstep_document_text(document, "text"));
+    } else if (bytes == NULL) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "the answer is not understood");
-    } else if (input == NULL) {
-        return print_list(run, bytes, size);
     } else {
         print_answer(run, bytes, size);
     }
-    return json_is_false(json_object_get(document, "ok")) ? LOCKSTEP_EXIT_FAILED
-                                                          : LOCKSTEP_EXIT_DONE;
+    return refused ? LOCKSTEP_EXIT_FAILED : LOCKSTEP_EXIT_DONE;
 }
 
-/* INPUT NULL: the node's tools are listed. */
-static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)
+enum lockstep_err lockstep_tool_send(struct lockstep_run *run, const char *tool, const void *bytes,
+                                     size_t size, struct lockstep_error *err)
 {
-    static uint8_t empty[1];
-    static const struct input nothing = {.bytes = empty};
-    const struct input *what = input == NULL ? &nothing : input;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_CALL};
     struct lockstep_wire_tool_call *call = &wire.u.tool_call;
-    struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    LOCKSTEP_DECREF json_t *document = NULL;
     size_t sent = 0;
-    enum lockstep_exit code = lockstep_run_nodes(run, nodes);
-    if (code == LOCKSTEP_EXIT_DONE) {
-        code = lockstep_run_connect(run);
+    *call = (struct lockstep_wire_tool_call){.request = lockstep_session_number(run->session),
+                                             .tool = tool,
+                                             .timeout_ms = run->flags.timeout.number};
+    if (!lockstep_name_parse(run->flags.nodes.items[0], &call->node)) {
+        return LOCKSTEP_FAIL(err, INVALID, "%.64s is no node's name", run->flags.nodes.items[0]);
     }
+    do {
+        size_t piece = lockstep_wire_piece(size, sent, LOCKSTEP_CHUNK_MAX, &call->more);
+        call->input = (struct lockstep_blob){(const uint8_t *)bytes + sent, piece};
+        sent += piece;
+        LOCKSTEP_TRY(lockstep_session_send(run->session, &wire, err));
+    } while (call->more);
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_exit call_node(struct lockstep_run *run, const struct input *input)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_reply reply = {0};
+    enum lockstep_exit code = lockstep_run_connect(run);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
     }
-    *call = (struct lockstep_wire_tool_call){.request = lockstep_session_number(run->session),
-                                             .node = nodes[0],
-                                             .tool = input == NULL ? "" : run->words[0],
-                                             .timeout_ms = run->flags.timeout.number};
-    do {
-        size_t piece = lockstep_wire_piece(what->size, sent, LOCKSTEP_CHUNK_MAX, &call->more);
-        call->input = (struct lockstep_blob){what->bytes + sent, piece};
-        sent += piece;
-        if (call->more && lockstep_session_send(run->session, &wire, &err) != LOCKSTEP_OK) {
-            return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
-        }
-    } while (call->more);
-    code = lockstep_run_ask(run, &wire, &document);
-    return code == LOCKSTEP_EXIT_DONE ? print_result(run, input, document) : code;
+    if (lockstep_tool_send(run, run->words[0], input->bytes, input->size, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+    }
+    if (lockstep_session_receive(run->session, &reply, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_INTERNAL, "%s", err.message);
+    }
+    code = reply.kind == LOCKSTEP_REPLY_DOCUMENT ? print_result(run, reply.document)
+                                                 : lockstep_run_fail_reply(run, &reply);
+    lockstep_reply_deinit(&reply);
+    return code;
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
-static enum lockstep_exit call(struct lockstep_run *run, const struct input *input)
+enum lockstep_exit lockstep_tool_check_place(struct lockstep_run *run)
 {
-    return run->flags.nodes.count == 1 ? call_node(run, input) : with_client(run, input);
-}
-
-static enum lockstep_exit check_place(struct lockstep_run *run)
-{
-    return run->flags.nodes.count > 1 || (run->flags.nodes.count == 1 && run->flags.socket != NULL)
-               ? lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
-                                   "one --node, or one --socket of this machine")
-               : LOCKSTEP_EXIT_DONE;
+    struct lockstep_name nodes[LOCKSTEP_LIST_MAX];
+    if (run->flags.nodes.count > 1 || (run->flags.nodes.count == 1 && run->flags.socket != NULL)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "one --node, or one --socket of this machine");
+    }
+    return lockstep_run_nodes(run, nodes);
 }
 
 enum lockstep_exit lockstep_command_tool_call(struct lockstep_run *run)
 {
     struct input input = {0};
-    enum lockstep_exit code = check_place(run);
+    enum lockstep_exit code = lockstep_tool_check_place(run);
     if (code == LOCKSTEP_EXIT_DONE) {
         code = read_input(run, &input);
     }
     if (code == LOCKSTEP_EXIT_DONE) {
-        code = call(run, &input);
+        code = run->flags.nodes.count == 1 ? call_node(run, &input) : call_here(run, &input);
     }
     free(input.bytes);
     return code;
-}
-
-enum lockstep_exit lockstep_command_tool_ls(struct lockstep_run *run)
-{
-    enum lockstep_exit code = check_place(run);
-    return code == LOCKSTEP_EXIT_DONE ? call(run, NULL) : code;
 }

@@ -225,6 +225,7 @@ static const struct lockstep_column tools_columns[] = {
     CELL("GENERATION", "generation", NUMBER, true),
     CELL("IDEMPOTENT", "idempotent", BOOL, false),
     TEXT("TEXT", "text"),
+    CELL("INPUT", "input_schema", JSON, true),
     END};
 static const struct lockstep_column audit_columns[] = {NUMBER("SEQUENCE", "sequence"),
                                                        TIME("TIME", "unix_ms"),
@@ -387,6 +388,10 @@ char *lockstep_render_cell(const json_t *object, const struct lockstep_column *c
     case LOCKSTEP_CELL_LABELS:
     case LOCKSTEP_CELL_LIST:
         return join(member);
+    case LOCKSTEP_CELL_JSON:
+        return member == NULL || json_is_null(member)
+                   ? strdup("")
+                   : json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
     case LOCKSTEP_CELL_ARTIFACT:
         return asprintf(&name, "%s@%s", text, lockstep_document_text(object, "version")) < 0 ? NULL
                                                                                              : name;

@@ -20,6 +20,7 @@ enum lockstep_cell {
     LOCKSTEP_CELL_ID,       /* op- and 8 characters; all of them when wide, and for scripts */
     LOCKSTEP_CELL_LABELS,   /* an object of texts */
     LOCKSTEP_CELL_LIST,     /* an array of texts */
+    LOCKSTEP_CELL_JSON,     /* as it is, on one line */
     LOCKSTEP_CELL_ARTIFACT, /* MODULE@VERSION, as commands take it */
 };
 

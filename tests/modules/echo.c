@@ -71,7 +71,8 @@ static int smoke(struct lockstep_sink *why)
 }
 
 static const struct lockstep_tool tools[] = {
-    {ECHO_NAME ".say", say, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told", NULL},
+    {ECHO_NAME ".say", say, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told",
+     "{\"type\":\"string\",\"description\":\"what it says\"}"},
     {ECHO_NAME ".wait", wait, 0, "Says it late", NULL},
     {ECHO_NAME ".pair", pair, 0, "Says it with echo", NULL},
     {ECHO_NAME ".fail", fails, 0, "Fails", NULL},

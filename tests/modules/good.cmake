@@ -27,7 +27,8 @@ good_module(counter-1 counter.c)
 good_module(counter-2 counter.c -DCOUNTER_SCHEMA=2)
 
 add_custom_target(lockstep_good_modules ALL DEPENDS ${good_modules})
-foreach(test agent_host_embedded_test agent_host_process_test agent_host_state_test agent_host_take_out_test)
+foreach(test agent_host_embedded_test agent_host_process_test agent_host_state_test agent_host_take_out_test
+        agent_host_watch_test)
   if(TARGET ${test})
     add_dependencies(${test} lockstep_good_modules lockstep-host)
     target_sources(${test} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/host_agent.c)

@@ -303,6 +303,31 @@ static const struct row rows[] = {
      0,
      "\"lockstep/tools/v1\"",
      NULL},
+    {"tools of a node, as it says them now",
+     "tool ls --node n1 -o wide",
+     {{LOCKSTEP_MESSAGE_TOOL_CALL,
+       {"{\"schema\":\"lockstep/tool-result/v1\",\"ok\":true,\"output_base64\":\""
+        "eyJ0b29sIjoiYS54IiwibW9kdWxlIjoiYSIsInZlcnNpb24iOiIxLjAuMCIs"
+        "ImdlbmVyYXRpb24iOjcsImlkZW1wb3RlbnQiOnRydWUsInRleHQiOiJDb3Vu"
+        "dHMiLCJzY2hlbWFfdGV4dCI6IntcInR5cGVcIjpcIm9iamVjdFwifSJ9Cnsi"
+        "dG9vbCI6ImEueSIsIm1vZHVsZSI6ImEiLCJ2ZXJzaW9uIjoiMS4wLjAiLCJn"
+        "ZW5lcmF0aW9uIjo3LCJpZGVtcG90ZW50IjpmYWxzZSwidGV4dCI6IiIsInNj"
+        "aGVtYV90ZXh0Ijoibm8gSlNPTiJ9Cg=="
+        "\"}"},
+       false}},
+     0,
+     "TOOL  MODULE  VERSION  GENERATION  IDEMPOTENT  TEXT    INPUT\n"
+     "a.x   a       1.0.0    7           yes         Counts  {\"type\":\"object\"}\n"
+     "a.y   a       1.0.0    7           no          -       -\n",
+     NULL},
+    {"a page of tools that is none",
+     "tool ls --node n1",
+     {{LOCKSTEP_MESSAGE_TOOL_CALL,
+       {"{\"schema\":\"lockstep/tool-result/v1\",\"ok\":true,\"output_base64\":\"e30K\"}"},
+       false}},
+     1,
+     NULL,
+     "the list is not understood"},
     {"a list of tools that is none",
      "tool ls --node n1",
      {{LOCKSTEP_MESSAGE_TOOL_CALL,

@@ -52,6 +52,24 @@ lockstep_client_call(struct lockstep_client *client, const char *tool, const voi
 LOCKSTEP_HOST_EXPORT enum lockstep_call_result
 lockstep_client_list(struct lockstep_client *client, struct lockstep_answer *ret_answer);
 
+/* A page of the live tools as JSON, as lockstep_host_tools() has it; the answer's generation is the
+ * revision. LOST also if the host is of a version that cannot say it: see lockstep_client_list. */
+LOCKSTEP_HOST_EXPORT enum lockstep_call_result
+lockstep_client_tools(struct lockstep_client *client, const char *after,
+                      struct lockstep_answer *ret_answer);
+
+/* Waits WAIT_MS at most until the host's tools have another revision than KNOWN (0: none is known),
+ * on a connection of its own that is kept for the next time. OK: *ret_revision is that, or KNOWN if
+ * the time is over. LOST: there is no connection (any more); a host that was started again has
+ * another revision, so nothing that changes meanwhile is missed by asking again. */
+LOCKSTEP_HOST_EXPORT enum lockstep_call_result lockstep_client_watch(struct lockstep_client *client,
+                                                                     uint64_t known,
+                                                                     uint32_t wait_ms,
+                                                                     uint64_t *ret_revision);
+/* What can be read when _watch has something to say, for a loop of one's own; -1: not connected.
+ * Ask after each _watch. */
+LOCKSTEP_HOST_EXPORT int lockstep_client_watch_fd(const struct lockstep_client *client);
+
 LOCKSTEP_HOST_EXPORT void lockstep_client_counts(const struct lockstep_client *client,
                                                  struct lockstep_client_counts *ret_counts);
 

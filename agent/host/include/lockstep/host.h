@@ -98,6 +98,21 @@ lockstep_host_tool_call(const struct lockstep_host_tool *tool, struct lockstep_c
 LOCKSTEP_HOST_EXPORT bool lockstep_host_enter(struct lockstep_host *host);
 LOCKSTEP_HOST_EXPORT void lockstep_host_leave(struct lockstep_host *host);
 
+/* The live tools, one JSON object a line, sorted by name:
+ *     {"tool": …, "module": …, "version": …, "generation": N, "idempotent": true|false,
+ *      "text": DESCRIPTION, "schema_text": JSON schema of the request as a string, or null}
+ * AFTER: those behind this name; "" for the first. If there are more than fit, the answer's version
+ * is the name to go on behind, else empty. Its generation is the revision: another one after each
+ * publish, so pages of different revisions do not belong together. */
+LOCKSTEP_HOST_EXPORT enum lockstep_call_result
+lockstep_host_tools(struct lockstep_host *host, const char *after,
+                    struct lockstep_answer *ret_answer);
+
+/* An eventfd that can be read once at the start and after each publish; compare two readings of
+ * lockstep_host_tools to know what has changed. It is the library's and closed by _stop. -1: there
+ * are 64 already, or no descriptors are left. */
+LOCKSTEP_HOST_EXPORT int lockstep_host_watch(struct lockstep_host *host);
+
 #ifdef __cplusplus
 }
 #endif
