@@ -39,7 +39,7 @@
 #define LOCKSTEP_MODULE_CONFIG_MAX (64 * 1024)
 #define LOCKSTEP_HOST_FRAME_MAX    (64 * 1024)
 #define LOCKSTEP_TOOL_REQUEST_MAX  (1024 * 1024)
-#define LOCKSTEP_TOOL_SCHEMA_MAX   (16 * 1024) /* bytes of a tool's JSON schema */
+#define LOCKSTEP_TOOL_SCHEMA_MAX   (16 * 1024)                 /* bytes of a tool's JSON schema */
 #define LOCKSTEP_STORE_MAX         (2ULL * 1024 * 1024 * 1024) /* bytes an agent keeps */
 #define LOCKSTEP_STORE_VERSIONS    3 /* of each module, the newest, whatever became of them */
 
