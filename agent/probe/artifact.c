@@ -108,7 +108,9 @@ static void check_identity(const struct lockstep_probe_case *subject)
     }
 }
 
-/* Image before descriptor: where a program header lies, nothing behind it can be believed. */
+/* What says most comes first: the first finding is the reason. A sanitizer brings constructors, a
+ * module without a descriptor exports something else. Image before all: where a program header
+ * lies, nothing behind it can be believed. */
 void lockstep_probe_static(const struct lockstep_probe_case *subject, const uint8_t *bytes,
                            size_t size)
 {
@@ -123,6 +125,7 @@ void lockstep_probe_static(const struct lockstep_probe_case *subject, const uint
     }
     lockstep_probe_check_image(subject, &view);
     lockstep_probe_check_notes(subject, &view);
-    lockstep_probe_check_descriptor(subject, &view);
     lockstep_probe_check_imports(subject, &view);
+    lockstep_probe_check_descriptor(subject, &view);
+    lockstep_probe_check_symbols(subject, &view);
 }

@@ -9,12 +9,13 @@ struct check_row {
     const char *holds;
     enum lockstep_no no;
     bool is_static;
+    bool waivable;
 };
 
 static const struct check_row rows[] = {
-#define CHECK_ROW(check, check_text, check_no, check_static, check_holds) \
-    [LOCKSTEP_PROBE_CHECK_##                                              \
-        check] = {check_text, check_holds, LOCKSTEP_NO_##check_no, check_static},
+#define CHECK_ROW(check, check_text, check_no, check_static, check_waivable, check_holds) \
+    [LOCKSTEP_PROBE_CHECK_##                                                              \
+        check] = {check_text, check_holds, LOCKSTEP_NO_##check_no, check_static, check_waivable},
     LOCKSTEP_PROBE_CHECK_TABLE(CHECK_ROW)
 #undef CHECK_ROW
 };
@@ -43,6 +44,11 @@ enum lockstep_no lockstep_probe_check_no(enum lockstep_probe_check check)
 bool lockstep_probe_check_static(enum lockstep_probe_check check)
 {
     return row_of(check)->is_static;
+}
+
+bool lockstep_probe_check_waivable(enum lockstep_probe_check check)
+{
+    return row_of(check)->waivable;
 }
 
 bool lockstep_probe_check_parse(const char *name, enum lockstep_probe_check *ret_check)

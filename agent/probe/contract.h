@@ -109,6 +109,7 @@ struct lockstep_probe_subject {
     int file_fd;                        /* -1: file */
     int config_fd;                      /* -1: an empty configuration */
     int snapshot_fd;                    /* the live state in canonical form, -1: none */
+    uint64_t waives;                    /* a bit for each check that the manifest waives */
     struct lockstep_probe_expectation expect;
 };
 
@@ -127,7 +128,7 @@ struct lockstep_probe_request {
     struct lockstep_probe_subject subjects[LOCKSTEP_ITEMS_MAX];
 };
 
-/* A check that failed. */
+/* A check that failed, or would have if it were not waived. */
 struct lockstep_probe_finding {
     enum lockstep_probe_check check;
     enum lockstep_no no;
@@ -139,6 +140,7 @@ struct lockstep_probe_outcome {
     char file[LOCKSTEP_PROBE_PATH_MAX]; /* as it was given, for messages */
     struct lockstep_probe_facts facts;
     enum lockstep_probe_rollback rollback;
+    uint64_t waives; /* of the request */
     uint64_t smoke_passed;
     uint64_t smoke_count;
 };
@@ -162,7 +164,9 @@ struct lockstep_probe_verdict {
     struct lockstep_probe_sandbox sandbox;
     char output[LOCKSTEP_PROBE_OUTPUT_MAX + 1]; /* what the modules wrote, its end */
     size_t findings_count;
+    size_t waived_count;
     size_t subjects_count;
+    struct lockstep_probe_finding waived[LOCKSTEP_PROBE_FINDINGS_MAX];
     struct lockstep_probe_finding findings[LOCKSTEP_PROBE_FINDINGS_MAX];
     struct lockstep_probe_outcome subjects[LOCKSTEP_ITEMS_MAX];
 };
@@ -176,6 +180,8 @@ struct lockstep_probe_request *lockstep_probe_request_new(void);
 struct lockstep_probe_request *lockstep_probe_request_free(struct lockstep_probe_request *request);
 /* A subject with nothing given: descriptors -1. */
 void lockstep_probe_subject_init(struct lockstep_probe_subject *subject);
+/* Adds the check NAME to the set *WAIVES. False if there is none, or it cannot be waived. */
+bool lockstep_probe_waive(const char *name, uint64_t *waives);
 /* JSON on one line, to be freed; NULL if there is no memory. */
 char *lockstep_probe_request_print(const struct lockstep_probe_request *request);
 /* INVALID with the cause, NOMEM. *RET_REQUEST is to be freed with lockstep_probe_request_free. */
@@ -186,8 +192,8 @@ enum lockstep_err lockstep_probe_request_parse(const char *text, size_t length,
 /* A verdict that says yes about nothing, on the heap; NULL if there is no memory. */
 struct lockstep_probe_verdict *lockstep_probe_verdict_new(void);
 struct lockstep_probe_verdict *lockstep_probe_verdict_free(struct lockstep_probe_verdict *verdict);
-/* Adds a finding, which makes the verdict a no. Beyond LOCKSTEP_PROBE_FINDINGS_MAX it is dropped.
- */
+/* Adds a finding, which makes the verdict a no unless the subject's manifest waives the check.
+ * Beyond LOCKSTEP_PROBE_FINDINGS_MAX it is dropped. */
 void lockstep_probe_verdict_find(struct lockstep_probe_verdict *verdict, size_t subject,
                                  enum lockstep_probe_check check, const char *format, ...)
     LOCKSTEP_PRINTF(4, 5);

@@ -61,6 +61,29 @@ static json_t *print_expectation(const struct lockstep_probe_expectation *expect
     return object;
 }
 
+bool lockstep_probe_waive(const char *name, uint64_t *waives)
+{
+    enum lockstep_probe_check check;
+    _Static_assert(LOCKSTEP_PROBE_CHECK_COUNT <= 64, "a set of checks is one number");
+    if (!lockstep_probe_check_parse(name, &check) || !lockstep_probe_check_waivable(check)) {
+        return false;
+    }
+    *waives |= UINT64_C(1) << check;
+    return true;
+}
+
+static json_t *print_waives(uint64_t waives)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < LOCKSTEP_PROBE_CHECK_COUNT; i++) {
+        if ((waives & (UINT64_C(1) << i)) != 0) {
+            const char *name = lockstep_probe_check_name((enum lockstep_probe_check)i);
+            (void)json_array_append_new(list, lockstep_json_string(name));
+        }
+    }
+    return list;
+}
+
 static json_t *print_subject(const struct lockstep_probe_subject *subject)
 {
     json_t *object = json_object();
@@ -68,6 +91,7 @@ static json_t *print_subject(const struct lockstep_probe_subject *subject)
     set_fd(object, "file_fd", subject->file_fd);
     set_fd(object, "config_fd", subject->config_fd);
     set_fd(object, "snapshot_fd", subject->snapshot_fd);
+    (void)json_object_set_new(object, "waives", print_waives(subject->waives));
     (void)json_object_set_new(object, "expect", print_expectation(&subject->expect));
     return object;
 }
@@ -143,11 +167,24 @@ static enum lockstep_err read_expectation(struct lockstep_probe_expectation *exp
     return lockstep_json_u64(object, "state_schema", &expect->state_schema, err);
 }
 
+static enum lockstep_err read_waiver(void *target, const json_t *element, size_t index,
+                                     struct lockstep_error *err)
+{
+    const char *name = json_string_value(element);
+    (void)index;
+    if (name == NULL || !lockstep_probe_waive(name, target)) {
+        return LOCKSTEP_FAIL(err, INVALID, "\"%.60s\" is no check that can be waived",
+                             name == NULL ? "" : name);
+    }
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err read_subject(void *target, const json_t *element, size_t index,
                                       struct lockstep_error *err)
 {
     struct lockstep_probe_subject *subject =
         &((struct lockstep_probe_request *)target)->subjects[index];
+    size_t waives = 0;
     lockstep_probe_subject_init(subject);
     LOCKSTEP_TRY(lockstep_json_text(element, "file", subject->file, sizeof(subject->file), err));
     LOCKSTEP_TRY(lockstep_json_fd(element, "file_fd", &subject->file_fd, err));
@@ -156,6 +193,11 @@ static enum lockstep_err read_subject(void *target, const json_t *element, size_
     if ((subject->file[0] == '\0') == (subject->file_fd < 0)) {
         return LOCKSTEP_FAIL(err, INVALID, "needs one of \"file\" and \"file_fd\"");
     }
+    LOCKSTEP_TRY(
+        lockstep_json_array(element,
+                            &(struct lockstep_json_list){"waives", LOCKSTEP_PROBE_CHECK_COUNT,
+                                                         read_waiver, &subject->waives},
+                            &waives, err));
     return read_expectation(&subject->expect, json_object_get(element, "expect"), err);
 }
 

@@ -46,23 +46,30 @@ struct lockstep_probe_verdict *lockstep_probe_verdict_free(struct lockstep_probe
     return NULL;
 }
 
+static void add_finding(struct lockstep_probe_finding *list, size_t *count,
+                        const struct lockstep_probe_finding *finding)
+{
+    if (*count < LOCKSTEP_PROBE_FINDINGS_MAX) {
+        list[(*count)++] = *finding;
+    }
+}
+
 void lockstep_probe_verdict_find_as(struct lockstep_probe_verdict *verdict, size_t subject,
                                     enum lockstep_probe_check check, enum lockstep_no no,
                                     const char *text)
 {
-    struct lockstep_probe_finding *finding;
+    struct lockstep_probe_finding finding = {.check = check, .no = no, .subject = subject};
+    (void)snprintf(finding.text, sizeof(finding.text), "%s", text);
+    if (lockstep_probe_check_waivable(check) &&
+        (verdict->subjects[subject].waives & (UINT64_C(1) << check)) != 0) {
+        add_finding(verdict->waived, &verdict->waived_count, &finding);
+        return;
+    }
     verdict->ok = false;
     if (verdict->no == LOCKSTEP_NO_UNSPECIFIED) {
         verdict->no = no;
     }
-    if (verdict->findings_count == LOCKSTEP_PROBE_FINDINGS_MAX) {
-        return;
-    }
-    finding = &verdict->findings[verdict->findings_count++];
-    finding->check = check;
-    finding->no = no;
-    finding->subject = subject;
-    (void)snprintf(finding->text, sizeof(finding->text), "%s", text);
+    add_finding(verdict->findings, &verdict->findings_count, &finding);
 }
 
 void lockstep_probe_verdict_find(struct lockstep_probe_verdict *verdict, size_t subject,
@@ -153,14 +160,19 @@ static void print_sandbox(json_t *root, const struct lockstep_probe_sandbox *san
 static void print_lists(json_t *root, const struct lockstep_probe_verdict *verdict)
 {
     json_t *findings = json_array();
+    json_t *waived = json_array();
     json_t *subjects = json_array();
     for (size_t i = 0; i < verdict->findings_count; i++) {
         (void)json_array_append_new(findings, print_finding(verdict, &verdict->findings[i]));
+    }
+    for (size_t i = 0; i < verdict->waived_count; i++) {
+        (void)json_array_append_new(waived, print_finding(verdict, &verdict->waived[i]));
     }
     for (size_t i = 0; i < verdict->subjects_count; i++) {
         (void)json_array_append_new(subjects, print_outcome(&verdict->subjects[i]));
     }
     (void)json_object_set_new(root, "findings", findings);
+    (void)json_object_set_new(root, "waived", waived);
     (void)json_object_set_new(root, "modules", subjects);
     if (verdict->subjects_count == 1) { /* what nearly everybody asks for, without an index */
         (void)json_object_set_new(root, "facts", print_facts(&verdict->subjects[0].facts));
@@ -280,8 +292,7 @@ static enum lockstep_err read_outcome(void *target, const json_t *element, size_
 static enum lockstep_err read_finding(void *target, const json_t *element, size_t index,
                                       struct lockstep_error *err)
 {
-    struct lockstep_probe_finding *finding =
-        &((struct lockstep_probe_verdict *)target)->findings[index];
+    struct lockstep_probe_finding *finding = (struct lockstep_probe_finding *)target + index;
     char word[32] = "";
     uint64_t subject = 0;
     LOCKSTEP_TRY(lockstep_json_text(element, "check", word, sizeof(word), err));
@@ -296,6 +307,15 @@ static enum lockstep_err read_finding(void *target, const json_t *element, size_
     }
     finding->subject = (size_t)subject;
     return lockstep_json_text(element, "text", finding->text, sizeof(finding->text), err);
+}
+
+static enum lockstep_err read_findings(const json_t *root, const char *key,
+                                       struct lockstep_probe_finding *list, size_t *ret_count,
+                                       struct lockstep_error *err)
+{
+    return lockstep_json_array(
+        root, &(struct lockstep_json_list){key, LOCKSTEP_PROBE_FINDINGS_MAX, read_finding, list},
+        ret_count, err);
 }
 
 static enum lockstep_err read_sandbox(struct lockstep_probe_sandbox *sandbox, const json_t *object,
@@ -329,11 +349,8 @@ static enum lockstep_err read_whole(struct lockstep_probe_verdict *verdict, cons
     LOCKSTEP_TRY(lockstep_json_array(
         root, &(struct lockstep_json_list){"modules", LOCKSTEP_ITEMS_MAX, read_outcome, verdict},
         &verdict->subjects_count, err));
-    LOCKSTEP_TRY(
-        lockstep_json_array(root,
-                            &(struct lockstep_json_list){"findings", LOCKSTEP_PROBE_FINDINGS_MAX,
-                                                         read_finding, verdict},
-                            &verdict->findings_count, err));
+    LOCKSTEP_TRY(read_findings(root, "findings", verdict->findings, &verdict->findings_count, err));
+    LOCKSTEP_TRY(read_findings(root, "waived", verdict->waived, &verdict->waived_count, err));
     return lockstep_json_bool(root, "ok", &verdict->ok, err);
 }
 

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VERSIONS_MAX 256 /* versions of one library that are looked through */
-
 /* Reads past a table's end are the usual prey of a hostile file: every read goes through this. */
 static bool read_at(const struct lockstep_elf_view *view, uint64_t address, void *ret_value,
                     size_t length)
@@ -100,6 +98,12 @@ static enum lockstep_err take_segment(struct lockstep_elf_view *view, const Elf6
     case PT_GNU_STACK:
         view->stack_said = true;
         view->exec_stack = (segment->p_flags & PF_X) != 0;
+        return LOCKSTEP_OK;
+    case PT_GNU_RELRO:
+        view->relro = true;
+        return LOCKSTEP_OK;
+    case PT_TLS:
+        view->tls_size = segment->p_memsz;
         return LOCKSTEP_OK;
     case PT_INTERP:
         return LOCKSTEP_FAIL(err, INVALID, "it is a program, not a shared object");
@@ -219,6 +223,12 @@ static enum lockstep_err take_entry(struct lockstep_elf_dynamic *dynamic, const 
     case DT_AUXILIARY:
     case DT_FILTER:
         dynamic->audit = true;
+        return LOCKSTEP_OK;
+    case DT_SONAME:
+        dynamic->soname = true;
+        return LOCKSTEP_OK;
+    case DT_BIND_NOW:
+        dynamic->bind_now = true;
         return LOCKSTEP_OK;
     default:
         return LOCKSTEP_OK;
@@ -446,49 +456,6 @@ bool lockstep_elf_view_symbol(const struct lockstep_elf_view *view, uint64_t ind
     return index < LOCKSTEP_ELF_SYMBOLS_MAX && view->dynamic.symbols != 0 &&
            read_at(view, view->dynamic.symbols + index * sizeof(*ret_symbol), ret_symbol,
                    sizeof(*ret_symbol));
-}
-
-/* The name of version INDEX among the versions that one library is needed in. */
-static const char *find_version(const struct lockstep_elf_view *view, uint64_t address,
-                                const Elf64_Verneed *need, unsigned index)
-{
-    uint64_t at = address + need->vn_aux;
-    for (unsigned i = 0; i < need->vn_cnt && i < VERSIONS_MAX; i++) {
-        Elf64_Vernaux aux;
-        if (!read_at(view, at, &aux, sizeof(aux))) {
-            return NULL;
-        }
-        if ((aux.vna_other & 0x7fffU) == index) {
-            return lockstep_elf_view_string(view, aux.vna_name);
-        }
-        at += aux.vna_next;
-    }
-    return NULL;
-}
-
-const char *lockstep_elf_view_symbol_version(const struct lockstep_elf_view *view, uint64_t index)
-{
-    uint64_t at = view->dynamic.verneed;
-    uint16_t version;
-    if (view->dynamic.versions == 0 || index >= LOCKSTEP_ELF_SYMBOLS_MAX ||
-        !read_at(view, view->dynamic.versions + index * sizeof(version), &version,
-                 sizeof(version)) ||
-        (version & 0x7fffU) < 2) {
-        return NULL;
-    }
-    for (uint64_t i = 0; i < view->dynamic.verneed_count && i < LOCKSTEP_ELF_NEEDED_MAX; i++) {
-        Elf64_Verneed need;
-        const char *name;
-        if (!read_at(view, at, &need, sizeof(need))) {
-            return NULL;
-        }
-        name = find_version(view, at, &need, version & 0x7fffU);
-        if (name != NULL) {
-            return name;
-        }
-        at += need.vn_next;
-    }
-    return NULL;
 }
 
 static bool walk_table(const struct lockstep_elf_view *view, const struct lockstep_elf_table *table,

@@ -59,6 +59,8 @@ struct lockstep_elf_dynamic {
     bool destructors;
     bool run_path;
     bool audit;
+    bool soname;
+    bool bind_now; /* as a tag of its own; there are flags for it, too */
     size_t needed_count;
     uint64_t needed[LOCKSTEP_ELF_NEEDED_MAX]; /* offsets into strings */
 };
@@ -71,6 +73,8 @@ struct lockstep_elf_view {
     Elf64_Phdr loads[LOCKSTEP_ELF_LOADS_MAX]; /* ascending, apart, within the file */
     Elf64_Phdr notes[LOCKSTEP_ELF_NOTES_MAX]; /* PT_NOTE, within the file */
     Elf64_Phdr dynamic_segment;
+    uint64_t tls_size; /* bytes of thread-local data, 0: none */
+    bool relro;
     bool exec_stack;
     bool stack_said; /* there is a PT_GNU_STACK; without one the loader assumes the worst */
     struct lockstep_elf_dynamic dynamic;
@@ -100,6 +104,15 @@ bool lockstep_elf_view_symbol(const struct lockstep_elf_view *view, uint64_t ind
 
 /* The version that symbol INDEX is wanted in, NULL if it says none. */
 const char *lockstep_elf_view_symbol_version(const struct lockstep_elf_view *view, uint64_t index);
+
+/* Called for each version of a library's symbols that is needed; WEAK: the loader does without.
+ * False ends the walk. */
+typedef bool lockstep_elf_version_fn(void *context, const char *library, const char *version,
+                                     bool weak);
+
+/* Walks the versions that are needed, as far as their tables are sound. */
+void lockstep_elf_view_versions(const struct lockstep_elf_view *view,
+                                lockstep_elf_version_fn *visit, void *context);
 
 /* Called for each relocation; false ends the walk. */
 typedef bool lockstep_elf_relocation_fn(void *context, const Elf64_Rela *relocation);

@@ -21,6 +21,7 @@ struct arguments {
     int request_fd; /* -1: the request is made of the arguments */
     const char *config;
     const char *snapshot;
+    uint64_t waives;
     struct lockstep_probe_request *request;
 };
 
@@ -43,6 +44,7 @@ static const char help[] =
     "  --extra TEXT           what the modules' up and down get\n"
     "  --present NAME@VERSION a module that is live beside these; may be repeated\n"
     "  --allow-library NAME   a library that modules may need; may be repeated\n"
+    "  --waive CHECK[,CHECK]  checks that the (only) module's manifest waives\n"
     "  --deadline-ms N        for the whole trial (10000)\n"
     "  --no-smoke             leave the smoke tests out\n"
     "  --help, --version\n";
@@ -57,6 +59,7 @@ enum option_id {
     OPTION_EXTRA,
     OPTION_PRESENT,
     OPTION_LIBRARY,
+    OPTION_WAIVE,
     OPTION_DEADLINE,
     OPTION_NO_SMOKE,
     OPTION_HELP,
@@ -73,6 +76,7 @@ static const struct option options[] = {
     {"extra", required_argument, NULL, OPTION_EXTRA},
     {"present", required_argument, NULL, OPTION_PRESENT},
     {"allow-library", required_argument, NULL, OPTION_LIBRARY},
+    {"waive", required_argument, NULL, OPTION_WAIVE},
     {"deadline-ms", required_argument, NULL, OPTION_DEADLINE},
     {"no-smoke", no_argument, NULL, OPTION_NO_SMOKE},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -142,6 +146,33 @@ static bool set_extra(struct lockstep_probe_request *request, const char *text)
     return true;
 }
 
+static bool refuse_waiver(const char *name)
+{
+    (void)fprintf(stderr,
+                  "lockstep-probe: '%.60s' is no check that can be waived; these can:", name);
+    for (unsigned i = 0; i < LOCKSTEP_PROBE_CHECK_COUNT; i++) {
+        enum lockstep_probe_check check = (enum lockstep_probe_check)i;
+        if (lockstep_probe_check_waivable(check)) {
+            (void)fprintf(stderr, " %s", lockstep_probe_check_name(check));
+        }
+    }
+    (void)fputc('\n', stderr);
+    return false;
+}
+
+/* "CHECK,CHECK" */
+static bool set_waives(struct arguments *arguments, const char *text)
+{
+    LOCKSTEP_FREE char *names = strdup(text);
+    char *rest = names;
+    for (char *name; names != NULL && (name = strsep(&rest, ",")) != NULL;) {
+        if (!lockstep_probe_waive(name, &arguments->waives)) {
+            return refuse_waiver(name);
+        }
+    }
+    return names != NULL;
+}
+
 static bool set_number(struct arguments *arguments, int option, const char *text)
 {
     uint64_t number = 0;
@@ -185,6 +216,8 @@ static bool take_option(struct arguments *arguments, int option)
         return add_present(arguments->request, optarg);
     case OPTION_LIBRARY:
         return add_library(arguments->request, optarg);
+    case OPTION_WAIVE:
+        return set_waives(arguments, optarg);
     case OPTION_NO_SMOKE:
         arguments->request->smoke = false;
         return true;
@@ -197,9 +230,10 @@ static int print_list(void)
 {
     for (unsigned i = 0; i < LOCKSTEP_PROBE_CHECK_COUNT; i++) {
         enum lockstep_probe_check check = (enum lockstep_probe_check)i;
-        (void)printf("%-20s %-7s %-17s %s\n", lockstep_probe_check_name(check),
+        (void)printf("%-20s %-7s %-17s %-9s %s\n", lockstep_probe_check_name(check),
                      lockstep_probe_check_static(check) ? "static" : "trial",
                      lockstep_no_name(lockstep_probe_check_no(check)),
+                     lockstep_probe_check_waivable(check) ? "waivable" : "-",
                      lockstep_probe_check_holds(check));
     }
     return EXIT_YES;
@@ -264,8 +298,8 @@ static int take_files(struct arguments *arguments, char **files, int count)
         return usage("name a file (at most %d)", LOCKSTEP_ITEMS_MAX);
     }
     if (count > 1 && (arguments->mode == MODE_STATIC || arguments->config != NULL ||
-                      arguments->snapshot != NULL)) {
-        return usage("--static, --config and --snapshot take one file");
+                      arguments->snapshot != NULL || arguments->waives != 0)) {
+        return usage("--static, --config, --snapshot and --waive take one file");
     }
     for (int i = 0; i < count; i++) {
         struct lockstep_probe_subject *subject = &request->subjects[i];
@@ -276,6 +310,7 @@ static int take_files(struct arguments *arguments, char **files, int count)
         memcpy(subject->file, files[i], strlen(files[i]) + 1);
     }
     request->subjects_count = (size_t)count;
+    request->subjects[0].waives = arguments->waives;
     if (!open_side_file(arguments->config, &request->subjects[0].config_fd) ||
         !open_side_file(arguments->snapshot, &request->subjects[0].snapshot_fd)) {
         return usage("--config or --snapshot cannot be opened: %s", strerror(errno));

@@ -104,6 +104,7 @@ void lockstep_probe_trial_read(struct lockstep_probe_trial *trial)
     };
     trial->verdict->subjects_count = request->subjects_count;
     for (size_t i = 0; i < request->subjects_count; i++) {
+        trial->verdict->subjects[i].waives = request->subjects[i].waives;
         read_subject(trial, i);
     }
 }

@@ -1,9 +1,9 @@
-/* What the segments, the dynamic section, relocations and defined symbols say. */
+/* What the segments, the dynamic section and relocations say. */
 #include "agent/probe/static_internal.h"
 
 #include "common/base/attr.h"
 
-#include <string.h>
+#define STATIC_TLS_MAX 512 /* bytes: a third of what glibc keeps for objects that come late */
 
 /* What a relocation means for a module that is to be replaced. */
 enum relocation_kind {
@@ -107,61 +107,17 @@ static void check_relocations(const struct lockstep_probe_case *subject,
              "thread-local data is in the static model, of which a process has room for a few "
              "versions only; compile with -ftls-model=global-dynamic");
     }
+    if ((count.static_tls > 0 || (view->dynamic.flags & DF_STATIC_TLS) != 0) &&
+        view->tls_size > STATIC_TLS_MAX) {
+        FIND(subject, STATIC_TLS_SIZE,
+             "%llu bytes of it are more than the %d for which a process has room",
+             (unsigned long long)view->tls_size, STATIC_TLS_MAX);
+    }
     if (count.ifunc > 0) {
         FIND(subject, IFUNC,
              "%zu functions are chosen by code that runs while it is loaded "
              "(IFUNC)",
              count.ifunc);
-    }
-}
-
-static const char *const allocator_names[] = {
-    "malloc", "free", "calloc", "realloc", "aligned_alloc", "posix_memalign", "memalign",
-};
-
-static bool is_allocator(const char *name)
-{
-    for (size_t i = 0; name != NULL && i < LOCKSTEP_COUNT(allocator_names); i++) {
-        if (strcmp(allocator_names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The defined symbols: one finding a kind, naming the first. */
-static void check_symbols(const struct lockstep_probe_case *subject,
-                          const struct lockstep_elf_view *view)
-{
-    bool unique = false;
-    bool ifunc = false;
-    bool allocator = false;
-    for (uint32_t i = 1; i < view->symbols_count; i++) {
-        Elf64_Sym symbol;
-        const char *name;
-        if (!lockstep_elf_view_symbol(view, i, &symbol) || symbol.st_shndx == SHN_UNDEF) {
-            continue;
-        }
-        name = lockstep_elf_view_string(view, symbol.st_name);
-        if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && !unique) {
-            unique = true;
-            FIND(subject, GNU_UNIQUE,
-                 "%.80s is unique in the process and cannot be replaced; "
-                 "compile with -fno-gnu-unique",
-                 name == NULL ? "a symbol" : name);
-        }
-        if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC && !ifunc) {
-            ifunc = true;
-            FIND(subject, IFUNC, "%.80s is chosen by code that runs while it is loaded (IFUNC)",
-                 name == NULL ? "a function" : name);
-        }
-        if (is_allocator(name) && !allocator) {
-            allocator = true;
-            FIND(subject, ALLOCATOR,
-                 "it defines %s: memory would be freed by another allocator "
-                 "than gave it",
-                 name);
-        }
     }
 }
 
@@ -178,6 +134,37 @@ static void check_segments(const struct lockstep_probe_case *subject,
         FIND(subject, EXEC_STACK, "%s an executable stack; link with -Wl,-z,noexecstack",
              view->exec_stack ? "it asks for" : "it does not say that it can do without");
     }
+    if (!view->relro) {
+        FIND(subject, RELRO, "its tables stay writable; link with -Wl,-z,relro");
+    }
+}
+
+/* What the loader is asked to do for it beside mapping it. */
+static void check_wishes(const struct lockstep_probe_case *subject,
+                         const struct lockstep_elf_view *view)
+{
+    static const struct {
+        uint64_t flag;
+        const char *option;
+    } wishes[] = {
+        {DF_1_GLOBAL, "global"},
+        {DF_1_INTERPOSE, "interpose"},
+        {DF_1_INITFIRST, "initfirst"},
+        {DF_1_NOOPEN, "nodlopen"},
+    };
+    for (size_t i = 0; i < LOCKSTEP_COUNT(wishes); i++) {
+        if ((view->dynamic.flags_1 & wishes[i].flag) != 0) {
+            FIND(subject, PROCESS_WIDE, "it was linked with -z %s, which is about all of a process",
+                 wishes[i].option);
+            break;
+        }
+    }
+    if (!view->dynamic.bind_now && (view->dynamic.flags & DF_BIND_NOW) == 0 &&
+        (view->dynamic.flags_1 & DF_1_NOW) == 0) {
+        FIND(subject, BIND_NOW,
+             "a symbol that is missing would end the process at the first call; link with "
+             "-Wl,-z,now");
+    }
 }
 
 void lockstep_probe_check_image(const struct lockstep_probe_case *subject,
@@ -185,9 +172,14 @@ void lockstep_probe_check_image(const struct lockstep_probe_case *subject,
 {
     check_segments(subject, view);
     check_relocations(subject, view);
-    check_symbols(subject, view);
+    check_wishes(subject, view);
     if ((view->dynamic.flags_1 & DF_1_NODELETE) != 0) {
         FIND(subject, NO_DELETE, "it is marked as never to be unloaded (-z nodelete)");
+    }
+    if (view->dynamic.soname) {
+        FIND(subject, SONAME,
+             "it has a name of its own (DT_SONAME), so it could be taken for a library of that "
+             "name; link without -soname");
     }
     if (view->dynamic.run_path) {
         FIND(subject, RUN_PATH,

@@ -16,9 +16,34 @@ lockstep_probe_case_facts(const struct lockstep_probe_case *subject)
     return &subject->verdict->subjects[subject->subject].facts;
 }
 
-/* Segments, flags of the dynamic section, relocations, defined symbols. */
+/* True if the manifest waives CHECK for the subject. */
+static inline bool lockstep_probe_case_waives(const struct lockstep_probe_case *subject,
+                                              enum lockstep_probe_check check)
+{
+    return (subject->verdict->subjects[subject->subject].waives & (UINT64_C(1) << check)) != 0;
+}
+
+/* The libraries that a module names, as far as they may be opened and could be. They are the
+ * platform's, and this process ends soon: none is closed, because some cannot be. */
+struct lockstep_probe_libraries {
+    void *handles[LOCKSTEP_ELF_NEEDED_MAX];
+    const char *names[LOCKSTEP_ELF_NEEDED_MAX]; /* borrowed of the view */
+    size_t count;
+};
+
+/* Segments, wishes and tags of the dynamic section, relocations. */
 void lockstep_probe_check_image(const struct lockstep_probe_case *subject,
                                 const struct lockstep_elf_view *view);
+/* The symbols that it defines. */
+void lockstep_probe_check_symbols(const struct lockstep_probe_case *subject,
+                                  const struct lockstep_elf_view *view);
+/* The libraries that it needs, and the versions of their symbols. */
+void lockstep_probe_check_libraries(const struct lockstep_probe_case *subject,
+                                    const struct lockstep_elf_view *view,
+                                    struct lockstep_probe_libraries *ret_libraries);
+/* A finding if WHAT, a library or a symbol, comes from a sanitizer that this build has not. True
+ * if it comes from one at all. */
+bool lockstep_probe_check_sanitizer(const struct lockstep_probe_case *subject, const char *what);
 /* Libraries and the symbols taken from them. */
 void lockstep_probe_check_imports(const struct lockstep_probe_case *subject,
                                   const struct lockstep_elf_view *view);

@@ -52,8 +52,55 @@ int lockstep_no_such_function(void);
 int stub_answer(void);
 #endif
 
-#ifdef BAD_STATIC_TLS
-static _Thread_local volatile int counter __attribute__((tls_model("initial-exec")));
+#ifdef BAD_STATIC_TLS /* how many integers */
+static _Thread_local volatile int counter[BAD_STATIC_TLS]
+    __attribute__((tls_model("initial-exec")));
+#endif
+
+/* A function whose name the tests choose, or write into the file. */
+#ifdef BAD_IMPORT
+int BAD_IMPORT(void);
+#endif
+
+#ifdef BAD_WEAK
+__attribute__((weak)) int lockstep_perhaps(void);
+#endif
+
+#ifdef BAD_FUTURE
+int lockstep_of_the_future(void);
+#endif
+
+#ifdef BAD_EXPORT
+__attribute__((visibility("default"))) int BAD_EXPORT(void)
+{
+    return 0;
+}
+#endif
+
+#ifdef BAD_WRITABLE_CODE
+__asm__(".section .wx, \"awx\", @progbits\n.quad 0\n.text\n");
+#endif
+
+#ifdef BAD_RELOCATION
+__asm__(".data\n.quad stdout@SIZE\n.text\n");
+#endif
+
+#ifdef BAD_HUGE
+static volatile char huge[BAD_HUGE];
+#endif
+
+#ifdef BAD_DESTRUCTOR
+__attribute__((destructor)) static void crash_late(void)
+{
+    abort();
+}
+#endif
+
+#ifdef BAD_INIT
+__attribute__((used)) void bad_init(void)
+{
+    abort();
+}
 #endif
 
 #ifdef BAD_IFUNC
@@ -78,9 +125,9 @@ __asm__(".data\n.globl only_one\n.type only_one, @gnu_unique_object\n.size only_
 #endif
 
 #ifdef BAD_ISA
-/* GNU_PROPERTY_X86_ISA_1_NEEDED: level 4 */
+/* GNU_PROPERTY_X86_ISA_1_NEEDED: a bit for each level */
 __asm__(".section .note.gnu.property, \"a\", @note\n.balign 8\n.long 4, 16, 5\n.asciz \"GNU\"\n"
-        ".long 0xc0008002, 4, 8, 0\n.text\n");
+        ".long 0xc0008002, 4, " BAD_ISA ", 0\n.text\n");
 #endif
 
 #ifdef BAD_ALLOCATOR
@@ -105,6 +152,40 @@ static int call(struct lockstep_call *call)
 {
     reached++;
     return call->answer->write(call->answer, call->request, call->request_size) ? 0 : 1;
+}
+
+/* What the file needs of others, or has for itself. */
+static int use_symbols(void)
+{
+#ifdef BAD_MISSING_SYMBOL
+    return lockstep_no_such_function();
+#endif
+#ifdef BAD_MISSING_LIBRARY
+    return stub_answer();
+#endif
+#ifdef BAD_STATIC_TLS
+    counter[reached] = 1;
+#endif
+#ifdef BAD_IMPORT
+    return BAD_IMPORT();
+#endif
+#ifdef BAD_WEAK
+    return lockstep_perhaps == NULL ? 0 : lockstep_perhaps();
+#endif
+#ifdef BAD_FUTURE
+    return lockstep_of_the_future();
+#endif
+#ifdef BAD_HUGE
+    huge[reached] = 1;
+#endif
+#ifdef BAD_IFUNC
+    return chosen() - 1;
+#endif
+#ifdef BAD_PTHREAD
+    pthread_t id;
+    return pthread_create(&id, NULL, thread, NULL);
+#endif
+    return 0;
 }
 
 static int load(const struct lockstep_load *load)
@@ -134,22 +215,6 @@ static int load(const struct lockstep_load *load)
     }
     memset(much, 1, 4096);
 #endif
-#ifdef BAD_MISSING_SYMBOL
-    return lockstep_no_such_function();
-#endif
-#ifdef BAD_MISSING_LIBRARY
-    return stub_answer();
-#endif
-#ifdef BAD_STATIC_TLS
-    return counter++;
-#endif
-#ifdef BAD_IFUNC
-    return chosen() - 1;
-#endif
-#ifdef BAD_PTHREAD
-    pthread_t id;
-    return pthread_create(&id, NULL, thread, NULL);
-#endif
 #ifdef BAD_SYSCALL
     return (int)syscall(BAD_SYSCALL, 0, 0, 0, 0);
 #endif
@@ -165,7 +230,7 @@ static int load(const struct lockstep_load *load)
         return 1;
     }
 #endif
-    return 0;
+    return use_symbols();
 }
 
 static int smoke(struct lockstep_sink *why)
