@@ -25,9 +25,11 @@
 #ifdef TOTAL_ORDER
 #define ORDER_LOAD  memory_order_seq_cst
 #define ORDER_STORE memory_order_seq_cst
+#define FULL_FENCE()
 #else
-#define ORDER_LOAD  memory_order_acquire
-#define ORDER_STORE memory_order_relaxed
+#define ORDER_LOAD   memory_order_acquire
+#define ORDER_STORE  memory_order_relaxed
+#define FULL_FENCE() atomic_thread_fence(memory_order_seq_cst)
 #endif
 
 static _Atomic(struct lockstep_gate_table *) live;
@@ -45,26 +47,39 @@ bool lockstep_gate_init(void)
     return lockstep_gate_slot_init();
 }
 
-/* The calling side: what is above is seen by whoever runs heavy_barrier() before what is below. */
+/* The calling side: what is above is seen by whoever runs lockstep_gate_barrier() before what is
+ * below. */
 static inline void light_barrier(void)
 {
-#ifndef TOTAL_ORDER
     if (__builtin_expect(atomic_load_explicit(&fenced, memory_order_relaxed), 0)) {
-        atomic_thread_fence(memory_order_seq_cst);
+        FULL_FENCE();
     }
     atomic_signal_fence(memory_order_seq_cst);
-#endif
 }
 
-static void heavy_barrier(void)
+/* The kernel refuses what it granted: a filter of system calls came later. Calls that begin from
+ * here on have fences; those under way may still rely on us, so that they get the time in which any
+ * processor has written down what it has in hand. */
+LOCKSTEP_COLD static void begin_fences(void)
 {
-#ifndef TOTAL_ORDER
-    atomic_thread_fence(memory_order_seq_cst);
-#endif
-    if (!atomic_load(&fenced)) {
-        long failed = syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-        ASSERT(failed == 0);
+    const struct timespec pause = {.tv_nsec = 10000000};
+    atomic_store(&fenced, true);
+    (void)nanosleep(&pause, NULL);
+    FULL_FENCE();
+}
+
+void lockstep_gate_barrier(void)
+{
+    FULL_FENCE();
+    if (!atomic_load(&fenced) &&
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0) {
+        begin_fences();
     }
+}
+
+bool lockstep_gate_is_fenced(void)
+{
+    return atomic_load(&fenced);
 }
 
 /* Puts the live table into the slot so that whoever publishes or sweeps sees it there. */
@@ -320,7 +335,7 @@ void lockstep_gate_publish(struct lockstep_gate_table *table)
         table->id = ids;
     }
     before = atomic_exchange(&live, table);
-    heavy_barrier();
+    lockstep_gate_barrier();
     if (before != NULL) {
         before->older = old;
         old = before;
@@ -346,7 +361,7 @@ static bool is_held(const struct lockstep_gate_table *table)
 bool lockstep_gate_sweep(void)
 {
     struct lockstep_gate_table **link = &old;
-    heavy_barrier();
+    lockstep_gate_barrier();
     while (*link != NULL) {
         struct lockstep_gate_table *table = *link;
         if (is_held(table)) {
@@ -393,7 +408,7 @@ void lockstep_gate_deinit(void)
 void lockstep_gate_shut(struct lockstep_gate *gate, unsigned reason)
 {
     (void)atomic_fetch_or(&gate->word, reason);
-    heavy_barrier();
+    lockstep_gate_barrier();
 }
 
 void lockstep_gate_open(struct lockstep_gate *gate, unsigned reason)
@@ -424,38 +439,4 @@ void lockstep_gate_stand_aside(bool yes)
 void lockstep_gate_patience(uint32_t ms)
 {
     atomic_store(&patience_ms, ms == 0 ? PATIENCE_MS : ms);
-}
-
-static uint64_t sum(const _Atomic(uint64_t) counts[LOCKSTEP_MODULE_TOOLS])
-{
-    uint64_t total = 0;
-    for (size_t i = 0; i < LOCKSTEP_MODULE_TOOLS; i++) {
-        total += atomic_load(&counts[i]);
-    }
-    return total;
-}
-
-static struct lockstep_gate_block *block_of(struct lockstep_gate_slot *slot, uint32_t image)
-{
-    return atomic_load_explicit(&slot->blocks[image], memory_order_acquire);
-}
-
-/* What has left is summed before what has entered: a call that passes from one thread's count to
- * another's in between makes the sum too large, never too small. */
-void lockstep_gate_count(uint32_t image, struct lockstep_gate_counts *ret_counts)
-{
-    struct lockstep_gate_slot *slot;
-    uint64_t left = 0;
-    *ret_counts = (struct lockstep_gate_counts){0};
-    for (slot = lockstep_gate_slot_first(); slot != NULL; slot = slot->next) {
-        struct lockstep_gate_block *block = block_of(slot, image);
-        left += block == NULL ? 0 : sum(block->left);
-        ret_counts->failed += block == NULL ? 0 : sum(block->failed);
-    }
-    heavy_barrier();
-    for (slot = lockstep_gate_slot_first(); slot != NULL; slot = slot->next) {
-        struct lockstep_gate_block *block = block_of(slot, image);
-        ret_counts->calls += block == NULL ? 0 : sum(block->entered);
-    }
-    ret_counts->in_flight = ret_counts->calls - left;
 }

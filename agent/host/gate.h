@@ -8,8 +8,9 @@
  * entered and left: the sums tell exactly who is inside.
  *
  * The calling side has no barrier of its own: whoever publishes or closes runs membarrier(2) on all
- * threads of the process, where the kernel has it. The gate is one a process; slots of threads that
- * ended are used again and never freed. It deliberately knows nothing of files, state or agents.
+ * threads of the process. Where that is refused, at the start or later, calls run fences. The gate
+ * is one a process; slots of threads that ended are used again and never freed. It deliberately
+ * knows nothing of files, state or agents.
  */
 #ifndef LOCKSTEP_HOST_GATE_H
 #define LOCKSTEP_HOST_GATE_H
@@ -127,5 +128,14 @@ void lockstep_gate_patience(uint32_t ms);
 
 /* Sums over all threads. In flight is exact when no outermost call can enter. */
 void lockstep_gate_count(uint32_t image, struct lockstep_gate_counts *ret_counts);
+/* The same of each of the image's first COUNT tools, at most LOCKSTEP_MODULE_TOOLS. */
+void lockstep_gate_count_tools(uint32_t image, size_t count,
+                               struct lockstep_gate_counts *ret_counts);
+/* Counts IMAGE from zero again, so that its number can be another's. Nobody may hold it. */
+void lockstep_gate_forget(uint32_t image);
+
+/* True where calls run a fence of their own, because the kernel lets nobody use membarrier: a call
+ * then takes 4 ns longer. Nothing else differs. */
+bool lockstep_gate_is_fenced(void);
 
 #endif

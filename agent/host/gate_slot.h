@@ -46,4 +46,8 @@ static inline struct lockstep_gate_block *lockstep_gate_slot_block(struct lockst
 }
 bool lockstep_gate_slot_init(void);
 
+/* What a thread stored before its light barrier is seen by whoever runs this before looking; who
+ * does not see it then, finds in its load behind that barrier what was stored before this. */
+void lockstep_gate_barrier(void);
+
 #endif
