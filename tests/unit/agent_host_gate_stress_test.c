@@ -41,12 +41,30 @@ static atomic_int inside[MODULES];
 static atomic_bool sealed[MODULES]; /* its state is being handed over */
 static atomic_bool enough;
 static struct tally all;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of `all` */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of `all`, and of who rests */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 
+/* Sleeps: until the end of the test, which wakes all, but not for longer than that. */
 static void rest(long ns)
 {
-    const struct timespec pause = {.tv_nsec = ns};
-    (void)nanosleep(&pause, NULL);
+    struct timespec end;
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_nsec += ns;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    (void)pthread_mutex_lock(&mutex);
+    while (!atomic_load(&enough) &&
+           pthread_cond_clockwait(&ended, &mutex, CLOCK_MONOTONIC, &end) == 0) {
+    }
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+static void end_all(void)
+{
+    (void)pthread_mutex_lock(&mutex);
+    atomic_store(&enough, true);
+    (void)pthread_cond_broadcast(&ended);
+    (void)pthread_mutex_unlock(&mutex);
 }
 
 static void add(struct tally *sum, const struct tally *tally)
@@ -318,7 +336,7 @@ static bool stress(enum refusal refusal)
     started += pthread_create(&threads[started], NULL, send_visitors, NULL) == 0;
     well = well && started == STEADY + SLEEPERS + 1;
     swap_on(refusal, &counted);
-    atomic_store(&enough, true);
+    end_all();
     for (size_t i = 0; i < started; i++) {
         well = pthread_join(threads[i], NULL) == 0 && well;
     }
