@@ -115,6 +115,17 @@ void lockstep_bag_deinit(struct lockstep_bag *bag)
     lockstep_bag_init(bag);
 }
 
+void lockstep_bag_swap(struct lockstep_bag *a, struct lockstep_bag *b)
+{
+    struct lockstep_bag other = *a;
+    *a = *b;
+    *b = other;
+    b->sink.extra = a->sink.extra;
+    b->source.extra = a->source.extra;
+    a->sink.extra = other.sink.extra;
+    a->source.extra = other.source.extra;
+}
+
 void lockstep_bag_rewind(struct lockstep_bag *bag)
 {
     bag->next = 0;

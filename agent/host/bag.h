@@ -27,10 +27,13 @@ struct lockstep_bag {
     size_t next; /* of source */
     uint64_t count;
     uint32_t schema;
+    bool missing; /* it stands for no state at all, which is not an empty one */
 };
 
 void lockstep_bag_init(struct lockstep_bag *bag);
 void lockstep_bag_deinit(struct lockstep_bag *bag);
+/* Exchanges what two bags hold; their `extra` texts stay where they are. */
+void lockstep_bag_swap(struct lockstep_bag *a, struct lockstep_bag *b);
 /* Makes `source` begin again. */
 void lockstep_bag_rewind(struct lockstep_bag *bag);
 /* Appends those records of FROM that are residue, or those that are not, as what AS_RESIDUE says.

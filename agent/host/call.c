@@ -61,7 +61,7 @@ enum lockstep_call_result lockstep_host_call(struct lockstep_host *host, const c
     (void)host;
     *ret_answer = (struct lockstep_answer){0};
     if (result == LOCKSTEP_CALL_OK) {
-        bool failed = pass.entry->call(&call) != 0;
+        bool failed = lockstep_gate_run(pass.entry, &call) != 0;
         ret_answer->generation = pass.entry->generation;
         (void)snprintf(ret_answer->version, sizeof(ret_answer->version), "%s", pass.entry->version);
         lockstep_gate_leave(&pass, failed);
@@ -134,8 +134,13 @@ static int call_for_module(const struct lockstep_host_api *api, const char *tool
     const struct lockstep_image *image = (const struct lockstep_image *)api;
     struct lockstep_call theirs = {sizeof(theirs), call->request, call->request_size, call->answer};
     struct lockstep_gate_pass pass;
-    enum lockstep_call_result result = lockstep_gate_enter(tool, NULL, &pass);
+    enum lockstep_call_result result;
     int answer;
+    if (lockstep_keep_replaying()) {
+        (void)lockstep_sink_print(call->answer, "%s: not while a journal is done again", tool);
+        return -1;
+    }
+    result = lockstep_gate_enter(tool, NULL, &pass);
     if (result != LOCKSTEP_CALL_OK) {
         (void)lockstep_sink_print(call->answer, "%s: %s", tool, lockstep_tool_result_text(result));
         return -1;
@@ -147,7 +152,7 @@ static int call_for_module(const struct lockstep_host_api *api, const char *tool
                                   image->name.text, pass.entry->module);
         return -1;
     }
-    answer = pass.entry->call(&theirs);
+    answer = lockstep_gate_run(pass.entry, &theirs);
     lockstep_gate_leave(&pass, answer != 0);
     return answer;
 }

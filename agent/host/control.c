@@ -5,6 +5,7 @@
 #include "common/base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -50,6 +51,49 @@ static void know_agent(struct lockstep_control *control)
     control->agent = pid;
 }
 
+/* Descriptors are duplicated: the message closes what it holds. False: the connection is over. */
+static bool send_keep(struct lockstep_control *control, struct lockstep_module_line *line)
+{
+    struct lockstep_hostwire_entry *entry = &control->reply->entries[0];
+    const struct lockstep_kept *kept = &line->keep.kept;
+    const int fds[] = {-1, kept->base_fd, kept->journal.bytes == NULL ? -1 : kept->journal.fd,
+                       kept->back_fd};
+    line->keep.told = true;
+    lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_KEEP);
+    control->reply->entries_count = 1;
+    entry->module = line->name;
+    entry->generation = line->generation;
+    entry->schema = line->live == NULL ? 0 : line->live->identity.state_schema;
+    entry->whole = kept->whole;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(fds); i++) {
+        int *fd = lockstep_hostwire_entry_fd(entry, i);
+        *fd = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+    }
+    return lockstep_control_send(control);
+}
+
+static void keep_changed(void *context, struct lockstep_module_line *line)
+{
+    struct lockstep_control *control = context;
+    const struct lockstep_kept *kept = &line->keep.kept;
+    bool some = kept->base_fd >= 0 || kept->back_fd >= 0 || kept->journal.bytes != NULL;
+    if (control->fd >= 0 && (some || line->keep.told)) {
+        (void)send_keep(control, line); /* what is lost here is told again with the next agent */
+    }
+}
+
+/* Also of those of which nothing is kept: what the agent has of an earlier host is none of theirs.
+ */
+static bool send_keeps(struct lockstep_control *control)
+{
+    struct lockstep_module_line *line = control->host->sets.lines;
+    while (line != NULL && (line->live == NULL || line->live->identity.state_schema == 0 ||
+                            send_keep(control, line))) {
+        line = line->next;
+    }
+    return line == NULL;
+}
+
 static bool greet(struct lockstep_control *control)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
@@ -78,7 +122,7 @@ static bool greet(struct lockstep_control *control)
     }
     know_agent(control);
     lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_READY);
-    return lockstep_control_send(control);
+    return lockstep_control_send(control) && send_keeps(control);
 }
 
 static void disconnect(struct lockstep_control *control)
@@ -182,6 +226,8 @@ void *lockstep_control_run(void *argument)
     struct lockstep_control control = {.host = host, .fd = -1};
     control.request = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
     control.reply = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    host->sets.keep_changed = keep_changed;
+    host->sets.keep_context = &control;
     if (control.request != NULL && control.reply != NULL) {
         boot(&control);
         lockstep_host_ready(host);
@@ -197,6 +243,7 @@ void *lockstep_control_run(void *argument)
         }
     }
     lockstep_host_ready(host);
+    host->sets.keep_changed = NULL;
     disconnect(&control);
     control.request = lockstep_hostwire_free(control.request);
     control.reply = lockstep_hostwire_free(control.reply);

@@ -226,6 +226,17 @@ static void answer_snapshot(struct lockstep_control *control)
     }
 }
 
+static void answer_base(struct lockstep_control *control)
+{
+    struct lockstep_refusal refusal = {0};
+    if (lockstep_sets_base(&control->host->sets, control->request->text,
+                           lockstep_control_drain_ms(control), &refusal)) {
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
+    } else {
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+    }
+}
+
 static void answer_listeners(struct lockstep_control *control)
 {
     static const struct lockstep_refusal full = {"INTERNAL", "a listener cannot be served"};
@@ -389,6 +400,7 @@ static const struct {
     {LOCKSTEP_HOSTWIRE_DRAIN, answer_drain},
     {LOCKSTEP_HOSTWIRE_RESUME, answer_resume},
     {LOCKSTEP_HOSTWIRE_SNAPSHOT, answer_snapshot},
+    {LOCKSTEP_HOSTWIRE_BASE, answer_base},
     {LOCKSTEP_HOSTWIRE_CALL, answer_call},
     {LOCKSTEP_HOSTWIRE_TOOLS, answer_tools},
     {LOCKSTEP_HOSTWIRE_SHUTDOWN, answer_shutdown},

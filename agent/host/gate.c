@@ -275,7 +275,7 @@ call_at_length(const char *name, _Atomic(uint64_t) *hint, struct lockstep_call *
     struct lockstep_gate_pass pass;
     enum lockstep_call_result result = lockstep_gate_enter(name, hint, &pass);
     if (result == LOCKSTEP_CALL_OK) {
-        bool failed = pass.entry->call(call) != 0;
+        bool failed = lockstep_gate_run(pass.entry, call) != 0;
         leave(&pass, failed);
         result = failed ? LOCKSTEP_CALL_FAILED : LOCKSTEP_CALL_OK;
     }
@@ -295,7 +295,7 @@ enum lockstep_call_result lockstep_gate_call(const char *name, _Atomic(uint64_t)
         __builtin_expect(try_enter(slot, name, hint, &pass, &gate) != LOCKSTEP_CALL_OK, 0)) {
         return call_at_length(name, hint, call);
     }
-    failed = pass.entry->call(call) != 0;
+    failed = lockstep_gate_run(pass.entry, call) != 0;
     leave(&pass, failed);
     return failed ? LOCKSTEP_CALL_FAILED : LOCKSTEP_CALL_OK;
 }

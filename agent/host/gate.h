@@ -37,10 +37,13 @@ struct lockstep_gate {
     atomic_uint word; /* why it is shut, and which image owns the state (lockstep_gate_owner) */
 };
 
+struct lockstep_keep;
+
 /* One tool of one version, as a table has it. */
 struct lockstep_gate_entry {
     const char *name;
     int (*call)(struct lockstep_call *call);
+    struct lockstep_keep *keep; /* its calls are written down (keep.h); NULL: they are not */
     struct lockstep_gate *gate;
     unsigned mask; /* what of the gate's word has to be as expected */
     unsigned expected;
@@ -86,10 +89,19 @@ void lockstep_gate_deinit(void);
 
 /* Enters the tool NAME. *HINT (begins 0; HINT may be NULL) remembers where it was found, and in
  * which table: in the same one it is not looked up again. Give each name a hint of its own. On OK
- * the caller calls pass->entry->call and leaves. NO_TOOL, CLOSED, NO_MEMORY: nothing to leave. */
+ * the caller calls lockstep_gate_run and leaves. NO_TOOL, CLOSED, NO_MEMORY: nothing to leave. */
 enum lockstep_call_result lockstep_gate_enter(const char *name, _Atomic(uint64_t) *hint,
                                               struct lockstep_gate_pass *ret_pass);
 void lockstep_gate_leave(const struct lockstep_gate_pass *pass, bool failed);
+/* keep.c has it. */
+int lockstep_keep_call(const struct lockstep_gate_entry *entry, struct lockstep_call *call);
+/* What a caller does inside. */
+static inline int lockstep_gate_run(const struct lockstep_gate_entry *entry,
+                                    struct lockstep_call *call)
+{
+    return __builtin_expect(entry->keep == NULL, 1) ? entry->call(call)
+                                                    : lockstep_keep_call(entry, call);
+}
 /* Enters, calls and leaves; FAILED if the tool says so. The fast way. */
 enum lockstep_call_result lockstep_gate_call(const char *name, _Atomic(uint64_t) *hint,
                                              struct lockstep_call *call);

@@ -41,6 +41,7 @@ struct lockstep_host {
     char boot_file[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];    /* empty: none */
     uint32_t boot_wait_ms;
     uint32_t reconnect_ms;
+    size_t journal_bytes; /* of one module's */
     void (*log)(void *context, enum lockstep_log_level level, const char *text);
     void *log_context;
     struct lockstep_serve *serve;

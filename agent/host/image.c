@@ -1,5 +1,6 @@
 #include "agent/host/image.h"
 
+#include "agent/host/path.h"
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
 
@@ -155,6 +156,9 @@ static bool check_functions(const struct lockstep_image *image,
             return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its tool %zu makes no sense",
                                         i);
         }
+    }
+    if (!lockstep_path_valid(module->steps, module->steps_count)) {
+        return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its steps make no sense");
     }
     if (image->identity.state_schema != 0 && (module->save == NULL || module->up == NULL)) {
         return lockstep_host_refuse(ret_refusal, "STATE",

@@ -49,8 +49,9 @@ struct lockstep_image {
     enum lockstep_hostwire_state state;
     bool loaded; /* `load` has been well */
     bool stuck;  /* some of its code did not end in time: it stays mapped, and is not used again */
-    bool due;    /* retire it as soon as nobody can call into it */
-    uint8_t *text; /* its executable pages */
+    bool finalized; /* its window is over, and it has been told so */
+    bool due;       /* retire it as soon as nobody can call into it */
+    uint8_t *text;  /* its executable pages */
     size_t text_size;
 };
 

@@ -24,6 +24,7 @@ static const char help[] =
     "  --listen-fd N       an inherited listening stream socket to serve tools on; repeatable\n"
     "  --successor         map what the agent says, and serve when it says so\n"
     "  --workers N         threads that serve (default: 4)\n"
+    "  --journal-bytes N   room for the calls of one module (default: 16777216)\n"
     "  --version, --help\n";
 
 static void write_log(void *context, enum lockstep_log_level level, const char *text)
@@ -85,6 +86,12 @@ static bool take_option(struct arguments *arguments, int option, const char *val
         return true;
     case 'n':
         return take_number(value, &arguments->options.workers);
+    case 'j': {
+        uint32_t bytes = 0;
+        bool taken = take_number(value, &bytes);
+        arguments->options.journal_bytes = bytes;
+        return taken;
+    }
     default:
         return false;
     }
@@ -94,11 +101,17 @@ static bool take_option(struct arguments *arguments, int option, const char *val
 static int read_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
     static const struct option options[] = {
-        {"service", required_argument, NULL, 's'},   {"agent", required_argument, NULL, 'a'},
-        {"boot", required_argument, NULL, 'b'},      {"boot-wait", required_argument, NULL, 'w'},
-        {"listen-fd", required_argument, NULL, 'l'}, {"successor", no_argument, NULL, 'x'},
-        {"workers", required_argument, NULL, 'n'},   {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},         {NULL, 0, NULL, 0},
+        {"service", required_argument, NULL, 's'},
+        {"agent", required_argument, NULL, 'a'},
+        {"boot", required_argument, NULL, 'b'},
+        {"boot-wait", required_argument, NULL, 'w'},
+        {"listen-fd", required_argument, NULL, 'l'},
+        {"successor", no_argument, NULL, 'x'},
+        {"journal-bytes", required_argument, NULL, 'j'},
+        {"workers", required_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -40,6 +40,10 @@ static struct lockstep_module_line *make_line(struct lockstep_sets *sets,
     if (line != NULL) {
         line->name = *name;
         lockstep_bag_init(&line->residue);
+        if (!lockstep_keep_init(&line->keep)) {
+            free(line);
+            return NULL;
+        }
         line->next = sets->lines;
         sets->lines = line;
     }
@@ -186,6 +190,7 @@ static bool map_all(struct lockstep_sets *sets, struct lockstep_set *set,
         }
         memset(item, 0, sizeof(*item));
         lockstep_bag_init(&item->residue);
+        lockstep_kept_init(&item->kept);
         item->generation = entry->generation;
         item->line = make_line(sets, &entry->module);
         if (item->line == NULL) {
@@ -248,9 +253,12 @@ static bool load_item(struct lockstep_set_item *item, const struct lockstep_host
             return false;
         }
         if (item->line->live == NULL &&
-            !lockstep_item_begin(item, order->extra, entry->state_fd, ret_refusal)) {
+            !lockstep_item_begin(item, order->extra, entry, ret_refusal)) {
             return false;
         }
+    }
+    if (!lockstep_item_has_way(item, ret_refusal)) {
+        return false;
     }
     return item->image == NULL || !order->smoke || lockstep_image_smoke(item->image, ret_refusal);
 }
@@ -337,6 +345,7 @@ void lockstep_sets_drop(struct lockstep_sets *sets, struct lockstep_set *set)
     while (set->count > 0) {
         struct lockstep_set_item *item = &set->items[--set->count];
         lockstep_bag_deinit(&item->residue);
+        lockstep_kept_deinit(&item->kept);
         if (item->mapped) {
             unmap_item(sets, item);
         }
@@ -359,6 +368,10 @@ static void make_live(struct lockstep_set_item *item)
     struct lockstep_image *before = line->live;
     if (before != NULL && before != item->image) {
         before->state = LOCKSTEP_HOSTWIRE_STATE_PREVIOUS;
+    }
+    if (before != item->image) {
+        lockstep_keep_take(&line->keep, &item->kept);
+        line->restarted = item->restarted;
     }
     line->live = item->image;
     line->generation = item->generation;
@@ -406,6 +419,9 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
     lockstep_gate_publish(table);
     for (size_t i = 0; i < set->count; i++) {
         make_live(&set->items[i]);
+        if (sets->keep_changed != NULL) {
+            sets->keep_changed(sets->keep_context, set->items[i].line);
+        }
         lockstep_gate_open(&set->items[i].line->gate, LOCKSTEP_SHUT_SEAL);
     }
     lockstep_sets_reopen(sets, set);
@@ -422,6 +438,7 @@ void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64
             image->state == LOCKSTEP_HOSTWIRE_STATE_PREVIOUS &&
             (generation == 0 || image->generation == generation)) {
             image->due = true;
+            lockstep_sets_finalize(sets, lockstep_sets_line(sets, module));
         }
     }
 }
@@ -454,6 +471,7 @@ void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms)
                           "nobody took over in time: opening the gates");
         lockstep_sets_thaw(sets, NULL);
     }
+    lockstep_sets_keep_tick(sets, now_ms);
     for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
         if (image->due && !is_in_a_set(sets, image) && !lockstep_gate_holds(image->index)) {
             lockstep_image_retire(image);
@@ -483,6 +501,7 @@ void lockstep_sets_deinit(struct lockstep_sets *sets)
         struct lockstep_module_line *line = sets->lines;
         sets->lines = line->next;
         lockstep_bag_deinit(&line->residue);
+        lockstep_keep_deinit(&line->keep);
         free(line);
     }
 }

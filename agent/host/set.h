@@ -12,8 +12,7 @@
 #ifndef LOCKSTEP_HOST_SET_H
 #define LOCKSTEP_HOST_SET_H
 
-#include "agent/host/bag.h"
-#include "agent/host/image.h"
+#include "agent/host/keep.h"
 
 #define LOCKSTEP_SETS_MAX      LOCKSTEP_OPERATIONS_MAX
 #define LOCKSTEP_PUBLISHED_MAX 64 /* operations whose PUBLISH may come again */
@@ -27,6 +26,8 @@ struct lockstep_module_line {
     uint64_t generation;         /* the highest that was live */
     uint32_t waiting;            /* mark of walks over dependents */
     struct lockstep_bag residue; /* what the live version's schema cannot hold */
+    struct lockstep_keep keep;   /* what outlives the live version */
+    bool restarted;              /* it began with what a host that died had kept */
 };
 
 struct lockstep_set_item {
@@ -36,6 +37,8 @@ struct lockstep_set_item {
     bool mapped; /* by this set: else the image was there before */
     bool has_residue;
     struct lockstep_bag residue; /* what the line's becomes */
+    struct lockstep_kept kept;   /* likewise */
+    bool restarted;              /* likewise */
 };
 
 struct lockstep_set {
@@ -69,6 +72,9 @@ struct lockstep_sets {
     struct lockstep_id published[LOCKSTEP_PUBLISHED_MAX];
     size_t published_next;
     struct lockstep_sets_freeze freeze;
+    /* What is kept of a module is another, and nobody is let in yet. May be NULL. */
+    void (*keep_changed)(void *context, struct lockstep_module_line *line);
+    void *keep_context;
 };
 
 /* Maps, loads and tries the versions of ORDER (a PREPARE message); an entry without a file takes
@@ -131,6 +137,10 @@ bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostw
 bool lockstep_sets_leave(struct lockstep_sets *sets);
 /* Opens the gates of what was frozen for OPERATION, if it has not left; NULL: whatever it was. */
 void lockstep_sets_thaw(struct lockstep_sets *sets, const struct lockstep_id *operation);
+/* Makes a new base for MODULE, with a journal that begins there; its gate is shut meanwhile. Calls
+ * since the last commit are then no longer there to be done again by the version before. */
+bool lockstep_sets_base(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
+                        struct lockstep_refusal *ret_refusal);
 
 /* For the host's end: `retire` for all that is loaded, text readable, memory freed. */
 void lockstep_sets_deinit(struct lockstep_sets *sets);
@@ -155,9 +165,20 @@ bool lockstep_item_has_state(const struct lockstep_set_item *item);
 /* Hands the state of one module over, within LIMIT_MS, with the operator's EXTRA. */
 bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
                            struct lockstep_refusal *ret_refusal);
-/* Gives a state from outside to a version that is not live. */
-bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra, int state_fd,
+/* True if there is a way for the state from the live version to the item's. */
+bool lockstep_item_has_way(const struct lockstep_set_item *item,
+                           struct lockstep_refusal *ret_refusal);
+/* Gives what was kept elsewhere to a version that is not live. */
+bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
+                         const struct lockstep_hostwire_entry *entry,
                          struct lockstep_refusal *ret_refusal);
+/* The state in BASE_FD (borrowed) is the new base of LINE. Its gate is shut. */
+bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_line *line,
+                             int base_fd, struct lockstep_refusal *ret_refusal);
+/* The live version is what it is for good: what leads back is dropped, it is told. */
+void lockstep_sets_finalize(struct lockstep_sets *sets, struct lockstep_module_line *line);
+/* Makes new bases where journals are getting full. */
+void lockstep_sets_keep_tick(struct lockstep_sets *sets, uint64_t now_ms);
 /* Marks LINE and what requires it; opens and shuts all that are marked. */
 void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line);
 void lockstep_sets_unmark(struct lockstep_sets *sets);

@@ -2,14 +2,36 @@
  * Handing state over: always as records, always beside what is there. The old version keeps its
  * own, so whatever fails here, going on with it loses nothing.
  */
-#include "agent/host/set.h"
+#include "agent/host/host_internal.h"
+#include "agent/host/path.h"
 
-#include "common/base/cleanup.h"
-
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Which state the new version begins with. */
+enum way {
+    WAY_NONE,    /* none: it stays as `load` made it */
+    WAY_SAVE,    /* the old version writes it: `save` */
+    WAY_DOWN,    /* the old version writes it in an older schema: `down`, or `save` and steps */
+    WAY_JOURNAL, /* what was kept at the commit, and all calls since */
+    WAY_BACK,    /* what was kept at the commit; what was written since is lost */
+    WAY_GIVEN,   /* from outside */
+};
+
+static const char *const way_texts[] = {
+    [WAY_NONE] = "nothing",
+    [WAY_SAVE] = "save",
+    [WAY_DOWN] = "down",
+    [WAY_JOURNAL] = "the journal",
+    [WAY_BACK] = "the state at the commit; what was written since is lost",
+    [WAY_GIVEN] = "what was kept",
+};
 
 /* Belongs to a job, so that code which does not end has something left to write to. */
 struct handing {
+    enum way way;
     struct lockstep_image *from; /* NULL: `records` are there already */
     struct lockstep_image *to;   /* NULL: save only */
     uint32_t schema;             /* of the records */
@@ -18,6 +40,9 @@ struct handing {
     struct lockstep_bag taken; /* what `up` gets */
     struct lockstep_bag residue;
     struct lockstep_bag kept; /* residue of an earlier `down`, for TO's schema */
+    uint8_t *journal;         /* owned; NULL: none */
+    size_t journal_size;
+    struct lockstep_replay replay;
 };
 
 static void free_handing(void *argument)
@@ -27,24 +52,27 @@ static void free_handing(void *argument)
     lockstep_bag_deinit(&handing->taken);
     lockstep_bag_deinit(&handing->residue);
     lockstep_bag_deinit(&handing->kept);
+    free(handing->journal);
     free(handing);
 }
 
 static struct handing *new_handing(struct lockstep_image *from, struct lockstep_image *to,
-                                   const char *extra)
+                                   const char *extra, struct lockstep_refusal *ret_refusal)
 {
     struct handing *handing = calloc(1, sizeof(*handing));
-    if (handing != NULL) {
-        handing->from = from;
-        handing->to = to;
-        lockstep_bag_init(&handing->records);
-        lockstep_bag_init(&handing->taken);
-        lockstep_bag_init(&handing->residue);
-        lockstep_bag_init(&handing->kept);
-        (void)snprintf(handing->extra, sizeof(handing->extra), "%s", extra);
-        handing->records.sink.extra = handing->extra;
-        handing->taken.source.extra = handing->extra;
+    if (handing == NULL) {
+        (void)lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return NULL;
     }
+    handing->from = from;
+    handing->to = to;
+    lockstep_bag_init(&handing->records);
+    lockstep_bag_init(&handing->taken);
+    lockstep_bag_init(&handing->residue);
+    lockstep_bag_init(&handing->kept);
+    (void)snprintf(handing->extra, sizeof(handing->extra), "%s", extra);
+    handing->records.sink.extra = handing->extra;
+    handing->taken.source.extra = handing->extra;
     return handing;
 }
 
@@ -60,36 +88,169 @@ bool lockstep_item_has_state(const struct lockstep_set_item *item)
            (schema_of(live) != 0 || schema_of(item->image) != 0);
 }
 
+/* ---- which way ------------------------------------------------------------------------------ */
+
+static bool has_path(const struct lockstep_image *image, uint32_t from, uint32_t to,
+                     struct lockstep_path *ret_path)
+{
+    lockstep_path_find(image->module.steps, image->module.steps_count, from, to, ret_path);
+    return ret_path->found;
+}
+
+/* A module without steps says by itself in `up` what it can take. */
+static bool takes(const struct lockstep_image *image, uint32_t schema,
+                  struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_path path;
+    uint32_t mine = schema_of(image);
+    if (schema > mine) {
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "a state of schema %u is newer than its own, %u", schema, mine);
+    }
+    if (image->module.steps_count == 0 || has_path(image, schema, mine, &path)) {
+        return true;
+    }
+    return lockstep_host_refuse(ret_refusal, "STATE",
+                                "no step of %.63s %s leads on from schema %u towards %u",
+                                image->name.text, image->version, path.stops_at, mine);
+}
+
+static bool goes_down(const struct lockstep_image *image, uint32_t to)
+{
+    struct lockstep_path path;
+    return image->module.down != NULL || has_path(image, schema_of(image), to, &path);
+}
+
+/* All calls since the commit are there, and TO can do them again. */
+static bool has_journal(const struct lockstep_kept *kept, const struct lockstep_image *to)
+{
+    return kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
+           kept->journal.missed == 0 && to->module.apply != NULL;
+}
+
+/* A version that came to life in a host that was started again is asked last: it may be why. */
+static bool choose_way_down(const struct lockstep_set_item *item, enum way *ret_way,
+                            struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_module_line *line = item->line;
+    const struct lockstep_image *from = line->live;
+    const struct lockstep_kept *kept = &line->keep.kept;
+    bool journal = has_journal(kept, item->image);
+    if ((from->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "%.63s %s cannot go back with its state: its class is none",
+                                    line->name.text, from->version);
+    }
+    if (from->finalized) {
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "%.63s %s cannot go back: its window is over and it has been "
+                                    "finalized",
+                                    line->name.text, from->version);
+    }
+    if (journal && (line->restarted || !goes_down(from, schema_of(item->image)))) {
+        *ret_way = WAY_JOURNAL;
+    } else if (goes_down(from, schema_of(item->image))) {
+        *ret_way = WAY_DOWN;
+    } else if (kept->back_fd >= 0) {
+        *ret_way = WAY_BACK;
+    } else {
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "%.63s %s has no way down from schema %u to %u, and the state "
+                                    "at its commit is not kept any more",
+                                    line->name.text, from->version, schema_of(from),
+                                    schema_of(item->image));
+    }
+    return true;
+}
+
+static bool choose_way(const struct lockstep_set_item *item, enum way *ret_way,
+                       struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_image *from = item->line->live;
+    const struct lockstep_image *to = item->image;
+    *ret_way = WAY_NONE;
+    if (from == to || schema_of(from) == 0 || schema_of(to) == 0) {
+        return true;
+    }
+    if (schema_of(to) < schema_of(from)) {
+        return choose_way_down(item, ret_way, ret_refusal);
+    }
+    *ret_way = WAY_SAVE;
+    return takes(to, schema_of(from), ret_refusal);
+}
+
+bool lockstep_item_has_way(const struct lockstep_set_item *item,
+                           struct lockstep_refusal *ret_refusal)
+{
+    enum way way;
+    return choose_way(item, &way, ret_refusal);
+}
+
+/* ---- in the job ----------------------------------------------------------------------------- */
+
+/* Takes what is no residue of STATE along the steps to schema TO; residue goes around. */
+static int walk(const struct lockstep_image *image, uint32_t from, uint32_t to,
+                struct lockstep_bag *state, struct lockstep_job_why *why)
+{
+    struct lockstep_path path;
+    if (from == to || !has_path(image, from, to, &path)) {
+        return 0; /* without steps `up` takes what there is */
+    }
+    for (size_t i = 0; i < path.count; i++) {
+        struct lockstep_bag source;
+        struct lockstep_bag made;
+        bool well;
+        lockstep_bag_init(&source);
+        lockstep_bag_init(&made);
+        source.source.extra = state->sink.extra;
+        made.sink.extra = state->sink.extra;
+        well = lockstep_bag_take(&source, state, false, false) &&
+               lockstep_bag_take(&made, state, true, true);
+        lockstep_bag_rewind(&source);
+        well = well && path.steps[i]->run(&source.source, &made.sink, &why->sink) == 0;
+        lockstep_bag_deinit(&source);
+        lockstep_bag_swap(state, &made);
+        lockstep_bag_deinit(&made);
+        if (!well) {
+            (void)lockstep_sink_print(&why->sink, " (the step from schema %u to %u)",
+                                      path.steps[i]->from, path.steps[i]->to);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* `save`, or `down` when the way leads to an older schema. */
 static int write_records(struct handing *handing, struct lockstep_job_why *why)
 {
     const struct lockstep_module *from = &handing->from->module;
     uint32_t mine = schema_of(handing->from);
-    uint32_t wanted = handing->to == NULL ? mine : schema_of(handing->to);
     int result;
-    if (wanted >= mine) {
-        handing->schema = mine;
-        result = from->save(&handing->records.sink);
-    } else if (from->down == NULL) {
-        (void)lockstep_sink_print(&why->sink, "schema %u has no way down to %u", mine, wanted);
-        return 1;
+    handing->schema = handing->way == WAY_DOWN ? schema_of(handing->to) : mine;
+    if (handing->way == WAY_DOWN && from->down != NULL) {
+        result = from->down(handing->schema, &handing->records.sink);
     } else {
-        handing->schema = wanted;
-        result = from->down(wanted, &handing->records.sink);
+        result = from->save(&handing->records.sink);
     }
     if (result != 0) {
-        (void)lockstep_sink_print(&why->sink, "it could not write its state");
+        (void)lockstep_sink_print(&why->sink, "it could not write its state in schema %u",
+                                  handing->schema);
+        return result;
     }
-    return result;
+    return from->down != NULL ? 0
+                              : walk(handing->from, mine, handing->schema, &handing->records, why);
 }
 
 static int hand_over(void *argument, struct lockstep_job_why *why)
 {
     struct handing *handing = argument;
+    const struct lockstep_image *to = handing->to;
+    uint32_t schema;
+    int result;
     if (handing->from != NULL && write_records(handing, why) != 0) {
         return 1;
     }
-    if (handing->to == NULL) {
+    if (to == NULL) {
         return 0;
     }
     if (!lockstep_bag_take(&handing->taken, &handing->records, false, false) ||
@@ -98,19 +259,34 @@ static int hand_over(void *argument, struct lockstep_job_why *why)
         (void)lockstep_sink_print(&why->sink, "no room for the state");
         return 1;
     }
+    handing->taken.sink.extra = handing->extra;
+    schema = to->module.steps_count == 0 ? handing->schema : schema_of(to);
+    if (walk(to, handing->schema, schema, &handing->taken, why) != 0) {
+        return 1;
+    }
+    handing->taken.source.extra = handing->extra;
     lockstep_bag_rewind(&handing->taken);
-    return handing->to->module.up(handing->schema, &handing->taken.source, &why->sink);
+    result = handing->records.missing ? 0
+                                      : to->module.up(schema, &handing->taken.source, &why->sink);
+    if (result == 0 && handing->journal != NULL &&
+        !lockstep_keep_replay(to, handing->journal, handing->journal_size, &handing->replay)) {
+        (void)lockstep_sink_print(&why->sink, "its journal is none");
+        return 1;
+    }
+    return result;
 }
 
-/* Runs HANDING, which it takes over. What is to be kept of it is moved out when it has passed. */
-static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_bag *ret_records,
-                struct lockstep_bag *ret_residue, struct lockstep_refusal *ret_refusal)
+/* Runs HANDING. False: refused. The job is the caller's to drop, which frees HANDING; what is to be
+ * kept of it is moved out before, when it has passed. */
+static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_job **ret_job,
+                struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_image *from = handing->from;
     struct lockstep_image *to = handing->to;
-    struct lockstep_job *job = lockstep_job_start(hand_over, handing, free_handing);
     char why[LOCKSTEP_JOB_WHY];
-    enum lockstep_job_end end = lockstep_job_wait(job, limit_ms, why);
+    enum lockstep_job_end end;
+    *ret_job = lockstep_job_start(hand_over, handing, free_handing);
+    end = lockstep_job_wait(*ret_job, limit_ms, why);
     if (end == LOCKSTEP_JOB_STUCK) {
         /* Which of the two hangs is not known; neither may be asked again. */
         if (to != NULL) {
@@ -120,16 +296,138 @@ static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_bag 
             from->stuck = true;
         }
     }
-    if (end == LOCKSTEP_JOB_PASSED && ret_records != NULL) {
-        ret_records->schema = handing->schema;
-        (void)lockstep_bag_take(ret_records, &handing->records, false, false);
-    }
-    if (end == LOCKSTEP_JOB_PASSED && ret_residue != NULL) {
-        (void)lockstep_bag_take(ret_residue, &handing->residue, true, true);
-    }
-    job = lockstep_job_drop(job);
     return end == LOCKSTEP_JOB_PASSED ||
            lockstep_host_refuse(ret_refusal, "STATE", "handing the state over: %s", why);
+}
+
+/* ---- between versions ----------------------------------------------------------------------- */
+
+/* What is kept is read first: it is from outside as soon as somebody else has had it. */
+static bool load_kept(struct handing *handing, int base_fd, const struct lockstep_journal *journal,
+                      struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    handing->records.missing = base_fd < 0;
+    if ((base_fd >= 0 && lockstep_bag_load(&handing->records, base_fd, &err) != LOCKSTEP_OK) ||
+        (journal != NULL && lockstep_journal_load(journal->fd, &handing->journal,
+                                                  &handing->journal_size, &err) != LOCKSTEP_OK)) {
+        return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
+    }
+    handing->schema = base_fd < 0 ? schema_of(handing->to) : handing->records.schema;
+    return takes(handing->to, handing->schema, ret_refusal);
+}
+
+static struct handing *begin_handing(const struct lockstep_set_item *item, enum way way,
+                                     const char *extra, struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_module_line *line = item->line;
+    bool kept = way == WAY_JOURNAL || way == WAY_BACK;
+    struct handing *handing = new_handing(kept ? NULL : line->live, item->image, extra,
+                                          ret_refusal);
+    if (handing == NULL) {
+        return NULL;
+    }
+    handing->way = way;
+    if (kept && !load_kept(handing, line->keep.kept.back_fd,
+                           way == WAY_JOURNAL ? &line->keep.kept.journal : NULL, ret_refusal)) {
+        free_handing(handing);
+        return NULL;
+    }
+    if (line->residue.schema == schema_of(item->image) &&
+        !lockstep_bag_take(&handing->kept, &line->residue, true, true)) {
+        free_handing(handing);
+        (void)lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return NULL;
+    }
+    return handing;
+}
+
+static int copy_fd(int fd)
+{
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* What the new version will be kept by. */
+static bool fill_kept(struct lockstep_set_item *item, const struct handing *handing,
+                      struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_kept *kept = &item->kept;
+    const struct lockstep_kept *before = &item->line->keep.kept;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    size_t journal_bytes = item->image->host->journal_bytes;
+    if ((item->image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return true;
+    }
+    if (handing->way == WAY_SAVE || handing->way == WAY_DOWN) {
+        if (lockstep_bag_save(&handing->records, &kept->base_fd, &err) != LOCKSTEP_OK) {
+            return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
+        }
+    } else {
+        kept->base_fd = copy_fd(before->back_fd);
+    }
+    if (handing->way == WAY_SAVE && schema_of(item->line->live) < schema_of(item->image)) {
+        kept->back_fd = copy_fd(kept->base_fd);
+        kept->whole = true;
+    }
+    if (lockstep_keep_journals(item->image) &&
+        !lockstep_keep_continue(&kept->journal, journal_bytes, handing->journal,
+                                handing->journal_size)) {
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
+    }
+    return true;
+}
+
+static void tell_way(const struct lockstep_set_item *item, const struct handing *handing)
+{
+    const struct lockstep_replay *replay = &handing->replay;
+    struct lockstep_host *host = item->image->host;
+    const char *name = item->line->name.text;
+    bool lost = handing->way == WAY_BACK || replay->unknown + replay->missed > 0;
+    lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
+                      "%s %s has its state by %s", name, item->image->version,
+                      way_texts[handing->way]);
+    if (handing->journal != NULL) {
+        lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
+                          "%s: %llu calls done again, %llu came out differently; lost: %llu it "
+                          "does not know, %llu not in the journal; %d begun and never answered",
+                          name, (unsigned long long)replay->applied,
+                          (unsigned long long)replay->differ, (unsigned long long)replay->unknown,
+                          (unsigned long long)replay->missed, replay->torn ? 1 : 0);
+    }
+}
+
+/* Tries WAY; what fails leaves no trace in the item. */
+static bool go(struct lockstep_set_item *item, enum way way, const char *extra, uint64_t limit_ms,
+               struct lockstep_refusal *ret_refusal)
+{
+    struct handing *handing = begin_handing(item, way, extra, ret_refusal);
+    struct lockstep_job *job = NULL;
+    bool well = false;
+    if (handing == NULL) {
+        return false;
+    }
+    if (run(handing, limit_ms, &job, ret_refusal)) {
+        handing->records.schema = handing->schema;
+        well = lockstep_bag_take(&item->residue, &handing->residue, true, true) &&
+               fill_kept(item, handing, ret_refusal);
+        tell_way(item, handing);
+    }
+    job = lockstep_job_drop(job);
+    if (!well) {
+        lockstep_kept_deinit(&item->kept);
+    }
+    return well;
+}
+
+/* Where nothing is handed over, calls are written down from here on all the same. */
+static bool begin_journal(struct lockstep_set_item *item, struct lockstep_refusal *ret_refusal)
+{
+    if (item->image == NULL || item->image == item->line->live ||
+        !lockstep_keep_journals(item->image) || item->kept.journal.bytes != NULL) {
+        return true;
+    }
+    return lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes, NULL, 0) ||
+           lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
 }
 
 bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
@@ -137,84 +435,163 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, ui
 {
     struct lockstep_image *from = item->line->live;
     struct lockstep_image *to = item->image;
-    struct handing *handing;
+    enum way way = WAY_NONE;
     lockstep_bag_deinit(&item->residue);
     item->has_residue = false;
-    if (schema_of(from) == 0 || schema_of(to) == 0 || from == to) {
-        return true;
+    if (item->line->live != NULL) {
+        lockstep_kept_deinit(&item->kept);
+    }
+    if (!choose_way(item, &way, ret_refusal)) {
+        return false;
+    }
+    if (way == WAY_NONE) {
+        return begin_journal(item, ret_refusal);
     }
     if (from->stuck || to->stuck) {
         return lockstep_host_refuse(ret_refusal, "STATE",
                                     "handing its state over did not end before");
     }
-    handing = new_handing(from, to, extra);
-    if (handing == NULL) {
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
-    }
-    if (item->line->residue.schema == schema_of(to) &&
-        !lockstep_bag_take(&handing->kept, &item->line->residue, true, true)) {
-        free_handing(handing);
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
-    }
     /* What is kept for a third schema stays, unless this way down makes a new residue. */
-    item->has_residue = schema_of(to) < schema_of(from) ||
-                        item->line->residue.schema == schema_of(to);
+    item->has_residue = way == WAY_DOWN || item->line->residue.schema == schema_of(to);
     item->residue.schema = schema_of(from);
-    return run(handing, limit_ms, NULL, &item->residue, ret_refusal);
-}
-
-bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra, int state_fd,
-                         struct lockstep_refusal *ret_refusal)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct handing *handing;
-    if (schema_of(item->image) == 0 || state_fd < 0) {
+    if (go(item, way, extra, limit_ms, ret_refusal)) {
         return true;
     }
-    handing = new_handing(NULL, item->image, extra);
-    if (handing == NULL) {
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
-    }
-    if (lockstep_bag_load(&handing->records, state_fd, &err) != LOCKSTEP_OK) {
-        free_handing(handing);
-        return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
-    }
-    handing->schema = handing->records.schema;
-    return run(handing, LOCKSTEP_LOAD_LIMIT_MS, NULL, NULL, ret_refusal);
+    return way == WAY_DOWN && !to->stuck && has_journal(&item->line->keep.kept, to) &&
+           go(item, WAY_JOURNAL, extra, limit_ms, ret_refusal);
 }
 
-static bool save(struct lockstep_module_line *line, struct lockstep_bag *ret_records, uint32_t ms,
+/* ---- from outside --------------------------------------------------------------------------- */
+
+/* Begins with BASE_FD, and with the journal if that belongs to it. */
+static bool begin_with(struct lockstep_set_item *item, const char *extra, int base_fd,
+                       const struct lockstep_hostwire_entry *entry, bool journal,
+                       struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_journal theirs = {.fd = entry->journal_fd};
+    struct handing *handing = new_handing(NULL, item->image, extra, ret_refusal);
+    struct lockstep_job *job = NULL;
+    bool well = false;
+    if (handing == NULL) {
+        return false;
+    }
+    handing->way = WAY_GIVEN;
+    if (!load_kept(handing, base_fd, journal ? &theirs : NULL, ret_refusal)) {
+        free_handing(handing);
+        return false;
+    }
+    if (run(handing, LOCKSTEP_LOAD_LIMIT_MS, &job, ret_refusal)) {
+        item->kept.base_fd = copy_fd(base_fd);
+        item->kept.whole = entry->whole && journal && handing->replay.missed == 0;
+        well = !lockstep_keep_journals(item->image) ||
+               lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes,
+                                      handing->journal, handing->journal_size) ||
+               lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
+        tell_way(item, handing);
+    }
+    job = lockstep_job_drop(job);
+    return well;
+}
+
+bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
+                         const struct lockstep_hostwire_entry *entry,
+                         struct lockstep_refusal *ret_refusal)
+{
+    bool given = entry->state_fd >= 0 || entry->journal_fd >= 0;
+    if (schema_of(item->image) == 0 ||
+        (item->image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return true;
+    }
+    if (!given) {
+        return begin_journal(item, ret_refusal);
+    }
+    if (begin_with(item, extra, entry->state_fd, entry, entry->journal_fd >= 0, ret_refusal)) {
+        item->kept.back_fd = copy_fd(entry->back_fd);
+        item->restarted = entry->journal_fd >= 0;
+        return true;
+    }
+    lockstep_kept_deinit(&item->kept);
+    return entry->back_fd >= 0 && begin_with(item, extra, entry->back_fd, entry,
+                                             entry->whole && entry->journal_fd >= 0, ret_refusal);
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------ */
+
+static bool save(struct lockstep_module_line *line, int *ret_fd, uint32_t ms,
                  struct lockstep_refusal *ret_refusal)
 {
-    struct handing *handing = new_handing(line->live, NULL, "");
+    struct handing *handing = new_handing(line->live, NULL, "", ret_refusal);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_job *job = NULL;
+    bool well;
     if (handing == NULL) {
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a snapshot");
+        return false;
     }
-    return run(handing, ms, ret_records, NULL, ret_refusal);
+    handing->way = WAY_SAVE;
+    well = run(handing, ms, &job, ret_refusal);
+    if (well) {
+        handing->records.schema = handing->schema;
+        well = lockstep_bag_save(&handing->records, ret_fd, &err) == LOCKSTEP_OK ||
+               lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
+    }
+    job = lockstep_job_drop(job);
+    return well;
+}
+
+/* Shuts the gates of MODULE, saves and does THEN while they are shut. */
+static bool save_shut(struct lockstep_sets *sets, struct lockstep_module_line *line,
+                      uint32_t drain_ms, int *ret_fd, bool base,
+                      struct lockstep_refusal *ret_refusal)
+{
+    bool well;
+    if (lockstep_sets_any_closed(sets)) {
+        return lockstep_host_refuse(ret_refusal, "BUSY", "a set is closed and not yet published");
+    }
+    lockstep_sets_unmark(sets);
+    lockstep_sets_mark(sets, line);
+    if (!lockstep_sets_shut_marked(sets, drain_ms, ret_refusal)) {
+        return false;
+    }
+    well = save(line, ret_fd, drain_ms, ret_refusal) &&
+           (!base || lockstep_sets_keep_base(sets, line, *ret_fd, ret_refusal));
+    lockstep_sets_open_marked(sets);
+    return well;
+}
+
+static struct lockstep_module_line *line_with_state(const struct lockstep_sets *sets,
+                                                    const char *module,
+                                                    struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
+    if (line == NULL || schema_of(line->live) == 0 || line->live->stuck) {
+        (void)lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
+        return NULL;
+    }
+    return line;
 }
 
 bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                             int *ret_fd, struct lockstep_refusal *ret_refusal)
 {
-    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_bag records;
+    struct lockstep_module_line *line = line_with_state(sets, module, ret_refusal);
+    return line != NULL && save_shut(sets, line, drain_ms, ret_fd, false, ret_refusal);
+}
+
+bool lockstep_sets_base(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
+                        struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_module_line *line = line_with_state(sets, module, ret_refusal);
+    int fd = -1;
     bool well;
-    if (line == NULL || schema_of(line->live) == 0 || line->live->stuck) {
-        return lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
+    if (line == NULL || (line->live->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return line != NULL; /* nothing is kept of class none */
     }
-    if (lockstep_sets_any_closed(sets)) {
-        return lockstep_host_refuse(ret_refusal, "BUSY", "a set is closed and not yet published");
+    if (line->keep.kept.whole && !lockstep_keep_wants_base(&line->keep)) {
+        return true; /* the journal has it all, and leads back as well */
     }
-    lockstep_bag_init(&records);
-    lockstep_sets_unmark(sets);
-    lockstep_sets_mark(sets, line);
-    well = lockstep_sets_shut_marked(sets, drain_ms, ret_refusal) &&
-           save(line, &records, drain_ms, ret_refusal);
-    lockstep_sets_open_marked(sets);
-    if (well && lockstep_bag_save(&records, ret_fd, &err) != LOCKSTEP_OK) {
-        well = lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
+    well = save_shut(sets, line, drain_ms, &fd, true, ret_refusal);
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    lockstep_bag_deinit(&records);
     return well;
 }

@@ -258,7 +258,8 @@ bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostw
     }
     lockstep_bag_init(&bags[0]);
     lockstep_bag_init(&bags[1]);
-    well = adopt(line, entry, bags, extra, ret_refusal);
+    well = adopt(line, entry, bags, extra, ret_refusal) &&
+           lockstep_sets_keep_base(sets, line, entry->state_fd, ret_refusal);
     lockstep_bag_deinit(&bags[0]);
     lockstep_bag_deinit(&bags[1]);
     return well;

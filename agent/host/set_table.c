@@ -106,11 +106,13 @@ static void fill_entries(struct lockstep_gate_table *table, struct lockstep_modu
                          const struct lockstep_image *image, uint64_t generation)
 {
     bool stateful = image->identity.state_schema != 0;
+    bool journals = lockstep_keep_journals(image);
     for (uint32_t i = 0; i < image->module.tools_count; i++) {
         const struct lockstep_tool *tool = &image->module.tools[i];
         table->entries[table->count++] = (struct lockstep_gate_entry){
             .name = tool->name,
             .call = tool->call,
+            .keep = journals && (tool->flags & LOCKSTEP_TOOL_MUTATES) != 0 ? &line->keep : NULL,
             .gate = &line->gate,
             .mask = stateful ? ~0U : LOCKSTEP_SHUT_ANY,
             .expected = stateful ? lockstep_gate_owner(image->index) : 0,

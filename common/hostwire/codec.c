@@ -228,10 +228,7 @@ enum lockstep_err lockstep_hostwire_encode(const struct lockstep_hostwire_messag
 /* Which descriptors the bytes ask for, in order. */
 struct wanted {
     size_t entries_count;
-    struct {
-        bool config;
-        bool state;
-    } entries[LOCKSTEP_HOSTWIRE_ENTRIES_MAX];
+    bool entries[LOCKSTEP_HOSTWIRE_ENTRIES_MAX][LOCKSTEP_HOSTWIRE_ENTRY_FDS];
     uint64_t fds;
 };
 
@@ -254,8 +251,7 @@ static bool take_entry(const struct lockstep_hostwire_value *value,
         return false;
     }
     wanted->entries_count++;
-    return lockstep_hostwire_entry_parse(value, &message->entries[i], &wanted->entries[i].config,
-                                         &wanted->entries[i].state);
+    return lockstep_hostwire_entry_parse(value, &message->entries[i], wanted->entries[i]);
 }
 
 static bool take_number(const struct lockstep_hostwire_value *value,
@@ -328,14 +324,18 @@ static bool take_fds(const struct wanted *wanted, const int *fds, size_t fds_cou
     size_t needed = (size_t)wanted->fds;
     size_t next = 0;
     for (size_t i = 0; i < wanted->entries_count; i++) {
-        needed += (size_t)wanted->entries[i].config + (size_t)wanted->entries[i].state;
+        for (size_t j = 0; j < LOCKSTEP_HOSTWIRE_ENTRY_FDS; j++) {
+            needed += (size_t)wanted->entries[i][j];
+        }
     }
     if (needed != fds_count) {
         return false;
     }
     for (size_t i = 0; i < wanted->entries_count; i++) {
-        message->entries[i].config_fd = wanted->entries[i].config ? fds[next++] : -1;
-        message->entries[i].state_fd = wanted->entries[i].state ? fds[next++] : -1;
+        for (size_t j = 0; j < LOCKSTEP_HOSTWIRE_ENTRY_FDS; j++) {
+            int *fd = lockstep_hostwire_entry_fd(&message->entries[i], j);
+            *fd = wanted->entries[i][j] ? fds[next++] : -1;
+        }
     }
     for (size_t i = 0; i < wanted->fds; i++) {
         message->fds[i] = fds[next++];

@@ -43,9 +43,9 @@ bool lockstep_hostwire_text(const struct lockstep_hostwire_value *value, char *r
 
 void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16_t tag,
                                  const struct lockstep_hostwire_entry *entry);
-/* Whether the entry wants descriptors is told by ret_config and ret_state. */
+/* Which descriptors the entry wants is told by RET_WANTED, a flag each. */
 bool lockstep_hostwire_entry_parse(const struct lockstep_hostwire_value *value,
-                                   struct lockstep_hostwire_entry *ret_entry, bool *ret_config,
-                                   bool *ret_state);
+                                   struct lockstep_hostwire_entry *ret_entry,
+                                   bool ret_wanted[LOCKSTEP_HOSTWIRE_ENTRY_FDS]);
 
 #endif

@@ -18,6 +18,9 @@ enum tag {
     TAG_FAILED,
     TAG_IN_FLIGHT,
     TAG_CLOSED,
+    TAG_JOURNAL = 50,
+    TAG_BACK,
+    TAG_WHOLE,
 };
 
 void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16_t tag,
@@ -42,6 +45,9 @@ void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16
     lockstep_hostwire_put_number(&inner, TAG_FAILED, entry->failed);
     lockstep_hostwire_put_number(&inner, TAG_IN_FLIGHT, entry->in_flight);
     lockstep_hostwire_put_number(&inner, TAG_CLOSED, entry->closed);
+    lockstep_hostwire_put_number(&inner, TAG_JOURNAL, entry->journal_fd >= 0);
+    lockstep_hostwire_put_number(&inner, TAG_BACK, entry->back_fd >= 0);
+    lockstep_hostwire_put_number(&inner, TAG_WHOLE, entry->whole);
     writer->full = writer->full || inner.full;
     lockstep_hostwire_put(writer, tag, bytes, inner.size);
 }
@@ -95,7 +101,7 @@ static bool take_schema(const struct lockstep_hostwire_value *value,
 }
 
 static bool take_value(const struct lockstep_hostwire_value *value,
-                       struct lockstep_hostwire_entry *entry, bool *ret_config, bool *ret_state)
+                       struct lockstep_hostwire_entry *entry, bool *ret_wanted)
 {
     switch (value->tag) {
     case TAG_MODULE:
@@ -113,9 +119,9 @@ static bool take_value(const struct lockstep_hostwire_value *value,
     case TAG_PATH:
         return take_path(value, entry);
     case TAG_CONFIG:
-        return take_flag(value, ret_config);
+        return take_flag(value, &ret_wanted[0]);
     case TAG_BEGIN:
-        return take_flag(value, ret_state);
+        return take_flag(value, &ret_wanted[1]);
     case TAG_STATE:
         return take_state(value, entry);
     case TAG_SCHEMA:
@@ -128,21 +134,27 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return lockstep_hostwire_number(value, UINT64_MAX, &entry->in_flight);
     case TAG_CLOSED:
         return take_flag(value, &entry->closed);
+    case TAG_JOURNAL:
+        return take_flag(value, &ret_wanted[2]);
+    case TAG_BACK:
+        return take_flag(value, &ret_wanted[3]);
+    case TAG_WHOLE:
+        return take_flag(value, &entry->whole);
     default:
         return true;
     }
 }
 
 bool lockstep_hostwire_entry_parse(const struct lockstep_hostwire_value *value,
-                                   struct lockstep_hostwire_entry *ret_entry, bool *ret_config,
-                                   bool *ret_state)
+                                   struct lockstep_hostwire_entry *ret_entry,
+                                   bool ret_wanted[LOCKSTEP_HOSTWIRE_ENTRY_FDS])
 {
     const uint8_t *bytes = value->bytes;
     size_t size = value->size;
     struct lockstep_hostwire_value inner;
     bool broken = false;
     while (lockstep_hostwire_next(&bytes, &size, &inner, &broken)) {
-        if (!take_value(&inner, ret_entry, ret_config, ret_state)) {
+        if (!take_value(&inner, ret_entry, ret_wanted)) {
             return false;
         }
     }

@@ -27,6 +27,7 @@
  *     CALL {text: tool, bytes}               ANSWER {result, generation, version, bytes}
  *     TOOLS {offset}                         ANSWER {bytes, more}
  *     TOOLS {bytes: "json", text: tool}      ANSWER {bytes, version: where to go on}
+ *     BASE {text: module, drain}             OK | NOT_APPLIED   a new base, and a new journal
  *     SHUTDOWN                               OK, and the host ends (lockstep-host) or goes silent
  *
  * A process swap is between two hosts of one service, the one that serves and a second one that was
@@ -58,6 +59,11 @@
  * `down`. An entry of PREPARE without a path and a digest takes the module out. The
  * host sends HEALTH by itself when the library has latched.
  *
+ * KEEP {entry: module, generation, base, journal, state at the commit} comes by itself: after READY
+ * for every module that has state, and whenever what is kept of one is another, before anybody is
+ * let in. The agent holds the descriptors, so they outlive the host, and gives them to the next one
+ * with PREPARE. One without any descriptor: nothing is kept any more.
+ *
  * The codec validates and bounds everything; it knows nothing of modules or operations.
  */
 #ifndef LOCKSTEP_HOSTWIRE_HOSTWIRE_H
@@ -67,6 +73,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/base/limits.h"
+#include "common/hostwire/entry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,10 +83,9 @@
 #define LOCKSTEP_HOSTWIRE_VERSION_MIN 1
 
 #define LOCKSTEP_HOSTWIRE_ENTRIES_MAX 64
-#define LOCKSTEP_HOSTWIRE_PATH_MAX    511
 #define LOCKSTEP_HOSTWIRE_TYPE_MAX    63
 #define LOCKSTEP_HOSTWIRE_BYTES_MAX   (48 * 1024)
-#define LOCKSTEP_HOSTWIRE_FDS_MAX     128    /* two an entry */
+#define LOCKSTEP_HOSTWIRE_FDS_MAX     128    /* two an entry; or one entry with four */
 #define LOCKSTEP_HOSTWIRE_TOOLS_JSON  "json" /* bytes of TOOLS; a host that is older has lines */
 
 /*  X(number, NAME): numbers are on the wire, never reused */
@@ -110,6 +116,8 @@
     X(24, TOOLS)                        \
     X(25, HEALTH)                       \
     X(26, SHUTDOWN)                     \
+    X(30, KEEP)                         \
+    X(31, BASE)                         \
     X(34, HAND_OVER)                    \
     X(35, ADOPT)                        \
     X(36, TAKE_OVER)                    \
@@ -120,41 +128,6 @@ enum lockstep_hostwire_type {
 #define LOCKSTEP_HOSTWIRE_ENUM(number, name) LOCKSTEP_HOSTWIRE_##name = (number),
     LOCKSTEP_HOSTWIRE_TYPE_TABLE(LOCKSTEP_HOSTWIRE_ENUM)
 #undef LOCKSTEP_HOSTWIRE_ENUM
-};
-
-/* Where an image stands. */
-enum lockstep_hostwire_state {
-    LOCKSTEP_HOSTWIRE_STATE_UNSPECIFIED = 0,
-    LOCKSTEP_HOSTWIRE_STATE_PREPARED = 1,
-    LOCKSTEP_HOSTWIRE_STATE_LIVE = 2,
-    LOCKSTEP_HOSTWIRE_STATE_PREVIOUS = 3, /* was live, is kept until RETIRE */
-    LOCKSTEP_HOSTWIRE_STATE_RETIRED = 4,
-};
-
-/* What a process is in a service that is exchanged as a whole. */
-enum lockstep_hostwire_role {
-    LOCKSTEP_HOSTWIRE_ROLE_SERVES = 0,
-    LOCKSTEP_HOSTWIRE_ROLE_WAITS = 1, /* a successor: it has not served yet */
-    LOCKSTEP_HOSTWIRE_ROLE_LEFT = 2,  /* another one serves; its state is frozen */
-};
-
-/* One module of a set, or one image of a status. What a message does not need stays zero. */
-struct lockstep_hostwire_entry {
-    struct lockstep_name module;
-    char version[LOCKSTEP_VERSION_MAX + 1];
-    uint64_t generation;
-    struct lockstep_digest digest; /* as the agent told it: a host hashes nothing */
-    uint64_t device;               /* of the private copy, as stat has it */
-    uint64_t inode;
-    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1]; /* absolute */
-    int config_fd;                             /* the module's configuration, -1: empty */
-    int state_fd; /* state to begin with where there is none, -1: none */
-    enum lockstep_hostwire_state state;
-    uint32_t schema; /* of its state, 0: stateless */
-    uint64_t calls;
-    uint64_t failed;
-    uint64_t in_flight;
-    bool closed; /* its gate is shut */
 };
 
 /* One message, whatever its type. Large: keep it on the heap. */

@@ -28,8 +28,9 @@ static void close_one(int *fd)
 static void close_all(struct lockstep_hostwire_message *message)
 {
     for (size_t i = 0; i < message->entries_count; i++) {
-        close_one(&message->entries[i].config_fd);
-        close_one(&message->entries[i].state_fd);
+        for (size_t j = 0; j < LOCKSTEP_HOSTWIRE_ENTRY_FDS; j++) {
+            close_one(lockstep_hostwire_entry_fd(&message->entries[i], j));
+        }
     }
     for (size_t i = 0; i < message->fds_count; i++) {
         close_one(&message->fds[i]);
@@ -42,8 +43,9 @@ static void clear_entry(struct lockstep_hostwire_entry *entry)
     const size_t behind = offsetof(struct lockstep_hostwire_entry, config_fd);
     memset(entry, 0, offsetof(struct lockstep_hostwire_entry, path) + 1);
     memset((uint8_t *)entry + behind, 0, sizeof(*entry) - behind);
-    entry->config_fd = -1;
-    entry->state_fd = -1;
+    for (size_t i = 0; i < LOCKSTEP_HOSTWIRE_ENTRY_FDS; i++) {
+        *lockstep_hostwire_entry_fd(entry, i) = -1;
+    }
 }
 
 /* So may the bytes, half of a message: behind their size nobody looks. */

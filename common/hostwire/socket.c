@@ -122,10 +122,10 @@ static size_t collect_fds(const struct lockstep_hostwire_message *message,
 {
     size_t count = 0;
     for (size_t i = 0; i < message->entries_count; i++) {
-        const int both[] = {message->entries[i].config_fd, message->entries[i].state_fd};
-        for (size_t j = 0; j < LOCKSTEP_COUNT(both); j++) {
-            if (both[j] >= 0 && count < LOCKSTEP_HOSTWIRE_FDS_MAX) {
-                ret_fds[count++] = both[j];
+        for (size_t j = 0; j < LOCKSTEP_HOSTWIRE_ENTRY_FDS; j++) {
+            int fd = lockstep_hostwire_entry_has(&message->entries[i], j);
+            if (fd >= 0 && count < LOCKSTEP_HOSTWIRE_FDS_MAX) {
+                ret_fds[count++] = fd;
             }
         }
     }

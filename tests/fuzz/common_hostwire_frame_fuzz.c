@@ -33,7 +33,8 @@ static void must_hold_all(size_t count)
         MUST(seen[message->fds[i] - NO_FD]++ == 0);
     }
     for (size_t i = 0; i < message->entries_count; i++) {
-        const int both[] = {message->entries[i].config_fd, message->entries[i].state_fd};
+        const int both[] = {message->entries[i].config_fd, message->entries[i].state_fd,
+                            message->entries[i].journal_fd, message->entries[i].back_fd};
         for (size_t j = 0; j < LOCKSTEP_COUNT(both); j++) {
             found += both[j] >= 0;
             MUST(both[j] < 0 || seen[both[j] - NO_FD]++ == 0);

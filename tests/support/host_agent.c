@@ -59,6 +59,8 @@ void host_agent_init(struct host_agent *agent)
     agent->reply = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
     assert_non_null(agent->order);
     assert_non_null(agent->reply);
+    agent->kept = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
+    assert_non_null(agent->kept);
 }
 
 void host_agent_die(struct host_agent *agent)
@@ -96,6 +98,7 @@ void host_agent_deinit(struct host_agent *agent)
     assert_int_equal(rmdir(agent->directory), 0);
     agent->order = lockstep_hostwire_free(agent->order);
     agent->reply = lockstep_hostwire_free(agent->reply);
+    agent->kept = lockstep_hostwire_free(agent->kept);
 }
 
 void host_agent_listen(struct host_agent *agent)
@@ -110,23 +113,34 @@ void host_agent_start(struct host_agent *agent, const char *boot_wait_ms)
     char fd[] = "--listen-fd=9";
     char socket[128];
     char boot[128];
-    char *arguments[] = {program, wait, fd, socket, boot, NULL};
+    char journal[32];
+    char *arguments[] = {program, wait, fd, socket, boot, journal, NULL};
     posix_spawn_file_actions_t actions;
     (void)snprintf(wait, sizeof(wait), "--boot-wait=%s", boot_wait_ms);
     (void)snprintf(socket, sizeof(socket), "--agent=%s", agent->socket);
     (void)snprintf(boot, sizeof(boot), "--boot=%s", agent->boot);
+    (void)snprintf(journal, sizeof(journal), "--journal-bytes=%u", agent->journal_bytes);
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     assert_int_equal(posix_spawn_file_actions_adddup2(&actions, agent->served, TOOLS_FD), 0);
     assert_int_equal(posix_spawn(&agent->host, program, &actions, NULL, arguments, environ), 0);
     (void)posix_spawn_file_actions_destroy(&actions);
 }
 
+/* What the host says by itself is put aside. */
 static void receive(struct host_agent *agent)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_hostwire_receive(agent->fd, agent->reply, ANSWER_MS, &err) != LOCKSTEP_OK) {
-        fail_msg("the host does not answer: %s", err.message);
-    }
+    do {
+        if (lockstep_hostwire_receive(agent->fd, agent->reply, ANSWER_MS, &err) != LOCKSTEP_OK) {
+            fail_msg("the host does not answer: %s", err.message);
+        }
+        if (agent->reply->type == LOCKSTEP_HOSTWIRE_KEEP) {
+            struct lockstep_hostwire_message *kept = agent->kept;
+            agent->kept = agent->reply;
+            agent->reply = kept;
+            lockstep_hostwire_reset(agent->reply, LOCKSTEP_HOSTWIRE_KEEP);
+        }
+    } while (agent->reply->type == LOCKSTEP_HOSTWIRE_KEEP);
 }
 
 void host_agent_meet(struct host_agent *agent)
@@ -156,6 +170,16 @@ void host_agent_begin_host(struct host_agent *agent)
 {
     host_agent_init(agent);
     host_agent_listen(agent);
+    host_agent_start(agent, "5000");
+    host_agent_meet(agent);
+}
+
+void host_agent_restart(struct host_agent *agent)
+{
+    (void)kill(agent->host, SIGKILL);
+    assert_int_equal(waitpid(agent->host, NULL, 0), agent->host);
+    (void)close(agent->fd);
+    agent->fd = -1;
     host_agent_start(agent, "5000");
     host_agent_meet(agent);
 }
@@ -283,4 +307,15 @@ uint64_t host_agent_in_flight(struct host_agent *agent)
         count += agent->reply->entries[i].in_flight;
     }
     return count;
+}
+
+void host_agent_take_kept(struct host_agent *agent)
+{
+    while (lockstep_hostwire_receive(agent->fd, agent->reply, 0, NULL) == LOCKSTEP_OK) {
+        if (agent->reply->type == LOCKSTEP_HOSTWIRE_KEEP) {
+            struct lockstep_hostwire_message *kept = agent->kept;
+            agent->kept = agent->reply;
+            agent->reply = kept;
+        }
+    }
 }

@@ -16,12 +16,14 @@ struct host_agent {
     int served;   /* the tool socket, as the agent holds it */
     int fd;       /* to the host, -1: none */
     pid_t host;
+    unsigned journal_bytes; /* of the hosts that are started from here on; 0: as they want */
     uint64_t generation;
     uint64_t request;
     unsigned copies;
     uint64_t operation;
     struct lockstep_hostwire_message *order; /* what is sent next */
     struct lockstep_hostwire_message *reply; /* what came last */
+    struct lockstep_hostwire_message *kept;  /* the last KEEP, with its descriptors */
 };
 
 /* Makes directory and sockets. Fails the test if it cannot. */
@@ -52,6 +54,10 @@ void host_agent_commit(struct host_agent *agent);
 /* Copies, prepares and commits one module; RET_PATH may be NULL. */
 void host_agent_install(struct host_agent *agent, const char *module, const char *file,
                         char *ret_path, size_t room);
+/* Takes what a host that is dead has left to say. */
+void host_agent_take_kept(struct host_agent *agent);
+/* Kills the host and starts another, which has met its agent. */
+void host_agent_restart(struct host_agent *agent);
 /* A descriptor of a configuration, to be handed over with an entry. */
 int host_agent_config(const char *text);
 

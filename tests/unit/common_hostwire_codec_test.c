@@ -46,6 +46,9 @@ static void test_there_and_back(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     in->entries[1].config_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    in->entries[0].journal_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    in->entries[0].back_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    in->entries[0].whole = true;
     in->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     in->fds_count = 1;
     assert_int_equal(lockstep_hostwire_send(pair[0], in, 1000, NULL), LOCKSTEP_OK);
@@ -63,6 +66,10 @@ static void test_there_and_back(void **state)
     assert_true(out->entries[1].inode == 1ULL << 40);
     assert_true(lockstep_digest_equal(&out->entries[1].digest, &in->entries[1].digest));
     assert_int_equal(out->entries[0].config_fd, -1);
+    assert_int_equal(out->entries[0].state_fd, -1);
+    assert_int_equal(read(out->entries[0].journal_fd, &byte, 1), 1);
+    assert_int_equal(read(out->entries[0].back_fd, &byte, 1), 0);
+    assert_true(out->entries[0].whole && !out->entries[1].whole);
     assert_int_equal(read(out->entries[1].config_fd, &byte, 1), 1);
     assert_int_equal(read(out->fds[0], &byte, 1), 0);
     (void)close(pair[0]);

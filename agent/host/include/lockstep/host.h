@@ -55,6 +55,7 @@ struct lockstep_host_options {
     size_t listeners_count;   /* 16 at most */
     void (*log)(void *context, enum lockstep_log_level level, const char *text);
     void *log_context;
+    uint64_t journal_bytes; /* shared memory for the journal of one module; 16 MiB */
 };
 
 struct lockstep_host;

@@ -26,11 +26,11 @@
 #ifndef LOCKSTEP_MODULE_H
 #define LOCKSTEP_MODULE_H
 
-#include <stdarg.h>
+#include "lockstep/state.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #define LOCKSTEP_ABI_MAJOR 1
 #define LOCKSTEP_ABI_MINOR 0
@@ -45,6 +45,7 @@
 
 /* Bits of lockstep_identity.flags. A host refuses bits of the upper half that it does not know. */
 #define LOCKSTEP_MODULE_CONSTRUCTORS (UINT32_C(1) << 0) /* code runs while it is mapped */
+#define LOCKSTEP_MODULE_NO_WAY_BACK  (UINT32_C(1) << 2) /* class none: it never goes back */
 #define LOCKSTEP_MODULE_MUST_KNOW    UINT32_C(0xffff0000)
 
 /* Another module that must be there, at this version or a later one. */
@@ -75,13 +76,6 @@ struct lockstep_module_note {
     uint32_t type;
     char owner[12]; /* "lockstep", padded */
     struct lockstep_identity identity;
-};
-
-/* Where bytes go: an answer, or the text that says why something failed. The host's; it grows as
- * needed, up to the host's bound. */
-struct lockstep_sink {
-    /* False if it is full; what does not fit is not kept. */
-    bool (*write)(struct lockstep_sink *sink, const void *bytes, size_t size);
 };
 
 enum lockstep_log_level {
@@ -127,6 +121,11 @@ struct lockstep_call {
 };
 
 #define LOCKSTEP_TOOL_IDEMPOTENT (UINT32_C(1) << 0) /* calling twice is as good as once */
+/* It changes the state. In a module that has `apply` the host lets one such call run at a time and
+ * writes it into the journal before it returns: so the journal has them in the order in which they
+ * ran, and none that its caller has not waited for is missing. Modules that require each other in a
+ * circle must not all be of this kind: their calls could wait for each other. */
+#define LOCKSTEP_TOOL_MUTATES (UINT32_C(1) << 1)
 
 /* Something that a module does for whoever asks. Called from many threads at once. */
 struct lockstep_tool {
@@ -144,32 +143,6 @@ struct lockstep_smoke {
     /* 0: passed. Else WHY says what is wrong. */
     int (*run)(struct lockstep_sink *why);
     uint32_t timeout_ms; /* 0: 1000 */
-};
-
-/* One record of a state in canonical form. Order says nothing; a key is there once. */
-struct lockstep_record {
-    const void *key;
-    uint32_t key_size;
-    uint32_t value_size;
-    const void *value;
-    /* Something that the schema being written cannot hold. The host keeps it beside the state and
-     * hands it to the next `up` into the schema that wrote it, so nothing is lost on the way. */
-    bool residue;
-};
-
-/* Where records go. The host's. */
-struct lockstep_records_sink {
-    /* Copies the record. False if there is no room: then the caller gives up and fails. */
-    bool (*put)(struct lockstep_records_sink *sink, const struct lockstep_record *record);
-    const char *extra; /* what the operator wrote behind --extra, "" if nothing */
-};
-
-/* Where records come from. The host's. */
-struct lockstep_records_source {
-    uint64_t count; /* how many there will be, to make room for */
-    /* False after the last. What *ret_record points to lives until the next call. */
-    bool (*next)(struct lockstep_records_source *source, struct lockstep_record *ret_record);
-    const char *extra; /* what the operator wrote behind --extra, "" if nothing */
 };
 
 /* The functions of a module. What is NULL is not there. */
@@ -198,6 +171,24 @@ struct lockstep_module {
     /* Writes the state in the older schema TO, and as residue what TO cannot hold. Leaves its own
      * state as it is. 0, or not when the sink has no room or TO is not known. */
     int (*down)(uint32_t to, struct lockstep_records_sink *sink);
+
+    /* Steps between schemas, at most LOCKSTEP_MODULE_STEPS, in any order. With them a
+     * state of another schema is taken along the shortest path, and `up` gets it in the module's
+     * own schema, with the residue; and without `down` the way back is a path from `save`. Where
+     * there is no path the reload is refused, and the refusal names the schema that leads nowhere.
+     */
+    const struct lockstep_step *steps;
+    uint32_t steps_count;
+    /* Does a call of the journal again, of this version or another one: the tool's name, and the
+     * request; the answer is thrown away. Nothing else runs, and `host->call` is refused. It must
+     * come out as it did then, so it depends on state and request alone: no clock, no chance. 0 or
+     * what the tool would say, or LOCKSTEP_APPLY_UNKNOWN. Most modules call
+     * lockstep_tools_apply(). */
+    int (*apply)(const char *tool, struct lockstep_call *call);
+    /* The window of the version before is over: nothing leads back any more. The place for what
+     * cannot be undone, such as dropping a column. Once, from the thread that retires; cannot fail.
+     * Residue for other schemas is kept: it only goes with the module. */
+    void (*finalize)(void);
 };
 
 #define LOCKSTEP_MODULE_LIST(...) __VA_ARGS__
@@ -223,21 +214,22 @@ struct lockstep_module {
                                                     .identity = &lockstep_module_note_.identity, \
                                                     LOCKSTEP_MODULE_LIST FUNCTIONS}
 
-/* Writes a formatted text, at most 1 kB of it. */
-__attribute__((format(printf, 2, 3))) static inline bool
-lockstep_sink_print(struct lockstep_sink *sink, const char *format, ...)
+/* An `apply` that calls the tool of that name. */
+static inline int lockstep_tools_apply(const struct lockstep_tool *tools, uint32_t count,
+                                       const char *name, struct lockstep_call *call)
 {
-    char text[1024];
-    va_list args;
-    int length;
-    va_start(args, format);
-    length = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (length < 0) {
-        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const char *a = tools[i].name;
+        const char *b = name;
+        while (*a != '\0' && *a == *b) {
+            a++;
+            b++;
+        }
+        if (*a == *b) {
+            return tools[i].call(call);
+        }
     }
-    return sink->write(sink, text,
-                       (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+    return LOCKSTEP_APPLY_UNKNOWN;
 }
 
 #endif
