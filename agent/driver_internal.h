@@ -47,7 +47,7 @@ struct lockstep_known {
     uint64_t size;
     uint64_t floor; /* lowest counter that may still run once this one has */
     uint32_t state_schema;
-    uint64_t waives; /* checks of a probe, a bit each */
+    enum lockstep_driver driver;
     char version[LOCKSTEP_VERSION_MAX + 1];
 };
 

@@ -1,4 +1,4 @@
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
 

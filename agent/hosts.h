@@ -9,6 +9,8 @@
  * the functions here (but for `done` of what is open when a host dies, which comes before `lost`),
  * and may call any of these functions but _free.
  *
+ * A set may be brought by a second process that takes over: see hosts_swap.h.
+ *
  * A service may have several processes. A request goes to each of them and is answered once: yes if
  * all said yes. `lost` is for the last of them.
  *
@@ -119,6 +121,7 @@ struct lockstep_hosts_item {
     uint64_t device;  /* of that file, as stat has it */
     uint64_t inode;
     int config_fd; /* -1: empty; borrowed */
+    bool swap;     /* it, or what it is to replace, is exchanged with its whole process */
 };
 
 struct lockstep_hosts_set {

@@ -1,5 +1,5 @@
 /* Answers to requests: one of several processes each, then the request's. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -23,10 +23,16 @@ static void reopen(const struct lockstep_hosts_request *request)
     struct lockstep_hosts *hosts = request->hosts;
     for (size_t i = 0; i < request->asks_count; i++) {
         const struct lockstep_hosts_ask *ask = &request->asks[i];
-        if (ask->process != NULL && ask->state == LOCKSTEP_HOSTS_ASK_YES) {
+        struct lockstep_hosts_process *process = ask->process;
+        if (ask->successor != NULL && ask->successor->succession != NULL) {
+            process = ask->successor->succession->before; /* whatever it has come to */
+        } else if (ask->state != LOCKSTEP_HOSTS_ASK_YES) {
+            continue;
+        }
+        if (process != NULL) {
             lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_REOPEN);
             hosts->out->operation = request->operation;
-            (void)lockstep_hosts_send(ask->process, NULL);
+            (void)lockstep_hosts_send(process, NULL);
         }
     }
 }
@@ -39,6 +45,13 @@ void lockstep_hosts_request_finish(struct lockstep_hosts_request *request)
     lockstep_timer_disarm(request->hosts->loop, &request->timer);
     if (request->kind == LOCKSTEP_HOSTS_REQUEST_MIGRATE && !request->ok) {
         reopen(request);
+    }
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_PUBLISH && request->ok) {
+        struct lockstep_hosts_known *known = lockstep_hosts_known_find(request->hosts,
+                                                                       &request->operation);
+        if (known != NULL) {
+            known->published = known->services;
+        }
     }
     while (*place != NULL) {
         place = &(*place)->next;
@@ -74,11 +87,14 @@ static void call_back(struct lockstep_hosts_request *request)
     const struct lockstep_work_result result = {.ticket = request->ticket,
                                                 .ok = request->ok,
                                                 .stateful = request->stateful,
+                                                .unmapped = request->unmapped,
                                                 .no = request->no,
                                                 .text = request->ok ? NULL : request->text};
     struct lockstep_hosts_answer answer = {
         .ticket = request->ticket, .version = "", .text = request->text};
-    if (request->kind == LOCKSTEP_HOSTS_REQUEST_SNAPSHOT && config->snapshot != NULL) {
+    if (request->recycle) {
+        lockstep_hosts_recycle_on(request);
+    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_SNAPSHOT && config->snapshot != NULL) {
         int fd = request->fd;
         request->fd = -1;
         config->snapshot(config->context, &result, fd);
@@ -144,12 +160,16 @@ void lockstep_hosts_request_fail(struct lockstep_hosts_process *process, enum lo
         for (size_t j = 0; request->kind != LOCKSTEP_HOSTS_REQUEST_FREE && j < request->asks_count;
              j++) {
             struct lockstep_hosts_ask *ask = &request->asks[j];
-            if (ask->process == process && ask->state == LOCKSTEP_HOSTS_ASK_OPEN) {
+            bool part = ask->process == process || ask->successor == process;
+            bool waits = ask->id == 0 && !forget; /* for a process that is being fitted out */
+            if (part && !waits && ask->state == LOCKSTEP_HOSTS_ASK_OPEN) {
                 ask->state = LOCKSTEP_HOSTS_ASK_NO;
                 failed = true;
+                request->unmapped = request->unmapped || ask->successor != NULL;
             }
-            if (ask->process == process && forget) {
+            if (part && forget) {
                 ask->process = NULL;
+                ask->successor = NULL;
             }
         }
         if (failed && is_open(request)) {
@@ -234,6 +254,9 @@ static void take_answer(struct lockstep_hosts_request *request, struct lockstep_
     const struct lockstep_hostwire_message *in = request->hosts->in;
     if (ask->published && in->type == LOCKSTEP_HOSTWIRE_STATUS) {
         ask->state = in->more ? LOCKSTEP_HOSTS_ASK_OPEN : LOCKSTEP_HOSTS_ASK_YES;
+    } else if (ask->successor != NULL) {
+        lockstep_hosts_swap_answer(request, ask);
+        return;
     } else if (in->type == wanted_answer(request->kind)) {
         if (look_first(request, ask)) {
             return;

@@ -4,7 +4,7 @@
  * is something to serve. A host that has outlived an agent lacks nothing, and gives the socket
  * back.
  */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
 
@@ -32,8 +32,7 @@ static void go(struct lockstep_hosts_process *process, enum lockstep_hosts_step 
 
 /* ---- modules -------------------------------------------------------------------------------- */
 
-/* An id that no operation and no earlier agent has used. */
-static struct lockstep_id new_operation(struct lockstep_hosts *hosts)
+struct lockstep_id lockstep_hosts_new_operation(struct lockstep_hosts *hosts)
 {
     struct lockstep_id id = {{'b', 'o', 'o', 't'}};
     uint64_t now_ms = lockstep_unix_ms();
@@ -41,6 +40,21 @@ static struct lockstep_id new_operation(struct lockstep_hosts *hosts)
     memcpy(id.bytes + 4, &now_ms, sizeof(now_ms));
     memcpy(id.bytes + 12, &count, sizeof(count));
     return id;
+}
+
+/* True if a successor's set brings MODULE, or takes it out. */
+static bool is_in_set(const struct lockstep_hosts_process *process,
+                      const struct lockstep_name *module)
+{
+    const struct lockstep_hostwire_message *set = process->succession == NULL
+                                                      ? NULL
+                                                      : process->succession->set;
+    for (size_t i = 0; set != NULL && i < set->entries_count; i++) {
+        if (lockstep_name_equal(&set->entries[i].module, module)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool fill_prepare(struct lockstep_hosts_process *process,
@@ -57,7 +71,7 @@ static bool fill_prepare(struct lockstep_hosts_process *process,
             return false;
         }
     }
-    process->boot_operation = new_operation(process->hosts);
+    process->boot_operation = lockstep_hosts_new_operation(process->hosts);
     process->boot_image = (struct lockstep_hosts_image){.module = from->module,
                                                         .generation = from->generation,
                                                         .digest = from->digest,
@@ -73,36 +87,80 @@ static bool fill_prepare(struct lockstep_hosts_process *process,
     return true;
 }
 
-static void tell_missing(const struct lockstep_hosts_process *process)
+/* A successor has to have what the process before it has, and its set. */
+static bool is_missed(const struct lockstep_hosts_process *process,
+                      const struct lockstep_name *module)
+{
+    const struct lockstep_hosts_succession *succession = process->succession;
+    if (lockstep_hosts_view_live(&process->view, module) != NULL || is_in_set(process, module)) {
+        return false;
+    }
+    return succession == NULL || succession->before == NULL ||
+           lockstep_hosts_view_live(&succession->before->view, module) != NULL;
+}
+
+/* False: it is of no use without. */
+static bool may_lack(struct lockstep_hosts_process *process)
 {
     const struct lockstep_boot *boot = process->hosts->rooms[process->service].boot;
+    const struct lockstep_hosts_succession *succession = process->succession;
+    bool missed = succession != NULL && succession->set != NULL && !succession->set_mapped;
     for (size_t i = 0; i < boot->count; i++) {
-        if (lockstep_hosts_view_live(&process->view, &boot->entries[i].module) == NULL) {
+        if (is_missed(process, &boot->entries[i].module)) {
+            missed = true;
             lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "host lacks module=%s generation=%llu",
                          boot->entries[i].module.text,
                          (unsigned long long)boot->entries[i].generation);
         }
     }
+    if (missed && succession != NULL) {
+        lockstep_hosts_swap_unfit(process, succession->no, succession->text);
+        return false;
+    }
+    return true;
+}
+
+/* The set of a successor is mapped as one, like any set. */
+static void go_set(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    struct lockstep_hostwire_message *out = hosts->out;
+    process->boot_operation = process->succession->set->operation;
+    hosts->out = process->succession->set;
+    go(process, LOCKSTEP_HOSTS_STEP_PREPARE);
+    hosts->out = out;
+}
+
+/* True if a module is being mapped. */
+static bool try_next(struct lockstep_hosts_process *process)
+{
+    const struct lockstep_boot *boot = process->hosts->rooms[process->service].boot;
+    const struct lockstep_hosts_succession *succession = process->succession;
+    for (; process->boot_index < boot->count; process->boot_index++) {
+        const struct lockstep_boot_entry *entry = &boot->entries[process->boot_index];
+        if (lockstep_hosts_view_live(&process->view, &entry->module) == NULL &&
+            !is_in_set(process, &entry->module) && fill_prepare(process, entry)) {
+            go(process, LOCKSTEP_HOSTS_STEP_PREPARE);
+            return true;
+        }
+    }
+    if (process->boot_index == boot->count && succession != NULL && succession->set != NULL &&
+        !succession->set_mapped) {
+        go_set(process);
+        return true;
+    }
+    return false;
 }
 
 /* What is required stands anywhere in the file: those refused are tried again as long as a turn
  * brings something. */
 static void next_module(struct lockstep_hosts_process *process)
 {
-    const struct lockstep_boot *boot = process->hosts->rooms[process->service].boot;
-    for (;;) {
-        while (process->boot_index < boot->count) {
-            const struct lockstep_boot_entry *entry = &boot->entries[process->boot_index];
-            if (lockstep_hosts_view_live(&process->view, &entry->module) == NULL &&
-                fill_prepare(process, entry)) {
-                go(process, LOCKSTEP_HOSTS_STEP_PREPARE);
-                return;
-            }
-            process->boot_index++;
-        }
+    while (!try_next(process)) {
         if (!process->boot_moved) {
-            tell_missing(process);
-            ask_listeners(process);
+            if (may_lack(process)) {
+                ask_listeners(process);
+            }
             return;
         }
         process->boot_moved = false;
@@ -110,11 +168,23 @@ static void next_module(struct lockstep_hosts_process *process)
     }
 }
 
+/* True if what is being mapped is a successor's set. */
+static bool is_set(const struct lockstep_hosts_process *process)
+{
+    return process->succession != NULL && process->succession->set != NULL &&
+           lockstep_id_equal(&process->boot_operation, &process->succession->set->operation);
+}
+
 static void module_refused(struct lockstep_hosts_process *process)
 {
     const struct lockstep_hostwire_message *in = process->hosts->in;
+    struct lockstep_hosts_succession *succession = process->succession;
     lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host does not load module=%s no=%s cause=%s",
-                 process->boot_image.module.text, in->code, in->text);
+                 is_set(process) ? "(set)" : process->boot_image.module.text, in->code, in->text);
+    if (succession != NULL) {
+        succession->no = lockstep_no_parse(in->code);
+        memcpy(succession->text, in->text, sizeof(succession->text));
+    }
     process->boot_index++;
     next_module(process);
 }
@@ -141,8 +211,12 @@ static void publish_answered(struct lockstep_hosts_process *process)
         module_refused(process);
         return;
     }
-    process->boot_image.loaded_ms = lockstep_unix_ms();
-    lockstep_hosts_view_add(&process->view, &process->boot_image);
+    if (is_set(process)) {
+        process->succession->set_mapped = true;
+    } else {
+        process->boot_image.loaded_ms = lockstep_unix_ms();
+        lockstep_hosts_view_add(&process->view, &process->boot_image);
+    }
     process->boot_moved = true;
     process->boot_index++;
     next_module(process);

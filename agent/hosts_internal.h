@@ -3,6 +3,7 @@
 #define LOCKSTEP_AGENT_HOSTS_INTERNAL_H
 
 #include "agent/hosts.h"
+#include "agent/hosts_request.h"
 #include "common/io/log.h"
 
 #define LOCKSTEP_HOSTS_IMAGES_MAX 1024 /* images of a process that are looked at */
@@ -14,7 +15,10 @@ struct lockstep_hosts_image {
     char version[LOCKSTEP_VERSION_MAX + 1];
     uint64_t generation;
     struct lockstep_digest digest;
+    uint64_t device; /* of the file that is mapped */
+    uint64_t inode;
     enum lockstep_hostwire_state state;
+    uint32_t schema; /* of its state, 0: stateless */
     uint64_t calls;
     uint64_t failed;
     uint64_t in_flight;
@@ -35,6 +39,14 @@ enum lockstep_hosts_stage {
     LOCKSTEP_HOSTS_UP,
 };
 
+/* What a process is in its service. */
+enum lockstep_hosts_role {
+    LOCKSTEP_HOSTS_SERVING,
+    LOCKSTEP_HOSTS_SUCCESSOR, /* is to take over; without a succession: an earlier agent's */
+    LOCKSTEP_HOSTS_WARM,      /* has left, and may be gone back to */
+    LOCKSTEP_HOSTS_ENDING,
+};
+
 /* What a process that is being fitted out has been asked. */
 enum lockstep_hosts_step {
     LOCKSTEP_HOSTS_STEP_NONE,
@@ -52,6 +64,11 @@ struct lockstep_hosts_process {
     uint8_t service;
     bool spawned;
     bool was_up;
+    bool adopted; /* an earlier agent's, and it has not said what it is */
+    enum lockstep_hosts_role role;
+    uint32_t told;                                /* its role, in HELLO */
+    uint32_t retired;                             /* versions, of its budget */
+    struct lockstep_hosts_succession *succession; /* owned; who is to take over (hosts_swap.h) */
     enum lockstep_hosts_stage stage;
     pid_t pid; /* 0: of another namespace, so it lives as long as its connection */
     struct lockstep_child child;
@@ -78,63 +95,26 @@ struct lockstep_hosts_link {
     struct lockstep_timer timer; /* of the handshake */
 };
 
-enum lockstep_hosts_kind {
-    LOCKSTEP_HOSTS_REQUEST_FREE = 0,
-    LOCKSTEP_HOSTS_REQUEST_MAP,
-    LOCKSTEP_HOSTS_REQUEST_MIGRATE,
-    LOCKSTEP_HOSTS_REQUEST_PUBLISH,
-    LOCKSTEP_HOSTS_REQUEST_SNAPSHOT,
-    LOCKSTEP_HOSTS_REQUEST_CALL,
-};
-
-enum lockstep_hosts_ask_state {
-    LOCKSTEP_HOSTS_ASK_OPEN,
-    LOCKSTEP_HOSTS_ASK_YES,
-    LOCKSTEP_HOSTS_ASK_NO,
-};
-
-/* A request's part for one process. */
-struct lockstep_hosts_ask {
-    struct lockstep_hosts_process *process; /* NULL once it is gone */
-    uint64_t id;
-    bool published; /* and is looked at: ID is that of STATUS */
-    enum lockstep_hosts_ask_state state;
-};
-
-struct lockstep_hosts_request {
-    enum lockstep_hosts_kind kind;
-    struct lockstep_hosts *hosts;
-    struct lockstep_hosts_request *next; /* in the order of the answers, when finished */
-    uint32_t ticket;
+/* A process swap of a service. */
+struct lockstep_hosts_swap {
+    bool on;
+    bool recycle;    /* nobody ordered it */
+    bool publishing; /* a recycling that cannot be called off any more */
     struct lockstep_id operation;
-    struct lockstep_timer timer;
-    uint64_t limit_ms;
-    bool finished;
-    bool ok;
-    bool stateful;
-    enum lockstep_no no;
-    char text[LOCKSTEP_TEXT_MAX + 1];
-    int fd;                                  /* SNAPSHOT */
-    struct lockstep_hostwire_message *reply; /* CALL; owned */
-    size_t asks_count;
-    struct lockstep_hosts_ask asks[LOCKSTEP_HOSTS_PROCESSES_MAX];
+    struct lockstep_time again; /* a recycling may be tried then */
 };
 
 struct lockstep_hosts_room {
     struct lockstep_name name;
-    char **command; /* owned; NULL: lockstep-host */
-    bool late;      /* its boot file is not synced */
-    bool told;      /* a host was started or is up, and `lost` has not come since */
-    int listener;   /* of its tools; -1: a host of the last agent has it, or none */
+    char **command;    /* owned; NULL: lockstep-host */
+    bool late;         /* its boot file is not synced */
+    bool told;         /* a host was started or is up, and `lost` has not come since */
+    uint32_t recycled; /* how often */
+    struct lockstep_hosts_swap swap;
+    int listener; /* of its tools; -1: a host of the last agent has it, or none */
     char socket[LOCKSTEP_HOSTS_SHORT_PATH + 1];
     char note[LOCKSTEP_HOSTS_SHORT_PATH + 1]; /* the file that says who was started */
     struct lockstep_boot *boot;               /* owned */
-};
-
-/* Which services an operation is about. */
-struct lockstep_hosts_known {
-    struct lockstep_id operation;
-    uint32_t services; /* bits */
 };
 
 struct lockstep_hosts {
@@ -181,6 +161,11 @@ struct lockstep_hosts_process *lockstep_hosts_process_find(const struct lockstep
 struct lockstep_hosts_process *lockstep_hosts_process_new(struct lockstep_hosts *hosts,
                                                           uint8_t service, pid_t pid,
                                                           struct lockstep_error *err);
+/* Starts a process, with the boot file as it is. */
+enum lockstep_err lockstep_hosts_process_launch(struct lockstep_hosts *hosts, uint8_t service,
+                                                bool successor,
+                                                struct lockstep_hosts_process **ret_process,
+                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Takes it out without telling anybody. */
 void lockstep_hosts_process_free(struct lockstep_hosts_process *process);
 /* Nothing is under way with it: a start that has not come up has a limit. */
@@ -192,9 +177,9 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process);
 
 /* ---- hosts_adopt.c -------------------------------------------------------------------------- */
 
-/* Notes the process that was started for the service. */
-void lockstep_hosts_adopt_note(const struct lockstep_hosts *hosts, uint8_t service, pid_t pid);
-/* Watches the process that the last agent noted, if it lives. */
+/* Notes the processes that were started for the service. */
+void lockstep_hosts_adopt_note(const struct lockstep_hosts *hosts, uint8_t service);
+/* Watches the processes that the last agent noted, as far as they live. */
 void lockstep_hosts_adopt(struct lockstep_hosts *hosts, uint8_t service);
 
 /* ---- hosts_link.c --------------------------------------------------------------------------- */
@@ -213,6 +198,9 @@ void lockstep_hosts_fit_begin(struct lockstep_hosts_process *process);
 void lockstep_hosts_fit_answer(struct lockstep_hosts_process *process);
 void lockstep_hosts_fit_timeout(struct lockstep_hosts_process *process);
 
+/* An id that no operation and no earlier agent has used. */
+struct lockstep_id lockstep_hosts_new_operation(struct lockstep_hosts *hosts);
+
 /* ---- hosts_status.c ------------------------------------------------------------------------- */
 
 /* Adds the images of hosts->in to what is coming; true when that was the last message of several,
@@ -227,24 +215,5 @@ void lockstep_hosts_view_deinit(struct lockstep_hosts_view *view);
 size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service,
                              struct lockstep_hosts_module *ret_modules, size_t room);
 void lockstep_hosts_poll(void *context);
-
-/* ---- hosts_answer.c ------------------------------------------------------------------------- */
-
-/* hosts->in may answer a request. */
-void lockstep_hosts_request_answer(struct lockstep_hosts_process *process);
-/* What PROCESS was asked and has not answered is a NO. FORGET: it is about to be freed. */
-void lockstep_hosts_request_fail(struct lockstep_hosts_process *process, enum lockstep_no no,
-                                 const char *text, bool forget);
-bool lockstep_hosts_request_pending(const struct lockstep_hosts_process *process);
-/* The first NO is the request's. */
-void lockstep_hosts_request_no(struct lockstep_hosts_request *request, enum lockstep_no no,
-                               const char *text);
-/* Puts it behind those that are to be called back. */
-void lockstep_hosts_request_finish(struct lockstep_hosts_request *request);
-/* The same, if every process has answered. */
-void lockstep_hosts_request_settle(struct lockstep_hosts_request *request);
-/* Calls back for what is finished. */
-void lockstep_hosts_request_flush(void *context);
-void lockstep_hosts_request_release(struct lockstep_hosts_request *request);
 
 #endif

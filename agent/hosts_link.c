@@ -1,5 +1,5 @@
 /* Connections of hosts: who may, hello, and which message is for whom. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
 
@@ -149,6 +149,7 @@ static void take_hello(struct lockstep_hosts_link *link)
         link->process = process;
         lockstep_hosts_process_await(process);
     }
+    process->told = link->hosts->in->role;
     if (lockstep_hosts_view_take(process)) {
         welcome(link);
     }
@@ -159,7 +160,9 @@ static void take_hello(struct lockstep_hosts_link *link)
 static void take_ready(struct lockstep_hosts_link *link)
 {
     lockstep_timer_disarm(link->hosts->loop, &link->timer);
-    lockstep_hosts_fit_begin(link->process);
+    if (lockstep_hosts_swap_welcome(link->process)) {
+        lockstep_hosts_fit_begin(link->process);
+    }
 }
 
 static void take_health(struct lockstep_hosts_process *process)

@@ -1,5 +1,5 @@
 /* Processes of hosts: started, watched, lost. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #define LOG_MAX       (1024 * 1024) /* bytes of a host's log that a new start keeps */
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 9
 #define VARIABLES     3
 #define VARIABLE_ROOM (LOCKSTEP_HOSTWIRE_PATH_MAX + 32)
 
@@ -27,10 +27,17 @@ struct lockstep_hosts_process *lockstep_hosts_process_find(const struct lockstep
     return process;
 }
 
+/* What an earlier agent left behind may yet turn out to. */
+static bool may_serve(const struct lockstep_hosts_process *process)
+{
+    return process->role == LOCKSTEP_HOSTS_SERVING ||
+           (process->role == LOCKSTEP_HOSTS_SUCCESSOR && process->succession == NULL);
+}
+
 bool lockstep_hosts_lives(const struct lockstep_hosts *hosts, uint8_t service)
 {
     const struct lockstep_hosts_process *process = hosts->processes;
-    while (process != NULL && process->service != service) {
+    while (process != NULL && !(process->service == service && may_serve(process))) {
         process = process->next;
     }
     return process != NULL;
@@ -51,6 +58,7 @@ void lockstep_hosts_process_free(struct lockstep_hosts_process *process)
     lockstep_child_forget(hosts->loop, &process->child);
     lockstep_hosts_view_deinit(&process->view);
     lockstep_hosts_view_deinit(&process->coming);
+    process->succession = lockstep_hosts_succession_free(process->succession);
     free(process);
 }
 
@@ -60,8 +68,11 @@ void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
     uint8_t service = process->service;
     lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host gone service=%s pid=%d",
                  hosts->rooms[service].name.text, (int)process->pid);
+    lockstep_hosts_swap_gone(process);
     lockstep_hosts_request_fail(process, LOCKSTEP_NO_CRASHED, "the host died", true);
     lockstep_hosts_process_free(process);
+    lockstep_hosts_adopt_note(hosts, service);
+    lockstep_hosts_swap_settle(hosts, service);
     lockstep_hosts_request_flush(hosts);
     if (!lockstep_hosts_lives(hosts, service) && hosts->rooms[service].told) {
         hosts->rooms[service].told = false;
@@ -88,6 +99,9 @@ void lockstep_hosts_process_await(struct lockstep_hosts_process *process)
     process->step = LOCKSTEP_HOSTS_STEP_NONE;
     process->status_id = 0;
     lockstep_hosts_view_deinit(&process->coming);
+    if (process->role == LOCKSTEP_HOSTS_ENDING) {
+        return; /* its time runs */
+    }
     lockstep_timer_disarm(hosts->loop, &process->timer);
     if (process->spawned && !process->was_up) {
         lockstep_timer_arm(
@@ -100,7 +114,11 @@ void lockstep_hosts_process_await(struct lockstep_hosts_process *process)
 static void timer_due(void *context)
 {
     struct lockstep_hosts_process *process = context;
-    if (process->stage == LOCKSTEP_HOSTS_FITTING) {
+    if (process->role == LOCKSTEP_HOSTS_ENDING) {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host does not end, killed pid=%d",
+                     (int)process->pid);
+        (void)kill(process->pid, SIGKILL);
+    } else if (process->stage == LOCKSTEP_HOSTS_FITTING) {
         lockstep_hosts_fit_timeout(process);
     } else if (!process->was_up && process->spawned) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts",
@@ -238,22 +256,17 @@ static int prepare_and_spawn(const struct lockstep_hosts *hosts, uint8_t service
     return failed;
 }
 
-enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
-                                       const struct lockstep_boot_entry *entries, size_t count,
-                                       struct lockstep_error *err)
+enum lockstep_err lockstep_hosts_process_launch(struct lockstep_hosts *hosts, uint8_t service,
+                                                bool successor,
+                                                struct lockstep_hosts_process **ret_process,
+                                                struct lockstep_error *err)
 {
     struct start start = {0};
     struct lockstep_hosts_process *process;
     pid_t pid = 0;
     int failed;
-    LOCKSTEP_TRY(lockstep_hosts_boot(hosts, service, entries, count, err));
-    if (lockstep_hosts_lives(hosts, service)) {
-        return LOCKSTEP_FAIL(err, CONFLICT, "a host of service %s lives",
-                             hosts->rooms[service].name.text);
-    }
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "boot", start.boot, err));
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "log", start.log, err));
-    LOCKSTEP_TRY(lockstep_hosts_files_listen(hosts, service, err));
     start.arguments.in[0] = hosts->host_path;
     start.arguments.in[1] = "--service";
     start.arguments.in[2] = hosts->rooms[service].name.text;
@@ -261,6 +274,7 @@ enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t ser
     start.arguments.in[4] = hosts->socket;
     start.arguments.in[5] = "--boot";
     start.arguments.in[6] = start.boot;
+    start.arguments.in[7] = successor ? "--successor" : NULL;
     cut_log(start.log);
     failed = prepare_and_spawn(hosts, service, &start, &pid);
     if (failed != 0) {
@@ -273,9 +287,38 @@ enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t ser
         return LOCKSTEP_IO;
     }
     process->spawned = true;
-    lockstep_hosts_adopt_note(hosts, service, pid);
-    hosts->rooms[service].told = true;
+    process->role = successor ? LOCKSTEP_HOSTS_SUCCESSOR : LOCKSTEP_HOSTS_SERVING;
+    lockstep_hosts_adopt_note(hosts, service);
     lockstep_hosts_process_await(process);
+    *ret_process = process;
+    return LOCKSTEP_OK;
+}
+
+/* What has left is of a time before the one that is to begin. */
+static void end_warm(struct lockstep_hosts *hosts, uint8_t service)
+{
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (process->service == service && process->role == LOCKSTEP_HOSTS_WARM) {
+            lockstep_hosts_swap_end(process);
+        }
+    }
+}
+
+enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
+                                       const struct lockstep_boot_entry *entries, size_t count,
+                                       struct lockstep_error *err)
+{
+    struct lockstep_hosts_process *process = NULL;
+    LOCKSTEP_TRY(lockstep_hosts_boot(hosts, service, entries, count, err));
+    if (lockstep_hosts_lives(hosts, service)) {
+        return LOCKSTEP_FAIL(err, CONFLICT, "a host of service %s lives",
+                             hosts->rooms[service].name.text);
+    }
+    LOCKSTEP_TRY(lockstep_hosts_files_listen(hosts, service, err));
+    end_warm(hosts, service);
+    LOCKSTEP_TRY(lockstep_hosts_process_launch(hosts, service, false, &process, err));
+    hosts->rooms[service].told = true;
     return LOCKSTEP_OK;
 }
 
@@ -289,6 +332,10 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
                                                                  sizeof(*modules));
     LOCKSTEP_FREE struct lockstep_live *live = calloc(LOCKSTEP_NODE_MODULES_MAX, sizeof(*live));
     size_t count;
+    if (process->succession != NULL) {
+        lockstep_hosts_swap_fitted(process);
+        return;
+    }
     process->stage = LOCKSTEP_HOSTS_UP;
     process->was_up = true;
     lockstep_timer_disarm(hosts->loop, &process->timer);

@@ -1,5 +1,5 @@
 /* Requests: sent to every process of a service. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include <string.h>
 
@@ -24,9 +24,9 @@ static void request_late(void *context)
     lockstep_hosts_request_finish(request);
 }
 
-static struct lockstep_hosts_request *begin(struct lockstep_hosts *hosts,
-                                            enum lockstep_hosts_kind kind, uint32_t ticket,
-                                            uint64_t limit_ms)
+struct lockstep_hosts_request *lockstep_hosts_request_begin(struct lockstep_hosts *hosts,
+                                                            enum lockstep_hosts_kind kind,
+                                                            uint32_t ticket, uint64_t limit_ms)
 {
     for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
         struct lockstep_hosts_request *request = &hosts->requests[i];
@@ -72,7 +72,8 @@ static void ask_service(struct lockstep_hosts_request *request, uint8_t service,
     size_t before = request->asks_count;
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (process->service != service || (one && process->stage != LOCKSTEP_HOSTS_UP)) {
+        if (process->service != service || process->role != LOCKSTEP_HOSTS_SERVING ||
+            (one && process->stage != LOCKSTEP_HOSTS_UP)) {
             continue;
         }
         ask_process(request, process);
@@ -88,8 +89,8 @@ static void ask_service(struct lockstep_hosts_request *request, uint8_t service,
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-static struct lockstep_hosts_known *find_known(struct lockstep_hosts *hosts,
-                                               const struct lockstep_id *operation)
+struct lockstep_hosts_known *lockstep_hosts_known_find(struct lockstep_hosts *hosts,
+                                                       const struct lockstep_id *operation)
 {
     for (size_t i = 0; i < LOCKSTEP_HOSTS_SETS_MAX; i++) {
         if (hosts->known[i].services != 0 &&
@@ -100,14 +101,28 @@ static struct lockstep_hosts_known *find_known(struct lockstep_hosts *hosts,
     return NULL;
 }
 
-static void remember(struct lockstep_hosts *hosts, const struct lockstep_id *operation,
-                     uint32_t services)
+bool lockstep_hosts_known_busy(const struct lockstep_hosts *hosts, uint8_t service,
+                               const struct lockstep_id *operation)
 {
-    struct lockstep_hosts_known *known = find_known(hosts, operation);
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_SETS_MAX; i++) {
+        const struct lockstep_hosts_known *known = &hosts->known[i];
+        if ((known->services & ~known->published & UINT32_C(1) << service) != 0 &&
+            !lockstep_id_equal(&known->operation, operation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void remember(struct lockstep_hosts *hosts, const struct lockstep_id *operation,
+                     uint32_t services, uint32_t swapped)
+{
+    struct lockstep_hosts_known *known = lockstep_hosts_known_find(hosts, operation);
     if (known == NULL) {
         known = &hosts->known[hosts->known_next++ % LOCKSTEP_HOSTS_SETS_MAX];
     }
-    *known = (struct lockstep_hosts_known){.operation = *operation, .services = services};
+    *known = (struct lockstep_hosts_known){
+        .operation = *operation, .services = services, .swapped = swapped};
 }
 
 /* The part of a set that is for one service, in hosts->out; descriptors are borrowed. */
@@ -166,10 +181,11 @@ static const char *map_mistake(const struct lockstep_hosts *hosts,
 void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
                         const struct lockstep_hosts_set *set)
 {
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MAP, ticket,
-                                                   hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_MAP, ticket, hosts->config.settings.host_answer);
     const char *mistake = map_mistake(hosts, set);
     uint32_t services = 0;
+    uint32_t swapped = 0;
     if (request == NULL) {
         return;
     }
@@ -184,11 +200,17 @@ void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
         if ((services & (UINT32_C(1) << service)) == 0) {
             services |= UINT32_C(1) << service;
             fill_map(hosts, set, service);
-            ask_service(request, service, false);
+            if (lockstep_hosts_swap_wanted(hosts, set, service) ||
+                lockstep_hosts_swap_has(hosts, service, &set->operation)) {
+                swapped |= UINT32_C(1) << service;
+                lockstep_hosts_swap_map(request, service);
+            } else if (lockstep_hosts_swap_yield(request, service)) {
+                ask_service(request, service, false);
+            }
             give_back_fds(hosts->out);
         }
     }
-    remember(hosts, &set->operation, services);
+    remember(hosts, &set->operation, services, swapped);
     lockstep_hosts_request_settle(request);
 }
 
@@ -196,15 +218,22 @@ void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
 static void ask_operation(struct lockstep_hosts_request *request,
                           const struct lockstep_id *operation)
 {
-    const struct lockstep_hosts_known *known = find_known(request->hosts, operation);
+    const struct lockstep_hosts_known *known = lockstep_hosts_known_find(request->hosts, operation);
     request->operation = *operation;
     if (known == NULL) {
         lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL,
                                   "the hosts have not mapped this operation");
     }
     for (size_t i = 0; known != NULL && i < request->hosts->rooms_count; i++) {
-        if ((known->services & (UINT32_C(1) << i)) != 0) {
+        if ((known->services & (UINT32_C(1) << i)) == 0) {
+            continue;
+        }
+        if (!lockstep_hosts_swap_has(request->hosts, (uint8_t)i, operation)) {
             ask_service(request, (uint8_t)i, false);
+        } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_MIGRATE) {
+            lockstep_hosts_swap_migrate(request, (uint8_t)i);
+        } else {
+            lockstep_hosts_swap_publish(request, (uint8_t)i);
         }
     }
     lockstep_hosts_request_settle(request);
@@ -221,8 +250,8 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
                             uint64_t drain_ms)
 {
     uint32_t ms = drain_of(hosts, drain_ms);
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MIGRATE, ticket,
-                                                   hosts->config.settings.host_answer + ms);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_MIGRATE, ticket, hosts->config.settings.host_answer + ms);
     if (request == NULL) {
         return;
     }
@@ -236,8 +265,8 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
 void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation)
 {
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_PUBLISH, ticket,
-                                                   hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_PUBLISH, ticket, hosts->config.settings.host_answer);
     if (request == NULL) {
         return;
     }
@@ -250,8 +279,8 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
                              const struct lockstep_name *module, uint64_t drain_ms)
 {
     uint32_t ms = drain_of(hosts, drain_ms);
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket,
-                                                   hosts->config.settings.host_answer + ms);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket, hosts->config.settings.host_answer + ms);
     if (request != NULL) {
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SNAPSHOT);
         memcpy(hosts->out->text, module->text, sizeof(module->text));
@@ -264,8 +293,8 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
 void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                          const char *tool, const void *input, size_t size)
 {
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
-                                                   hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
     struct lockstep_hostwire_message *out = hosts->out;
     if (request == NULL) {
         return;
@@ -288,8 +317,8 @@ void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t 
 
 void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
 {
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
-                                                   hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
     if (request == NULL) {
         return;
     }
@@ -309,8 +338,8 @@ void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
 void lockstep_hosts_registry(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const char *after)
 {
-    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
-                                                   hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
     struct lockstep_hostwire_message *out = hosts->out;
     if (request == NULL) {
         return;
@@ -330,7 +359,7 @@ static void tell(struct lockstep_hosts *hosts, uint32_t services)
 {
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (process->stage == LOCKSTEP_HOSTS_UP &&
+        if (process->stage == LOCKSTEP_HOSTS_UP && process->role == LOCKSTEP_HOSTS_SERVING &&
             (services & (UINT32_C(1) << process->service)) != 0) {
             (void)lockstep_hosts_send(process, NULL);
         }
@@ -356,26 +385,38 @@ static bool forgettable(const struct lockstep_hosts_request *request,
            lockstep_id_equal(&request->operation, operation);
 }
 
-void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation)
+void lockstep_hosts_request_forget(struct lockstep_hosts *hosts,
+                                   const struct lockstep_id *operation)
 {
-    struct lockstep_hosts_known *known = find_known(hosts, operation);
     for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
         if (forgettable(&hosts->requests[i], operation)) {
             forget_finished(hosts, &hosts->requests[i]);
             lockstep_hosts_request_release(&hosts->requests[i]);
         }
     }
+}
+
+void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation)
+{
+    struct lockstep_hosts_known *known = lockstep_hosts_known_find(hosts, operation);
+    lockstep_hosts_request_forget(hosts, operation);
+    for (uint8_t i = 0; i < hosts->rooms_count; i++) {
+        lockstep_hosts_swap_drop(hosts, i, operation);
+    }
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_DROP);
     hosts->out->operation = *operation;
     tell(hosts, known == NULL ? EVERY_SERVICE : known->services);
     if (known != NULL) {
-        known->services = 0;
+        *known = (struct lockstep_hosts_known){0};
     }
 }
 
 void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *items,
                            size_t count)
 {
+    for (size_t i = 0; i < count; i++) {
+        lockstep_hosts_swap_retire(hosts, &items[i]);
+    }
     for (size_t service = 0; service < hosts->rooms_count; service++) {
         struct lockstep_hostwire_message *out = hosts->out;
         lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_RETIRE);

@@ -1,5 +1,5 @@
 /* What hosts say of their images, and what all of a service's say together. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_swap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,10 @@ bool lockstep_hosts_view_take(struct lockstep_hosts_process *process)
         struct lockstep_hosts_image image = {.module = entry->module,
                                              .generation = entry->generation,
                                              .digest = entry->digest,
+                                             .device = entry->device,
+                                             .inode = entry->inode,
                                              .state = entry->state,
+                                             .schema = entry->schema,
                                              .calls = entry->calls,
                                              .failed = entry->failed,
                                              .in_flight = entry->in_flight,
@@ -82,6 +85,7 @@ bool lockstep_hosts_view_take(struct lockstep_hosts_process *process)
     lockstep_hosts_view_deinit(&process->view);
     process->view = process->coming;
     process->coming = (struct lockstep_hosts_view){0};
+    process->retired = message->retired;
     return true;
 }
 
@@ -146,7 +150,8 @@ static void gather_counts(const struct gathering *gathering,
 
 static bool counts(const struct lockstep_hosts_process *process, uint8_t service)
 {
-    return process->service == service && process->stage == LOCKSTEP_HOSTS_UP;
+    return process->service == service && process->stage == LOCKSTEP_HOSTS_UP &&
+           process->role == LOCKSTEP_HOSTS_SERVING;
 }
 
 size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service,
@@ -189,7 +194,8 @@ const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t s
 {
     for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (process->service == service && process->latched[0] != '\0') {
+        if (process->service == service && process->role == LOCKSTEP_HOSTS_SERVING &&
+            process->latched[0] != '\0') {
             return process->latched;
         }
     }
@@ -211,6 +217,7 @@ void lockstep_hosts_poll(void *context)
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
         process->status_id = lockstep_hosts_send(process, NULL);
     }
+    lockstep_hosts_recycle(hosts);
     lockstep_timer_arm(
         hosts->loop, &hosts->poll,
         lockstep_time_after(lockstep_loop_now(hosts->loop), hosts->config.settings.heartbeat));

@@ -129,7 +129,6 @@ static bool add_subject(struct lockstep_node_agent *agent, const struct lockstep
         subject->expect.size = known->size;
         subject->expect.state_schema_given = true;
         subject->expect.state_schema = known->state_schema;
-        subject->waives = known->waives;
     }
     request->subjects_count++;
     return true;
@@ -197,6 +196,15 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
 
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
+/* True if that version is exchanged with its whole process. */
+static bool is_swapped(struct lockstep_node_agent *agent, const struct lockstep_digest *digest)
+{
+    const struct lockstep_known *known = lockstep_digest_is_zero(digest)
+                                             ? NULL
+                                             : lockstep_admit_known(agent, digest);
+    return known != NULL && known->driver == LOCKSTEP_DRIVER_SWAP;
+}
+
 /* What the host is to do with ITEM; one without a version is taken out. */
 static bool add_item(struct lockstep_node_agent *agent, const struct lockstep_item *item,
                      struct lockstep_hosts_item *row, struct lockstep_error *err)
@@ -208,7 +216,9 @@ static bool add_item(struct lockstep_node_agent *agent, const struct lockstep_it
                                         .generation = item->generation,
                                         .digest = item->digest,
                                         .path = "",
-                                        .config_fd = -1};
+                                        .config_fd = -1,
+                                        .swap = is_swapped(agent, &item->digest) ||
+                                                is_swapped(agent, &module->loaded.digest)};
     if (lockstep_digest_is_zero(&item->digest)) {
         return true;
     }

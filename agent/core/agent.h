@@ -208,9 +208,9 @@ void lockstep_agent_receive(struct lockstep_agent *agent, struct lockstep_time n
 struct lockstep_work_result {
     uint32_t ticket;
     bool ok;
-    bool stateful;       /* of MAP: COMMIT must migrate */
-    enum lockstep_no no; /* when not ok */
-    const char *text;    /* may be NULL; borrowed */
+    bool stateful, unmapped; /* of MAP: COMMIT must migrate; when not ok: no host holds the set */
+    enum lockstep_no no;     /* when not ok */
+    const char *text;        /* may be NULL; borrowed */
 };
 void lockstep_agent_worked(struct lockstep_agent *agent, struct lockstep_time now,
                            const struct lockstep_work_result *result,

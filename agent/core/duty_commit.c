@@ -94,7 +94,7 @@ unsigned lockstep_duty_remapped(struct lockstep_duty *duty, struct lockstep_duty
 
 unsigned lockstep_duty_not_applied(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
-    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP;
+    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP && !step->result->unmapped;
     return try_later(duty, step, step->result->no, step->result->text);
 }
 
@@ -188,7 +188,7 @@ unsigned lockstep_duty_publish_failed(struct lockstep_duty *duty, struct lockste
     if (duty->superseded) {
         return abandon(duty, step);
     }
-    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP;
+    duty->mapped = duty->mapped && duty->work != LOCKSTEP_WORK_MAP && !step->result->unmapped;
     (void)try_later(duty, step, step->result->no, step->result->text);
     return LOCKSTEP_DUTY_PUBLISHING;
 }

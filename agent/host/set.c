@@ -433,13 +433,20 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
 
 void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation)
 {
+    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
+    bool here = false;
     for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
-        if (strcmp(image->name.text, module) == 0 &&
-            image->state == LOCKSTEP_HOSTWIRE_STATE_PREVIOUS &&
-            (generation == 0 || image->generation == generation)) {
+        bool meant = strcmp(image->name.text, module) == 0 &&
+                     (generation == 0 || image->generation == generation);
+        here = here || meant;
+        if (meant && image->state == LOCKSTEP_HOSTWIRE_STATE_PREVIOUS) {
             image->due = true;
-            lockstep_sets_finalize(sets, lockstep_sets_line(sets, module));
+            lockstep_sets_finalize(sets, line);
         }
+    }
+    /* It may have been another process that ran it, of which this one is the successor. */
+    if (!here && line != NULL && line->live != NULL && line->generation > generation) {
+        lockstep_sets_finalize(sets, line);
     }
 }
 

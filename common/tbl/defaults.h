@@ -65,6 +65,8 @@
     X(exec_kill, MS, LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "then SIGTERM, and SIGKILL so much later") \
     X(exec_health_interval, MS, 2 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                            \
       "time between two looks at its health in the rollback window")                               \
+    X(retired, COUNT, LOCKSTEP_RETIRED_MAX, 1, LOCKSTEP_RETIRED_MAX,                               \
+      "retired versions of a host; then another process takes its place")                          \
     X(catch_up, COUNT, 5, 1, 10000, "nodes that are given what they are owed at once")             \
     X(catch_up_first, MS, LOCKSTEP_MINUTE, 10, LOCKSTEP_DAY,                                       \
       "first pause before an owed node is asked again")                                            \

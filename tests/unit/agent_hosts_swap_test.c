@@ -1,0 +1,450 @@
+/* Process swap: a service is exchanged as a whole, and nobody notices. */
+#include "agent/host/include/lockstep/client.h"
+#include "agent/host/tool_wire.h"
+#include "agent/hosts.h"
+#include "tests/support/cmocka.h"
+#include "tests/support/hosts_node.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define COUNTER(schema) HOSTS_NODE_GOOD "counter-" schema ".so"
+#define ECHO(version)   HOSTS_NODE_GOOD "echo-" version ".so"
+
+/* ---- orders --------------------------------------------------------------------------------- */
+
+static struct lockstep_hosts_item swap_item(const char *file, const char *module,
+                                            uint64_t generation)
+{
+    struct lockstep_hosts_item item = hosts_node_item(file, module, generation);
+    item.swap = true;
+    item.digest = hosts_node_item(file, module, strstr(file, "-1.so") == NULL ? 2 : 1).digest;
+    return item;
+}
+
+static void migrate(struct hosts_node *node, uint8_t number)
+{
+    const struct lockstep_id id = hosts_node_operation(number);
+    uint32_t answers = node->answers;
+    lockstep_hosts_migrate(node->hosts, number, &id, LOCKSTEP_DRAIN_AUTO, 2000);
+    hosts_node_turn_until(node, &node->answers, answers + 1);
+}
+
+static void map(struct hosts_node *node, uint8_t number, const char *file, const char *module)
+{
+    const struct lockstep_hosts_item item = swap_item(file, module, number);
+    hosts_node_map(node, number, &item);
+}
+
+static void swap(struct hosts_node *node, uint8_t number, const char *file, const char *module)
+{
+    map(node, number, file, module);
+    hosts_node_expect_ok(node);
+    assert_true(node->result.stateful);
+    migrate(node, number);
+    hosts_node_expect_ok(node);
+    hosts_node_publish(node, number);
+    hosts_node_expect_ok(node);
+}
+
+static void begin(struct hosts_node *node, const char *file, const char *module)
+{
+    struct lockstep_boot_entry entry = hosts_node_boot(file, module, 1);
+    hosts_node_start(node, &entry, 1);
+}
+
+/* What the journal's row leads to. */
+static void note(struct hosts_node *node, const char *file, const char *module, uint64_t generation)
+{
+    const struct lockstep_hosts_item item = swap_item(file, module, generation);
+    struct lockstep_boot_entry entry = hosts_node_boot(file, module, generation);
+    entry.digest = item.digest;
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &entry, 1, NULL), LOCKSTEP_OK);
+}
+
+static bool runs(pid_t pid)
+{
+    return kill(pid, 0) == 0;
+}
+
+static void turn_until_ended(struct hosts_node *node, pid_t pid)
+{
+    for (int i = 0; i < HOSTS_NODE_TURNS && runs(pid); i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    assert_false(runs(pid));
+}
+
+/* The process at the other end of a caller's connection cannot be asked for: it may have moved. The
+ * one that serves is the one in the note. */
+static pid_t serving(const struct hosts_node *node)
+{
+    char path[128];
+    char line[128];
+    pid_t found = 0;
+    FILE *stream;
+    (void)snprintf(path, sizeof(path), "%s/tools/default.pid", node->directory);
+    stream = fopen(path, "re");
+    assert_non_null(stream);
+    while (fgets(line, sizeof(line), stream) != NULL) {
+        if (strstr(line, "serves") != NULL) {
+            assert_int_equal(found, 0);
+            found = (pid_t)strtol(line, NULL, 10);
+        }
+    }
+    (void)fclose(stream);
+    assert_true(found > 0);
+    return found;
+}
+
+/* ---- callers -------------------------------------------------------------------------------- */
+
+static struct lockstep_client *new_client(const struct hosts_node *node)
+{
+    struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
+    assert_non_null(client);
+    return client;
+}
+
+static void expect(struct lockstep_client *client, const char *tool, const char *version,
+                   const char *wanted)
+{
+    struct lockstep_answer answer;
+    enum lockstep_call_result result = lockstep_client_call(client, tool, "x", 1, 0, &answer);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+    assert_string_equal(answer.version, version);
+    assert_string_equal((const char *)answer.bytes, wanted);
+    lockstep_answer_deinit(&answer);
+}
+
+struct call {
+    pthread_t thread;
+    struct lockstep_client *client;
+    const char *tool;
+    enum lockstep_call_result result;
+    struct lockstep_answer answer;
+};
+
+static void *make_call(void *context)
+{
+    struct call *call = context;
+    call->result = lockstep_client_call(call->client, call->tool, "x", 1, 0, &call->answer);
+    return NULL;
+}
+
+static void begin_call(struct call *call, struct lockstep_client *client, const char *tool)
+{
+    *call = (struct call){.client = client, .tool = tool};
+    assert_int_equal(pthread_create(&call->thread, NULL, make_call, call), 0);
+}
+
+static void end_call(struct call *call, const char *version)
+{
+    assert_int_equal(pthread_join(call->thread, NULL), 0);
+    assert_int_equal(call->result, LOCKSTEP_CALL_OK);
+    assert_string_equal(call->answer.version, version);
+    lockstep_answer_deinit(&call->answer);
+}
+
+/* Turns the loop until a call is inside of a module. */
+static void turn_until_inside(struct hosts_node *node)
+{
+    struct lockstep_hosts_module module = {0};
+    for (int i = 0; i < HOSTS_NODE_TURNS && module.in_flight == 0; i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 10, NULL), LOCKSTEP_OK);
+        (void)lockstep_hosts_status(node->hosts, &module, 1);
+    }
+    assert_int_equal(module.in_flight, 1);
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void the_second_takes_over(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = new_client(node);
+    const struct lockstep_hosts_item old = swap_item(COUNTER("1"), "counter", 1);
+    struct lockstep_hosts_module module;
+    pid_t first;
+    pid_t second;
+    begin(node, COUNTER("1"), "counter");
+    first = serving(node);
+    expect(client, "counter.add", "1.0.0", "1");
+    expect(client, "counter.add", "1.0.0", "2");
+    swap(node, 2, COUNTER("2"), "counter");
+    second = serving(node);
+    assert_true(first != second);
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.generation, 2);
+    expect(client, "counter.add", "2.0.0", "3"); /* over the same connection */
+    hosts_node_expect_tool(node, "counter.get", "", "3 1");
+    hosts_node_look(node, "counter.get", "");
+    assert_string_equal(node->bytes, "3 1");
+    assert_true(runs(first)); /* warm */
+    lockstep_hosts_retire(node->hosts, &old, 1);
+    turn_until_ended(node, first);
+    expect(client, "counter.add", "2.0.0", "4");
+    assert_int_equal(node->losses, 0);
+    client = lockstep_client_free(client);
+}
+
+static void and_back(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = new_client(node);
+    const struct lockstep_hosts_item old = swap_item(COUNTER("1"), "counter", 1);
+    const struct lockstep_hosts_item left = swap_item(COUNTER("2"), "counter", 2);
+    pid_t first;
+    pid_t second;
+    begin(node, COUNTER("1"), "counter");
+    first = serving(node);
+    expect(client, "counter.add", "1.0.0", "1");
+    swap(node, 2, COUNTER("2"), "counter");
+    note(node, COUNTER("2"), "counter", 2);
+    second = serving(node);
+    expect(client, "counter.add", "2.0.0", "2");
+    expect(client, "counter.add", "2.0.0", "3");
+    swap(node, 3, COUNTER("1"), "counter");
+    note(node, COUNTER("1"), "counter", 3);
+    assert_int_equal(serving(node), first); /* it was warm */
+    expect(client, "counter.add", "1.0.0", "4");
+    lockstep_hosts_retire(node->hosts, &old, 1); /* of the first operation: it is wanted again */
+    assert_true(runs(second));
+    /* There again: what the older schema cannot hold came along. */
+    swap(node, 4, COUNTER("2"), "counter");
+    note(node, COUNTER("2"), "counter", 4);
+    assert_int_equal(serving(node), second);
+    expect(client, "counter.get", "2.0.0", "4 2");
+    swap(node, 5, COUNTER("1"), "counter");
+    lockstep_hosts_retire(node->hosts, &left, 1);
+    assert_true(runs(second)); /* it has a newer generation */
+    client = lockstep_client_free(client);
+}
+
+static void what_is_refused_leaves_no_trace(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_id id = hosts_node_operation(2);
+    pid_t first;
+    begin(node, ECHO("1"), "echo");
+    first = serving(node);
+    {
+        struct lockstep_hosts_item item = swap_item(HOSTS_NODE_GOOD "echo-smoke.so", "echo", 2);
+        hosts_node_map(node, 2, &item);
+    }
+    assert_false(node->result.ok);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_SMOKE);
+    lockstep_hosts_drop(node->hosts, &id);
+    assert_int_equal(serving(node), first);
+    hosts_node_expect_tool(node, "echo.say", "still", "1.0.0 still");
+    swap(node, 3, ECHO("2"), "echo");
+    hosts_node_expect_tool(node, "echo.say", "now", "2.0.0 now");
+}
+
+static void a_call_in_flight_ends_where_it_began(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = new_client(node);
+    struct call call;
+    node->config.settings.heartbeat = 20;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    begin(node, COUNTER("1"), "counter");
+    begin_call(&call, client, "counter.wait");
+    turn_until_inside(node);
+    map(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_ok(node);
+    migrate(node, 2); /* it is waited for */
+    hosts_node_expect_ok(node);
+    end_call(&call, "1.0.0");
+    /* Who comes now waits at the gate, and is answered by who serves then. */
+    begin_call(&call, client, "counter.add");
+    hosts_node_publish(node, 2);
+    hosts_node_expect_ok(node);
+    end_call(&call, "2.0.0");
+    expect(client, "counter.get", "2.0.0", "2 1");
+    client = lockstep_client_free(client);
+}
+
+static int dial(const struct hosts_node *node)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", node->tools);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void half_a_request_goes_along(void **state)
+{
+    struct hosts_node *node = *state;
+    uint8_t request[256];
+    uint8_t answer[256] = {0};
+    struct lockstep_answer parsed;
+    size_t size = lockstep_tool_request_head(LOCKSTEP_TOOL_KIND_CALL, "echo.say", 4, request);
+    const size_t cuts[] = {0, 2, LOCKSTEP_TOOL_HEAD, LOCKSTEP_TOOL_HEAD + 3};
+    int fds[LOCKSTEP_COUNT(cuts)];
+    memcpy(request + size, "half", 4);
+    size += 4;
+    begin(node, ECHO("1"), "echo");
+    for (size_t i = 0; i < LOCKSTEP_COUNT(cuts); i++) {
+        fds[i] = dial(node);
+        assert_int_equal(send(fds[i], request, cuts[i], 0), cuts[i]);
+    }
+    hosts_node_expect_tool(node, "echo.say", "read", "1.0.0 read");
+    swap(node, 2, ECHO("2"), "echo");
+    for (size_t i = 0; i < LOCKSTEP_COUNT(cuts); i++) {
+        ssize_t got;
+        assert_int_equal(send(fds[i], request + cuts[i], size - cuts[i], 0), size - cuts[i]);
+        got = recv(fds[i], answer, sizeof(answer), 0);
+        assert_true(got > LOCKSTEP_TOOL_HEAD);
+        assert_int_equal(lockstep_tool_answer_parse(answer + LOCKSTEP_TOOL_HEAD,
+                                                    (size_t)got - LOCKSTEP_TOOL_HEAD, &parsed),
+                         LOCKSTEP_CALL_OK);
+        assert_string_equal((const char *)parsed.bytes, "2.0.0 half");
+        lockstep_answer_deinit(&parsed);
+        (void)close(fds[i]);
+    }
+}
+
+/* An agent that dies with a set mapped leaves a process that the next one ends. */
+static void the_next_agent_tidies_up(void **state)
+{
+    struct hosts_node *node = *state;
+    uint32_t ups = 0;
+    pid_t first;
+    begin(node, COUNTER("1"), "counter");
+    first = serving(node);
+    hosts_node_look(node, "counter.add", "");
+    map(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_ok(node);
+    migrate(node, 2);
+    hosts_node_expect_ok(node);
+    ups = node->ups;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    assert_true(lockstep_hosts_lives(node->hosts, 0));
+    hosts_node_turn_until(node, &node->ups, ups + 1);
+    assert_int_equal(serving(node), first);
+    swap(node, 2, COUNTER("2"), "counter");
+    assert_true(serving(node) != first);
+    hosts_node_expect_tool(node, "counter.add", "", "2");
+    /* And one that dies when all is done finds both. */
+    ups = node->ups;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    hosts_node_turn_until(node, &node->ups, ups + 1);
+    note(node, COUNTER("2"), "counter", 2);
+    assert_int_equal(node->live[0].generation, 2);
+    assert_true(runs(first));
+    assert_int_equal(node->losses, 0);
+}
+
+static void who_was_to_take_over_died(void **state)
+{
+    struct hosts_node *node = *state;
+    char path[128];
+    char line[128];
+    pid_t successor = 0;
+    FILE *stream;
+    begin(node, COUNTER("1"), "counter");
+    map(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_ok(node);
+    (void)snprintf(path, sizeof(path), "%s/tools/default.pid", node->directory);
+    stream = fopen(path, "re");
+    while (stream != NULL && fgets(line, sizeof(line), stream) != NULL) {
+        successor = strstr(line, "waits") == NULL ? successor : (pid_t)strtol(line, NULL, 10);
+    }
+    (void)fclose(stream);
+    assert_true(successor > 0);
+    (void)kill(successor, SIGKILL);
+    turn_until_ended(node, successor);
+    migrate(node, 2);
+    assert_false(node->result.ok);
+    assert_true(node->result.unmapped);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_CRASHED);
+    hosts_node_expect_tool(node, "counter.add", "", "1");
+    assert_int_equal(node->losses, 0);
+    swap(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_tool(node, "counter.add", "", "2");
+}
+
+static void others_wait(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_id id = hosts_node_operation(2);
+    struct lockstep_hosts_item other = hosts_node_item(HOSTS_NODE_GOOD "other-1.so", "other", 3);
+    begin(node, ECHO("1"), "echo");
+    map(node, 2, ECHO("2"), "echo");
+    hosts_node_expect_ok(node);
+    hosts_node_map(node, 3, &other);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    lockstep_hosts_drop(node->hosts, &id);
+    hosts_node_map(node, 3, &other);
+    hosts_node_expect_ok(node);
+    map(node, 4, ECHO("2"), "echo");
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    hosts_node_publish(node, 3);
+    hosts_node_expect_ok(node);
+}
+
+static void a_command_of_its_own_is_refused(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_hosts_item item = swap_item(ECHO("1"), "echo", 1);
+    item.service = 1;
+    hosts_node_map(node, 1, &item);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_STICKY);
+    assert_non_null(strstr(node->text, "start the service again"));
+}
+
+static void a_spent_host_is_recycled(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = new_client(node);
+    struct lockstep_hosts_item left;
+    struct lockstep_hosts_module modules[3];
+    pid_t first;
+    node->config.settings.heartbeat = 20;
+    node->config.settings.retired = 1;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    begin(node, COUNTER("1"), "counter");
+    first = serving(node);
+    expect(client, "counter.add", "1.0.0", "1");
+    hosts_node_reload(node, 2, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    left = hosts_node_item(HOSTS_NODE_GOOD "echo-1.so", "echo", 2);
+    hosts_node_reload(node, 3, HOSTS_NODE_GOOD "echo-2.so", "echo");
+    {
+        struct lockstep_boot_entry entries[] = {hosts_node_boot(COUNTER("1"), "counter", 1),
+                                                hosts_node_boot(ECHO("2"), "echo", 3)};
+        assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
+    }
+    lockstep_hosts_retire(node->hosts, &left, 1);
+    turn_until_ended(node, first);
+    assert_true(serving(node) != first);
+    expect(client, "counter.add", "1.0.0", "2");
+    expect(client, "echo.say", "2.0.0", "2.0.0 x");
+    assert_int_equal(lockstep_hosts_status(node->hosts, modules, 3), 2);
+    assert_int_equal(node->losses, 0);
+    client = lockstep_client_free(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
+        ROW(the_second_takes_over),           ROW(and_back),
+        ROW(what_is_refused_leaves_no_trace), ROW(a_call_in_flight_ends_where_it_began),
+        ROW(half_a_request_goes_along),       ROW(the_next_agent_tidies_up),
+        ROW(who_was_to_take_over_died),       ROW(others_wait),
+        ROW(a_command_of_its_own_is_refused), ROW(a_spent_host_is_recycled),
+#undef ROW
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
