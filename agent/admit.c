@@ -17,6 +17,19 @@
 
 /* ---- what is known of versions --------------------------------------------------------------- */
 
+/* A name that the probe here does not know waives nothing. */
+static uint64_t waives_of(const struct lockstep_manifest *manifest)
+{
+    uint64_t waives = 0;
+    for (uint32_t i = 0; i < manifest->waives_count; i++) {
+        if (!lockstep_probe_waive(manifest->waives[i].text, &waives)) {
+            lockstep_log(LOCKSTEP_LEVEL_WARNING, "admit", "cannot be waived module=%s check=%s",
+                         manifest->module.text, manifest->waives[i].text);
+        }
+    }
+    return waives;
+}
+
 static void remember(struct lockstep_node_agent *agent, const struct lockstep_manifest *manifest,
                      bool summed)
 {
@@ -37,6 +50,7 @@ static void remember(struct lockstep_node_agent *agent, const struct lockstep_ma
     known->service = manifest->service;
     known->state_schema = (uint32_t)manifest->state_schema;
     known->driver = manifest->driver;
+    known->waives = waives_of(manifest);
     (void)snprintf(known->version, sizeof(known->version), "%s", manifest->version);
 }
 

@@ -48,6 +48,7 @@ struct lockstep_known {
     uint64_t floor; /* lowest counter that may still run once this one has */
     uint32_t state_schema;
     enum lockstep_driver driver;
+    uint64_t waives; /* checks of a probe, a bit each */
     char version[LOCKSTEP_VERSION_MAX + 1];
 };
 

@@ -129,6 +129,7 @@ static bool add_subject(struct lockstep_node_agent *agent, const struct lockstep
         subject->expect.size = known->size;
         subject->expect.state_schema_given = true;
         subject->expect.state_schema = known->state_schema;
+        subject->waives = known->waives;
     }
     request->subjects_count++;
     return true;

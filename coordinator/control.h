@@ -234,5 +234,13 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
  * MODULE@VERSION, MODULE@DIGESTPREFIX or a digest prefix. 0, 1 or 2 found. */
 unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
                                    const char *word, struct lockstep_artifact_row *ret_row);
+/* The manifest of DIGEST; false if it was collected, or was never brought here. */
+bool lockstep_control_manifest(const struct lockstep_coordinator *coordinator,
+                               const struct lockstep_digest *digest,
+                               struct lockstep_manifest *ret_manifest);
+/* Adds to OBJECT how the version DIGEST comes to be live ("driver") and what it need not pass
+ * ("waives"), as far as its manifest is here. */
+void lockstep_control_add_driver(const struct lockstep_coordinator *coordinator,
+                                 const struct lockstep_digest *digest, json_t *object);
 
 #endif

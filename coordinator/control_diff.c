@@ -52,18 +52,6 @@ static void take_row(void *context, const struct lockstep_artifact_row *row)
     }
 }
 
-/* The manifest of DIGEST; false if it was collected, or was never brought here. */
-static bool read_manifest(const struct lockstep_coordinator *coordinator,
-                          const struct lockstep_digest *digest, struct lockstep_manifest *manifest)
-{
-    char text[LOCKSTEP_MANIFEST_MAX + 1];
-    struct lockstep_artifact_buffer buffer = {.bytes = text, .size = sizeof(text) - 1};
-    return lockstep_artifact_has(coordinator->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST) &&
-           lockstep_artifact_read(coordinator->artifacts, digest, LOCKSTEP_ARTIFACT_MANIFEST,
-                                  &buffer, NULL) == LOCKSTEP_OK &&
-           lockstep_manifest_parse(text, buffer.length, manifest, NULL) == LOCKSTEP_OK;
-}
-
 static enum lockstep_err find_side(struct lockstep_coordinator *coordinator,
                                    const struct lockstep_resolved *resolved, const char *word,
                                    struct found *found, struct lockstep_document_side *side,
@@ -80,8 +68,9 @@ static enum lockstep_err find_side(struct lockstep_coordinator *coordinator,
         lockstep_store_artifacts(coordinator->store, subject.module.text, take_row, &search, err));
     side->word = word;
     side->row = search.found ? &found->row : NULL;
-    side->manifest = read_manifest(coordinator, &side->digest, &found->manifest) ? &found->manifest
-                                                                                 : NULL;
+    side->manifest = lockstep_control_manifest(coordinator, &side->digest, &found->manifest)
+                         ? &found->manifest
+                         : NULL;
     return LOCKSTEP_OK;
 }
 

@@ -32,7 +32,12 @@ static enum lockstep_err plan_document(struct lockstep_coordinator *coordinator,
         .waits = would_wait(resolved),
         .reconcile = resolved->request.kind == LOCKSTEP_KIND_RECONCILE ? resolved->reconcile : NULL,
     };
-    return lockstep_document_plan(&view, &plan, document, err);
+    LOCKSTEP_TRY(lockstep_document_plan(&view, &plan, document, err));
+    for (uint32_t i = 0; i < resolved->request.item_count; i++) {
+        lockstep_control_add_driver(coordinator, &resolved->request.items[i].digest,
+                                    json_array_get(json_object_get(*document, "items"), i));
+    }
+    return LOCKSTEP_OK;
 }
 
 void lockstep_control_plan(struct lockstep_session *session, const struct lockstep_wire_plan *plan)

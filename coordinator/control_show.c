@@ -38,7 +38,9 @@ static enum lockstep_err show_artifact(struct lockstep_session *session,
                                           "MODULE@VERSION or more of the digest",
                              word);
     }
-    return lockstep_document_artifact(view, &row, document, err);
+    LOCKSTEP_TRY(lockstep_document_artifact(view, &row, document, err));
+    lockstep_control_add_driver(session->coordinator, &row.digest, *document);
+    return LOCKSTEP_OK;
 }
 
 /* The signed text and its signature, so that it can be verified elsewhere. */

@@ -63,6 +63,7 @@ struct lockstep_flags {
     const char *sign;
     struct lockstep_option_number counter;
     const char *source;
+    const char *waive; /* names of checks, commas between */
     const char *join;
     struct lockstep_option_number ttl;
     const char *name;

@@ -57,6 +57,21 @@ static enum lockstep_err read_file(const char *path, struct release *release,
     return LOCKSTEP_OK;
 }
 
+/* What would have refused the file if it were not waived. */
+static void tell_waived(const struct lockstep_run *run, const json_t *verdict)
+{
+    size_t index;
+    json_t *finding;
+    json_array_foreach(json_object_get(verdict, "waived"), index, finding)
+    {
+        if (!run->output.quiet) {
+            lockstep_print(run->output.err, "waived: %s: %s\n",
+                           lockstep_document_text(finding, "check"),
+                           lockstep_document_text(finding, "text"));
+        }
+    }
+}
+
 static enum lockstep_exit look(struct lockstep_run *run, const char *path,
                                const struct lockstep_name *module, struct release *release)
 {
@@ -64,13 +79,18 @@ static enum lockstep_exit look(struct lockstep_run *run, const char *path,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_sums sums;
     if (read_file(path, release, &err) != LOCKSTEP_OK ||
-        lockstep_probe_static_run(path, &verdict, &err) != LOCKSTEP_OK) {
+        lockstep_probe_static_run(path, run->flags.waive, &verdict, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
     lockstep_sums_buffer(release->bytes, release->size, &sums);
     if (lockstep_probe_manifest(verdict, &sums, &release->manifest, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_REFUSED, "%s: %s", path, err.message);
     }
+    if (run->flags.waive != NULL &&
+        lockstep_probe_waivers(run->flags.waive, &release->manifest, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+    }
+    tell_waived(run, verdict);
     if (module != NULL && !lockstep_name_equal(module, &release->manifest.module)) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s holds the module %s, not %s", path,
                                  release->manifest.module.text, module->text);

@@ -135,6 +135,8 @@ const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,
           0),
     ROW("source", '\0', TEXT, "TEXT", "where it was built from", source),
+    ROW("waive", '\0', TEXT, "CHECK[,CHECK]", "checks that it need not pass; it is pinned, then",
+        waive),
 };
 
 const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN] = {

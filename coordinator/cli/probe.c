@@ -13,6 +13,7 @@
 #define PROBE       "lockstep-probe"
 #define OUTPUT_MAX  (1024 * 1024) /* bytes of a verdict */
 #define PROBE_PATHS 4096
+#define PROBE_USAGE 2 /* exit status */
 
 extern char **environ;
 
@@ -37,22 +38,25 @@ static void find_probe(char ret_path[PROBE_PATHS])
     memcpy(ret_path, PROBE, sizeof(PROBE));
 }
 
-static enum lockstep_err spawn(const char *file, int out, pid_t *ret_pid,
+static enum lockstep_err spawn(const char *file, const char *waive, int out, pid_t *ret_pid,
                                struct lockstep_error *err)
 {
     char path[PROBE_PATHS];
     char program[] = PROBE;
     char mode[] = "--static";
+    char option[] = "--waive";
     char end[] = "--";
     LOCKSTEP_FREE char *copy = strdup(file);
-    char *argv[] = {program, mode, end, copy, NULL};
+    LOCKSTEP_FREE char *checks = strdup(waive == NULL ? "" : waive);
+    char *plain[] = {program, mode, end, copy, NULL};
+    char *waiving[] = {program, mode, option, checks, end, copy, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
     int result;
     find_probe(path);
     (void)sigemptyset(&none);
-    if (copy == NULL || posix_spawn_file_actions_init(&actions) != 0) {
+    if (copy == NULL || checks == NULL || posix_spawn_file_actions_init(&actions) != 0) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory to start the probe");
     }
     if (posix_spawnattr_init(&attributes) != 0) {
@@ -62,7 +66,8 @@ static enum lockstep_err spawn(const char *file, int out, pid_t *ret_pid,
     (void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    result = posix_spawnp(ret_pid, path, &actions, &attributes, argv, environ);
+    result = posix_spawnp(ret_pid, path, &actions, &attributes, waive == NULL ? plain : waiving,
+                          environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
     if (result != 0) {
@@ -94,8 +99,8 @@ static enum lockstep_err read_output(int fd, struct lockstep_document *document,
     }
 }
 
-enum lockstep_err lockstep_probe_static_run(const char *file, json_t **ret_verdict,
-                                            struct lockstep_error *err)
+enum lockstep_err lockstep_probe_static_run(const char *file, const char *waive,
+                                            json_t **ret_verdict, struct lockstep_error *err)
 {
     struct lockstep_document document = {0};
     int ends[2];
@@ -105,13 +110,16 @@ enum lockstep_err lockstep_probe_static_run(const char *file, json_t **ret_verdi
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "no pipe for the probe");
     }
-    code = spawn(file, ends[1], &pid, err);
+    code = spawn(file, waive, ends[1], &pid, err);
     (void)close(ends[1]);
     if (code == LOCKSTEP_OK) {
         code = read_output(ends[0], &document, err);
     }
     (void)close(ends[0]); /* a probe that goes on writing ends by SIGPIPE */
     while (pid != 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (code == LOCKSTEP_OK && WIFEXITED(status) && WEXITSTATUS(status) == PROBE_USAGE) {
+        code = LOCKSTEP_FAIL(err, INVALID, "lockstep-probe does not take what --waive says");
     }
     if (code == LOCKSTEP_OK &&
         (lockstep_document_finish(&document, ret_verdict, NULL) != LOCKSTEP_OK ||
@@ -174,6 +182,27 @@ static enum lockstep_err refuse(const json_t *verdict, struct lockstep_error *er
                              lockstep_document_text(finding, "text"));
     }
     return code;
+}
+
+enum lockstep_err lockstep_probe_waivers(const char *waive, struct lockstep_manifest *manifest,
+                                         struct lockstep_error *err)
+{
+    LOCKSTEP_FREE char *names = strdup(waive);
+    char *rest = names;
+    if (names == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the names of checks");
+    }
+    for (char *name; (name = strsep(&rest, ",")) != NULL;) {
+        struct lockstep_name check;
+        if (!lockstep_name_parse(name, &check)) {
+            return LOCKSTEP_FAIL(err, INVALID, "'%.60s' is no check", name);
+        }
+        LOCKSTEP_TRY(lockstep_manifest_waive(manifest, &check, err));
+    }
+    if (manifest->driver == LOCKSTEP_DRIVER_IN_PLACE) {
+        manifest->driver = LOCKSTEP_DRIVER_SWAP;
+    }
+    return LOCKSTEP_OK;
 }
 
 enum lockstep_err lockstep_probe_manifest(const json_t *verdict, const struct lockstep_sums *sums,

@@ -154,6 +154,8 @@ static const struct lockstep_column artifact_fields[] = {
     TEXT("md5", "md5"),
     CELL("size", "size", BYTES, false),
     NUMBER("state schema", "state_schema"),
+    TEXT("driver", "driver"),
+    CELL("waives", "waives", LIST, false),
     TEXT("pushed by", "by"),
     TIME("pushed", "pushed_unix_ms"),
     CELL("quarantined", "quarantined", BOOL, false),

@@ -26,6 +26,22 @@ static const char *or_dash(const char *text)
     return *text == '\0' ? "-" : text;
 }
 
+/* Only where it is not the usual one: what its host does, and what it need not pass. */
+static void print_driver(const struct lockstep_output *output, const json_t *item)
+{
+    const char *driver = lockstep_document_text(item, "driver");
+    const json_t *waives = json_object_get(item, "waives");
+    if (*driver == '\0' || strcmp(driver, "in-place") == 0) {
+        return;
+    }
+    lockstep_print(output->out, "    driver %s", driver);
+    for (size_t i = 0; i < json_array_size(waives); i++) {
+        lockstep_print(output->out, "%s%s", i == 0 ? ", pinned: waives " : ",",
+                       json_string_value(json_array_get(waives, i)));
+    }
+    lockstep_print(output->out, "\n");
+}
+
 /* "auth 2.4.1 -> 2.4.2 (generation 19, 9f3c1a2e)", one line each. Going back may bring each node
  * something else, and a plan of it signs no digest. */
 static void print_items(const struct lockstep_output *output, const json_t *document)
@@ -45,6 +61,7 @@ static void print_items(const struct lockstep_output *output, const json_t *docu
             lockstep_document_text(item, "module"), leaving, *leaving == '\0' ? "" : " -> ",
             *version == '\0' ? "what each node ran before" : version,
             lockstep_document_number(item, "generation"), *digest == '\0' ? "" : ", ", digest);
+        print_driver(output, item);
     }
 }
 

@@ -30,6 +30,13 @@ static const struct request_row request_rows[] = {
     {"no time", REQUEST(",\"deadline_ms\":0,\"modules\":[{\"file\":\"a\"}]"), "\"deadline_ms\""},
     {"a library with a directory",
      REQUEST(",\"libraries\":[\"/tmp/x.so\"],\"modules\":[{\"file\":\"a\"}]"), "libraries[0]"},
+    {"a check that may be waived",
+     REQUEST(",\"modules\":[{\"file\":\"a\",\"waives\":[\"ifunc\",\"constructor\"]}]"), NULL},
+    {"a check that may not",
+     REQUEST(",\"modules\":[{\"file\":\"a\",\"waives\":[\"digest-expected\"]}]"),
+     "\"digest-expected\" is no check that can be waived"},
+    {"no check at all", REQUEST(",\"modules\":[{\"file\":\"a\",\"waives\":[\"luck\"]}]"),
+     "\"luck\" is no check"},
     {"a key twice", REQUEST(",\"smoke\":true,\"smoke\":false"), "not JSON"},
 };
 
@@ -72,6 +79,9 @@ static void request_there_and_back(void **state)
     lockstep_probe_subject_init(&request->subjects[1]);
     (void)snprintf(request->subjects[0].file, sizeof(request->subjects[0].file), "/x/a.so");
     request->subjects[1].file_fd = 7;
+    assert_true(lockstep_probe_waive("gnu-unique", &request->subjects[1].waives));
+    assert_true(lockstep_probe_waive("exports", &request->subjects[1].waives));
+    assert_false(lockstep_probe_waive("descriptor-abi", &request->subjects[1].waives));
     request->subjects[1].config_fd = 8;
     request->subjects[1].snapshot_fd = 9;
     assert_true(lockstep_name_parse("pay", &expect->module));
@@ -86,6 +96,8 @@ static void request_there_and_back(void **state)
     assert_string_equal(text, text_again);
     assert_string_equal(again->extra, "go on");
     assert_int_equal(again->subjects[1].snapshot_fd, 9);
+    assert_int_equal(again->subjects[0].waives, 0);
+    assert_int_equal(again->subjects[1].waives, request->subjects[1].waives);
     assert_true(again->subjects[1].expect.state_schema_given);
     free(text);
     free(text_again);

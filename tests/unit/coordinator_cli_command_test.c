@@ -44,6 +44,7 @@ struct row {
 };
 
 #define MODULE   LOCKSTEP_BINARY_DIR "/modules/markdown-2.0.0.so"
+#define PINNED   LOCKSTEP_BINARY_DIR "/modules/bad/denied-symbol.so"
 #define RELEASE  "RELEASE-KEY" /* replaced by the path of one */
 #define ARTIFACT "{\"schema\":\"lockstep/artifact/v1\",\"module\":\"auth\"}"
 #define ARTIFACTS                                                                    \
@@ -360,6 +361,30 @@ static const struct row rows[] = {
      4,
      NULL,
      "the probe refuses it: BADFILE"},
+    {"push of what waives a check",
+     "artifact push " PINNED " --counter 53 --waive symbol-denied --sign " RELEASE,
+     {{LOCKSTEP_MESSAGE_ARTIFACT_PUT, {ARTIFACT}, false}},
+     0,
+     "  auth\n",
+     "waived: symbol-denied: it uses pthread_create"},
+    {"push of what waives the wrong check",
+     "artifact push " PINNED " --waive ifunc --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}},
+     4,
+     NULL,
+     "the probe refuses it: SYMBOL (symbol-denied)"},
+    {"push of what waives a check that must pass",
+     "artifact push " PINNED " --waive symbol-denied,abi --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}},
+     2,
+     NULL,
+     "does not take what --waive says"},
+    {"push of what waives a check twice",
+     "artifact push " PINNED " --waive symbol-denied,symbol-denied --sign " RELEASE,
+     {{SHOW, {ARTIFACTS}, false}},
+     2,
+     NULL,
+     "waiver"},
     {"push unsigned",
      "artifact push " MODULE,
      {{SHOW, {ARTIFACTS}, false}},
