@@ -1,3 +1,4 @@
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
@@ -113,6 +114,11 @@ static enum lockstep_err begin(struct lockstep_hosts *hosts,
     lockstep_timer_arm(
         hosts->loop, &hosts->poll,
         lockstep_time_after(lockstep_loop_now(hosts->loop), config->settings.heartbeat));
+    if (config->settings.state_base > 0) {
+        lockstep_timer_arm(
+            hosts->loop, &hosts->bases,
+            lockstep_time_after(lockstep_loop_now(hosts->loop), config->settings.state_base));
+    }
     return LOCKSTEP_OK;
 }
 
@@ -130,6 +136,7 @@ enum lockstep_err lockstep_hosts_new(struct lockstep_loop *loop,
     hosts->watch = (struct lockstep_watch){
         .ready = lockstep_hosts_link_accept, .context = hosts, .fd = -1};
     hosts->poll = (struct lockstep_timer){.due = lockstep_hosts_poll, .context = hosts};
+    hosts->bases = (struct lockstep_timer){.due = lockstep_hosts_keep_base, .context = hosts};
     hosts->post = (struct lockstep_post){.arrived = lockstep_hosts_request_flush, .context = hosts};
     for (size_t i = 0; i < LOCKSTEP_AGENT_SERVICES; i++) {
         hosts->rooms[i].listener = -1;
@@ -163,6 +170,8 @@ struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts)
     }
     lockstep_watch_clear(hosts->loop, &hosts->watch);
     lockstep_timer_disarm(hosts->loop, &hosts->poll);
+    lockstep_timer_disarm(hosts->loop, &hosts->bases);
+    lockstep_hosts_keep_deinit(hosts);
     lockstep_loop_unpost(hosts->loop, &hosts->post);
     if (hosts->listener >= 0) {
         (void)close(hosts->listener);

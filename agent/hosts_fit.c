@@ -4,6 +4,7 @@
  * is something to serve. A host that has outlived an agent lacks nothing, and gives the socket
  * back.
  */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
@@ -84,6 +85,8 @@ static bool fill_prepare(struct lockstep_hosts_process *process,
     entry->device = from->device;
     entry->inode = from->inode;
     memcpy(entry->path, from->path, sizeof(entry->path));
+    process->boot_given = !process->boot_bare && lockstep_hosts_keep_give(process, entry);
+    process->boot_bare = false;
     return true;
 }
 
@@ -192,6 +195,13 @@ static void module_refused(struct lockstep_hosts_process *process)
 static void prepare_answered(struct lockstep_hosts_process *process)
 {
     struct lockstep_hostwire_message *out = process->hosts->out;
+    if (process->hosts->in->type == LOCKSTEP_HOSTWIRE_REFUSED && process->boot_given &&
+        strcmp(process->hosts->in->code, "STATE") == 0) {
+        lockstep_hosts_keep_refused(process, &process->boot_image.module, process->hosts->in->text);
+        process->boot_bare = true; /* once more */
+        next_module(process);
+        return;
+    }
     if (process->hosts->in->type != LOCKSTEP_HOSTWIRE_PREPARED) {
         module_refused(process);
         return;
@@ -214,6 +224,7 @@ static void publish_answered(struct lockstep_hosts_process *process)
     if (is_set(process)) {
         process->succession->set_mapped = true;
     } else {
+        lockstep_hosts_keep_given(process, &process->boot_image.module);
         process->boot_image.loaded_ms = lockstep_unix_ms();
         lockstep_hosts_view_add(&process->view, &process->boot_image);
     }

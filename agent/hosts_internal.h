@@ -78,6 +78,8 @@ struct lockstep_hosts_process {
     uint64_t status_id; /* 0: not asked */
     size_t boot_index;  /* which entry of the boot file is being mapped */
     bool boot_moved;    /* one was mapped in this turn */
+    bool boot_given;    /* with what was kept of it */
+    bool boot_bare;     /* what was kept of it is refused: without */
     struct lockstep_id boot_operation;
     struct lockstep_hosts_image boot_image;
     struct lockstep_hosts_view view;
@@ -126,6 +128,8 @@ struct lockstep_hosts {
     int listener;
     struct lockstep_watch watch;
     struct lockstep_timer poll;
+    struct lockstep_timer bases;
+    struct lockstep_hosts_kept *kept;
     struct lockstep_post post;
     uint64_t ids;
     size_t rooms_count;

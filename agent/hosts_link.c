@@ -1,4 +1,5 @@
 /* Connections of hosts: who may, hello, and which message is for whom. */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
@@ -190,6 +191,8 @@ static void take_message(struct lockstep_hosts_link *link)
         }
     } else if (in->type == LOCKSTEP_HOSTWIRE_HEALTH) {
         take_health(process);
+    } else if (in->type == LOCKSTEP_HOSTWIRE_KEEP) {
+        lockstep_hosts_keep_take(process);
     } else if (process->step != LOCKSTEP_HOSTS_STEP_NONE && in->id == process->step_id) {
         lockstep_hosts_fit_answer(process);
     } else if (process->status_id != 0 && in->id == process->status_id) {

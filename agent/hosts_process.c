@@ -1,4 +1,5 @@
 /* Processes of hosts: started, watched, lost. */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
@@ -51,6 +52,7 @@ void lockstep_hosts_process_free(struct lockstep_hosts_process *process)
         place = &(*place)->next;
     }
     *place = process->next;
+    lockstep_hosts_keep_orphan(process);
     if (process->link != NULL) {
         lockstep_hosts_link_free(process->link);
     }

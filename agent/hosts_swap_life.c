@@ -1,5 +1,6 @@
 /* Process swap: what becomes of processes when a swap is called off, a window ends, one of them
  * dies, or an agent comes back (hosts_swap.h). */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include <signal.h>
@@ -186,6 +187,7 @@ static void serve_now(struct lockstep_hosts_process *orphan)
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
     (void)lockstep_hosts_send(orphan, NULL);
     orphan->role = LOCKSTEP_HOSTS_SERVING;
+    lockstep_hosts_keep_serve(orphan);
     lockstep_hosts_adopt_note(hosts, orphan->service);
     lockstep_hosts_fit_begin(orphan);
 }

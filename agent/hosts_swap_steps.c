@@ -1,4 +1,5 @@
 /* Process swap: what is said between the two processes, step by step (hosts_swap.h). */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
@@ -283,6 +284,7 @@ void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *process)
     struct lockstep_hosts_process *before = process->succession->before;
     bool more = false;
     process->role = LOCKSTEP_HOSTS_SERVING;
+    lockstep_hosts_keep_serve(process);
     process->succession = lockstep_hosts_succession_free(process->succession);
     if (before != NULL) {
         before->role = LOCKSTEP_HOSTS_WARM;

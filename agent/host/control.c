@@ -76,8 +76,9 @@ static void keep_changed(void *context, struct lockstep_module_line *line)
 {
     struct lockstep_control *control = context;
     const struct lockstep_kept *kept = &line->keep.kept;
+    bool stateful = line->live != NULL && line->live->identity.state_schema != 0;
     bool some = kept->base_fd >= 0 || kept->back_fd >= 0 || kept->journal.bytes != NULL;
-    if (control->fd >= 0 && (some || line->keep.told)) {
+    if (control->fd >= 0 && (some || line->keep.told || stateful)) {
         (void)send_keep(control, line); /* what is lost here is told again with the next agent */
     }
 }
@@ -199,6 +200,14 @@ static void serve_agent(struct lockstep_control *control)
     }
 }
 
+/* What is kept of modules is as new as can be when the host ends in peace. */
+static void base_at_the_end(struct lockstep_control *control)
+{
+    if (stopping(control)) {
+        lockstep_sets_base_all(&control->host->sets);
+    }
+}
+
 /* Until there is an agent, or it is time to go without. */
 static void boot(struct lockstep_control *control)
 {
@@ -236,6 +245,7 @@ void *lockstep_control_run(void *argument)
             look_for_end(&control);
             if (control.fd >= 0) {
                 serve_agent(&control);
+                base_at_the_end(&control);
                 disconnect(&control);
             } else if (!reach_agent(&control)) {
                 pause_for(&control, host->reconnect_ms);

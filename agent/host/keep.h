@@ -41,7 +41,8 @@ struct lockstep_keep {
     struct lockstep_kept kept;
     uint64_t retry_ms; /* when a new base may be tried again */
     bool told_full;
-    bool told; /* the agent has heard of it */
+    bool told;   /* the agent has heard of it */
+    bool ending; /* the host ends: what is kept counts, and not the way back */
 };
 
 void lockstep_kept_init(struct lockstep_kept *kept);

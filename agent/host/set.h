@@ -141,6 +141,8 @@ void lockstep_sets_thaw(struct lockstep_sets *sets, const struct lockstep_id *op
  * since the last commit are then no longer there to be done again by the version before. */
 bool lockstep_sets_base(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                         struct lockstep_refusal *ret_refusal);
+/* The same for every module with state, before the host ends. */
+void lockstep_sets_base_all(struct lockstep_sets *sets);
 
 /* For the host's end: `retire` for all that is loaded, text readable, memory freed. */
 void lockstep_sets_deinit(struct lockstep_sets *sets);

@@ -74,6 +74,17 @@ void lockstep_sets_keep_tick(struct lockstep_sets *sets, uint64_t now_ms)
     }
 }
 
+void lockstep_sets_base_all(struct lockstep_sets *sets)
+{
+    struct lockstep_refusal refusal = {0};
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        if (line->live != NULL && line->live->identity.state_schema != 0) {
+            line->keep.ending = true;
+            (void)lockstep_sets_base(sets, line->name.text, BASE_DRAIN_MS, &refusal);
+        }
+    }
+}
+
 static int run_finalize(void *argument, struct lockstep_job_why *why)
 {
     const struct lockstep_image *image = argument;

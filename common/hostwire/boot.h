@@ -8,7 +8,8 @@
  *     config NAME PATH
  *
  * Numbers are decimal, digests hexadecimal, a path goes to the end of its line. A `config` line
- * stands behind the `module` it is for. The order of modules says nothing.
+ * stands behind the `module` it is for. The order of modules says nothing. A file NAME.state beside
+ * it, if there is one, is the state that the module begins with.
  */
 #ifndef LOCKSTEP_HOSTWIRE_BOOT_H
 #define LOCKSTEP_HOSTWIRE_BOOT_H

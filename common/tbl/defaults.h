@@ -57,6 +57,8 @@
     X(host_start, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \
       "time for a host to say it is ready")                                                        \
     X(host_answer, MS, 30 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a host to answer")       \
+    X(state_base, MS, 0, 0, LOCKSTEP_DAY,                                                          \
+      "time between two bases of the state of modules; 0: at commits only")                        \
     X(exec_validate, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "time for a verb: validate")     \
     X(exec_snapshot, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "snapshot")                      \
     X(exec_apply, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR, "apply")                            \

@@ -1,0 +1,293 @@
+/*
+ * What hosts keep of their modules (agent/host/keep.h), held so that it outlives them: descriptors
+ * as the host gave them, handed to the next host of the service with the module. The newest base is
+ * also a file, hosts/SERVICE/MODULE.state, for the case that the agent ends as well; the journal is
+ * not, so after that a module has the state of its base.
+ *
+ * Nothing here looks into what is kept: the host that gets it does.
+ */
+#include "agent/hosts_keep.h"
+
+#include "common/base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX                                                                    \
+    (64 * 1024 * 1024) /* bytes of a base that is also a file: it holds the loop up \
+                        */
+#define LEAF_ROOM (LOCKSTEP_NAME_MAX + 16)
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static bool path_of(const struct lockstep_hosts *hosts, uint8_t service,
+                    const struct lockstep_name *module, const char *ending,
+                    char ret_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1])
+{
+    char leaf[LEAF_ROOM];
+    (void)snprintf(leaf, sizeof(leaf), "%s.%s", module->text, ending);
+    return lockstep_hosts_files_path(hosts, service, leaf, ret_path, NULL) == LOCKSTEP_OK;
+}
+
+static bool copy_file(int from, int to)
+{
+    struct stat status;
+    off_t at = 0;
+    if (fstat(from, &status) != 0 || status.st_size > FILE_MAX) {
+        return false;
+    }
+    while (at < status.st_size) {
+        ssize_t sent = sendfile(to, from, &at, (size_t)(status.st_size - at));
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent <= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A base that cannot be written is none; an older one in its place would be worse. */
+static void write_file(const struct lockstep_hosts_kept *kept)
+{
+    char temporary[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    LOCKSTEP_CLOSE int fd = -1;
+    bool well = false;
+    if (!path_of(kept->hosts, kept->service, &kept->module, "state", path) ||
+        !path_of(kept->hosts, kept->service, &kept->module, "state.new", temporary)) {
+        return;
+    }
+    if (kept->base_fd >= 0) {
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        well = fd >= 0 && copy_file(kept->base_fd, fd) && rename(temporary, path) == 0;
+    }
+    if (!well) {
+        (void)unlink(temporary);
+        (void)unlink(path);
+    }
+    if (!well && kept->base_fd >= 0) {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "base not written module=%s",
+                     kept->module.text);
+    }
+}
+
+/* ---- what is held --------------------------------------------------------------------------- */
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+static void close_fds(struct lockstep_hosts_kept *kept)
+{
+    close_fd(&kept->base_fd);
+    close_fd(&kept->journal_fd);
+    close_fd(&kept->back_fd);
+}
+
+static struct lockstep_hosts_kept *find(const struct lockstep_hosts *hosts, uint8_t service,
+                                        const struct lockstep_name *module,
+                                        const struct lockstep_hosts_process *owner)
+{
+    struct lockstep_hosts_kept *kept = hosts->kept;
+    while (kept != NULL && (kept->service != service || kept->owner != owner ||
+                            !lockstep_name_equal(&kept->module, module))) {
+        kept = kept->next;
+    }
+    return kept;
+}
+
+static void drop(struct lockstep_hosts_kept *kept)
+{
+    struct lockstep_hosts_kept **place = &kept->hosts->kept;
+    while (*place != kept) {
+        place = &(*place)->next;
+    }
+    *place = kept->next;
+    close_fds(kept);
+    free(kept);
+}
+
+static int take_fd(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+void lockstep_hosts_keep_take(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    struct lockstep_hostwire_entry *entry = &hosts->in->entries[0];
+    struct lockstep_hosts_kept *kept;
+    if (hosts->in->entries_count != 1) {
+        return;
+    }
+    kept = find(hosts, process->service, &entry->module, process);
+    if (kept == NULL) {
+        kept = calloc(1, sizeof(*kept));
+        if (kept == NULL) {
+            lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "no memory to keep module=%s",
+                         entry->module.text);
+            return;
+        }
+        *kept = (struct lockstep_hosts_kept){.next = hosts->kept,
+                                             .hosts = hosts,
+                                             .owner = process,
+                                             .service = process->service,
+                                             .module = entry->module,
+                                             .base_fd = -1,
+                                             .journal_fd = -1,
+                                             .back_fd = -1};
+        hosts->kept = kept;
+    }
+    close_fds(kept);
+    kept->generation = entry->generation;
+    kept->stateful = entry->schema != 0;
+    kept->whole = entry->whole;
+    kept->base_fd = take_fd(&entry->state_fd);
+    kept->journal_fd = take_fd(&entry->journal_fd);
+    kept->back_fd = take_fd(&entry->back_fd);
+    if (process->role == LOCKSTEP_HOSTS_SERVING) {
+        write_file(kept);
+    }
+}
+
+void lockstep_hosts_keep_serve(const struct lockstep_hosts_process *process)
+{
+    for (struct lockstep_hosts_kept *kept = process->hosts->kept; kept != NULL; kept = kept->next) {
+        if (kept->owner == process) {
+            write_file(kept);
+        }
+    }
+}
+
+/* Another process that serves has it, too, or it was not one of those: the dead one's counts no
+ * more. */
+static bool is_elsewhere(const struct lockstep_hosts_kept *kept)
+{
+    const struct lockstep_hosts_kept *other = kept->hosts->kept;
+    if (kept->owner->role != LOCKSTEP_HOSTS_SERVING) {
+        return true;
+    }
+    while (other != NULL &&
+           (other->owner == NULL || other->owner == kept->owner ||
+            other->owner->role != LOCKSTEP_HOSTS_SERVING || other->service != kept->service ||
+            other->generation < kept->generation ||
+            !lockstep_name_equal(&other->module, &kept->module))) {
+        other = other->next;
+    }
+    return other != NULL;
+}
+
+void lockstep_hosts_keep_orphan(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts_kept *next = NULL;
+    for (struct lockstep_hosts_kept *kept = process->hosts->kept; kept != NULL; kept = next) {
+        struct lockstep_hosts_kept *older;
+        next = kept->next;
+        if (kept->owner != process) {
+            continue;
+        }
+        if (is_elsewhere(kept)) {
+            drop(kept);
+            continue;
+        }
+        older = find(kept->hosts, kept->service, &kept->module, NULL);
+        kept->owner = NULL;
+        if (older != NULL) {
+            next = next == older ? older->next : next;
+            drop(older);
+        }
+    }
+}
+
+static int duplicate(int fd)
+{
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+bool lockstep_hosts_keep_give(struct lockstep_hosts_process *process,
+                              struct lockstep_hostwire_entry *ret_entry)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    const struct lockstep_hosts_kept *kept = find(hosts, process->service, &ret_entry->module,
+                                                  NULL);
+    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    if (process->role != LOCKSTEP_HOSTS_SERVING) {
+        return false; /* a successor is given the state by who serves */
+    }
+    if (kept != NULL) {
+        ret_entry->state_fd = duplicate(kept->base_fd);
+        ret_entry->journal_fd = duplicate(kept->journal_fd);
+        ret_entry->back_fd = duplicate(kept->back_fd);
+        ret_entry->whole = kept->whole;
+    } else if (path_of(hosts, process->service, &ret_entry->module, "state", path)) {
+        ret_entry->state_fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    return ret_entry->state_fd >= 0 || ret_entry->journal_fd >= 0;
+}
+
+void lockstep_hosts_keep_given(struct lockstep_hosts_process *process,
+                               const struct lockstep_name *module)
+{
+    struct lockstep_hosts_kept *kept = find(process->hosts, process->service, module, NULL);
+    if (kept != NULL) {
+        drop(kept);
+    }
+}
+
+void lockstep_hosts_keep_refused(struct lockstep_hosts_process *process,
+                                 const struct lockstep_name *module, const char *why)
+{
+    char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    char aside[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts",
+                 "state lost module=%s: it begins without what was kept, which is put aside in "
+                 "%s.state.refused cause=%s",
+                 module->text, module->text, why);
+    lockstep_hosts_keep_given(process, module);
+    if (path_of(process->hosts, process->service, module, "state", path) &&
+        path_of(process->hosts, process->service, module, "state.refused", aside)) {
+        (void)rename(path, aside);
+    }
+}
+
+void lockstep_hosts_keep_deinit(struct lockstep_hosts *hosts)
+{
+    while (hosts->kept != NULL) {
+        drop(hosts->kept);
+    }
+}
+
+/* ---- bases ---------------------------------------------------------------------------------- */
+
+/* Nobody waits for the answers: the next time comes by itself. */
+void lockstep_hosts_keep_base(void *context)
+{
+    struct lockstep_hosts *hosts = context;
+    uint64_t every_ms = hosts->config.settings.state_base;
+    for (struct lockstep_hosts_kept *kept = hosts->kept; kept != NULL; kept = kept->next) {
+        if (kept->owner == NULL || kept->owner->stage != LOCKSTEP_HOSTS_UP ||
+            kept->owner->role != LOCKSTEP_HOSTS_SERVING || !kept->stateful) {
+            continue;
+        }
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_BASE);
+        memcpy(hosts->out->text, kept->module.text, sizeof(kept->module.text));
+        hosts->out->drain_ms = (uint32_t)hosts->config.settings.drain;
+        (void)lockstep_hosts_send(kept->owner, NULL);
+    }
+    if (every_ms > 0) {
+        lockstep_timer_arm(hosts->loop, &hosts->bases,
+                           lockstep_time_after(lockstep_loop_now(hosts->loop), every_ms));
+    }
+}
