@@ -3,6 +3,7 @@
 #include "agent/hosts_swap.h"
 
 #include "common/base/cleanup.h"
+#include "common/io/crash.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -220,7 +221,9 @@ static void leave(struct lockstep_hosts_request *request, struct lockstep_hosts_
     hosts->out->fds[0] = succession->leave_fd;
     hosts->out->fds_count = 1;
     succession->leave_fd = -1;
+    LOCKSTEP_CRASH(AGENT_BEFORE_LEAVE);
     succession->asked = lockstep_hosts_swap_send(request, ask, succession->before);
+    LOCKSTEP_CRASH(AGENT_AFTER_LEAVE);
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_LEAVE);
 }
 
