@@ -221,9 +221,13 @@ static enum lockstep_call_result ask(struct lockstep_client *client, enum lockst
     enum lockstep_call_result result = LOCKSTEP_CALL_INVALID;
     *ret_answer = (struct lockstep_answer){0};
     if (strlen(name) < LOCKSTEP_MODULE_TEXT) {
+        bool old = client->fd >= 0;
         head_size = lockstep_tool_request_head(kind, name, 0, head);
         client->end_ms = lockstep_job_now_ms() + client->timeout_ms;
         result = exchange(client, head, head_size, "", 0, ret_answer);
+        if (result == LOCKSTEP_CALL_LOST && old) { /* of a host that is no more: looking is free */
+            result = exchange(client, head, head_size, "", 0, ret_answer);
+        }
     }
     explain(result, ret_answer);
     return result;

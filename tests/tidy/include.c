@@ -40,6 +40,7 @@ static const struct room {
      SYSTEM_ANY,
      {"common/base/", "common/tbl/", "common/hostwire/", "agent/probe/", "agent/host/",
       "lockstep/"}},
+    {"agent/mcp/", SYSTEM_ANY, {"common/base/", "agent/mcp/", "lockstep/client.h"}},
     {"agent/", SYSTEM_ANY, {"common/", "agent/core/", "agent/"}},
     {"deploy/", SYSTEM_ANY, {"lockstep/", "deploy/", "buckets.h"}}, /* the last: of an example */
     {"tests/", SYSTEM_ANY, {""}},
