@@ -28,6 +28,10 @@ void lockstep_control_hand_over(struct lockstep_control *control);
 void lockstep_control_adopt(struct lockstep_control *control);
 void lockstep_control_take_over(struct lockstep_control *control);
 void lockstep_control_leave(struct lockstep_control *control);
+/* PURGE and COUNTS (control_counts.c); what COUNTS asks for is sent by the last. */
+void lockstep_control_purge(struct lockstep_control *control);
+void lockstep_control_counts(struct lockstep_control *control);
+bool lockstep_control_send_counts(struct lockstep_control *control);
 /* Does what control->request says, and answers. False: end the connection. */
 bool lockstep_control_answer(struct lockstep_control *control);
 

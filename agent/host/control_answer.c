@@ -396,6 +396,8 @@ static const struct {
     {LOCKSTEP_HOSTWIRE_REOPEN, answer_reopen},
     {LOCKSTEP_HOSTWIRE_PUBLISH, answer_publish},
     {LOCKSTEP_HOSTWIRE_RETIRE, answer_retire},
+    {LOCKSTEP_HOSTWIRE_PURGE, lockstep_control_purge},
+    {LOCKSTEP_HOSTWIRE_COUNTS, lockstep_control_counts},
     {LOCKSTEP_HOSTWIRE_STATUS, answer_status},
     {LOCKSTEP_HOSTWIRE_DRAIN, answer_drain},
     {LOCKSTEP_HOSTWIRE_RESUME, answer_resume},
@@ -419,6 +421,9 @@ bool lockstep_control_answer(struct lockstep_control *control)
         answers[i].answer(control);
         if (control->request->type == LOCKSTEP_HOSTWIRE_STATUS) {
             return lockstep_control_send_images(control, false);
+        }
+        if (control->request->type == LOCKSTEP_HOSTWIRE_COUNTS) {
+            return lockstep_control_send_counts(control);
         }
         return lockstep_control_send(control);
     }

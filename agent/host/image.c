@@ -71,17 +71,37 @@ struct search {
     uintptr_t inside; /* an address of the object */
 };
 
+/* What of its dynamic section means that code of it would run, or that it would not go. */
+static const char *find_obstacle(const ElfW(Dyn) * dynamic)
+{
+    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+        uint64_t value = dynamic->d_un.d_val;
+        if (dynamic->d_tag == DT_FLAGS_1 && (value & DF_1_NODELETE) != 0) {
+            return "it was linked to stay (-z nodelete)";
+        }
+        if (dynamic->d_tag == DT_FINI || (dynamic->d_tag == DT_FINI_ARRAYSZ && value != 0)) {
+            return "code of it would run when it is unmapped, which --hard allows";
+        }
+        if (dynamic->d_tag == DT_INIT || (dynamic->d_tag == DT_INIT_ARRAYSZ && value != 0)) {
+            return "its constructors may have left something behind; --hard does not ask";
+        }
+    }
+    return NULL;
+}
+
 static int look_at(struct dl_phdr_info *info, size_t size, void *argument)
 {
     struct search *search = argument;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t text = 0;
     size_t text_size = 0;
+    uintptr_t dynamic = 0;
     bool found = false;
     (void)size;
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        dynamic = segment->p_type == PT_DYNAMIC ? start : dynamic;
         if (segment->p_type != PT_LOAD) {
             continue;
         }
@@ -94,6 +114,7 @@ static int look_at(struct dl_phdr_info *info, size_t size, void *argument)
     if (found) {
         search->image->text = (uint8_t *)text; /* NOLINT: an address the loader chose */
         search->image->text_size = text_size;
+        search->image->stays = find_obstacle((const ElfW(Dyn) *)dynamic); /* NOLINT: likewise */
     }
     return found ? 1 : 0;
 }
@@ -280,6 +301,44 @@ void lockstep_image_retire(struct lockstep_image *image)
     if (image->text != NULL && !image->stuck) {
         (void)mprotect(image->text, image->text_size, PROT_NONE);
     }
+}
+
+/* True if the loader still has it. */
+static bool is_mapped(const struct lockstep_image *image)
+{
+#ifndef LOCKSTEP_SANITIZED
+    void *handle = dlopen(image->path, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle != NULL) {
+        (void)dlclose(handle);
+    }
+    return handle != NULL;
+#else
+    (void)image;
+    return false;
+#endif
+}
+
+/* Under a sanitizer, which keeps it mapped, its text stays unreadable. */
+bool lockstep_image_purge(struct lockstep_image *image)
+{
+    ASSERT(image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED && !image->stuck);
+    if (image->handle == NULL) {
+        return false;
+    }
+#ifndef LOCKSTEP_SANITIZED
+    lockstep_image_thaw(image);
+#endif
+    unmap(image->handle);
+    image->handle = NULL;
+    if (is_mapped(image)) {
+        image->stays = "the loader does not let go of it";
+        if (image->text != NULL) {
+            (void)mprotect(image->text, image->text_size, PROT_NONE);
+        }
+        return false;
+    }
+    free(image);
+    return true;
 }
 
 void lockstep_image_thaw(struct lockstep_image *image)

@@ -53,6 +53,7 @@ struct lockstep_image {
     bool due;       /* retire it as soon as nobody can call into it */
     uint8_t *text;  /* its executable pages */
     size_t text_size;
+    const char *stays; /* why it is not unmapped without force; NULL: it may be */
 };
 
 /* Maps the copy that ENTRY names and checks what it finds: device, inode, descriptor, name and
@@ -72,6 +73,9 @@ bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal 
 bool lockstep_image_unmap(struct lockstep_image *image);
 /* Calls `retire` and makes the text unreadable. Nobody may be able to call into it. */
 void lockstep_image_retire(struct lockstep_image *image);
+/* Unmaps and frees a retired image that nobody can reach. False: the loader keeps it, for good, and
+ * `stays` says so. */
+bool lockstep_image_purge(struct lockstep_image *image);
 /* Makes the text readable again, for what runs when a process ends. */
 void lockstep_image_thaw(struct lockstep_image *image);
 

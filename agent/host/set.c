@@ -60,16 +60,6 @@ static struct lockstep_image *image_of_file(const struct lockstep_sets *sets,
     return image;
 }
 
-uint32_t lockstep_sets_retired(const struct lockstep_sets *sets)
-{
-    uint32_t count = 0;
-    for (const struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
-        bool over = image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED || image->due;
-        count += over || (image->stuck && image->generation == 0) ? 1 : 0;
-    }
-    return count;
-}
-
 static bool is_prepared_elsewhere(const struct lockstep_sets *sets, const struct lockstep_set *set,
                                   const char *module)
 {
@@ -103,27 +93,6 @@ static bool admit(const struct lockstep_sets *sets, const struct lockstep_set *s
                                     "%s has generation %llu already", module,
                                     (unsigned long long)(line == NULL ? 0 : line->generation));
     }
-    return true;
-}
-
-static bool take_index(struct lockstep_sets *sets, uint32_t *ret_index,
-                       struct lockstep_refusal *ret_refusal)
-{
-    if (lockstep_sets_retired(sets) >= LOCKSTEP_RETIRED_MAX) {
-        return lockstep_host_refuse(ret_refusal, "NOT_PURGED",
-                                    "%d retired versions are in this process; start it again",
-                                    LOCKSTEP_RETIRED_MAX);
-    }
-    if (sets->spare_count > 0) {
-        *ret_index = sets->spare[--sets->spare_count];
-        return true;
-    }
-    if (sets->images_count == LOCKSTEP_IMAGES_MAX) {
-        return lockstep_host_refuse(ret_refusal, "NOT_PURGED",
-                                    "%d versions are in this process; start it again",
-                                    LOCKSTEP_IMAGES_MAX);
-    }
-    *ret_index = sets->images_count++;
     return true;
 }
 
@@ -161,7 +130,7 @@ static bool find_or_map(struct lockstep_sets *sets, struct lockstep_set_item *it
         item->image = image;
         return true;
     }
-    if (!take_index(sets, &index, ret_refusal)) {
+    if (!lockstep_sets_take_index(sets, &index, ret_refusal)) {
         return false;
     }
     image = lockstep_image_map(sets->host, entry, index, ret_refusal);
@@ -429,61 +398,6 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
     sets->published[sets->published_next] = set->operation;
     sets->published_next = (sets->published_next + 1) % LOCKSTEP_PUBLISHED_MAX;
     return true;
-}
-
-void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation)
-{
-    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    bool here = false;
-    for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
-        bool meant = strcmp(image->name.text, module) == 0 &&
-                     (generation == 0 || image->generation == generation);
-        here = here || meant;
-        if (meant && image->state == LOCKSTEP_HOSTWIRE_STATE_PREVIOUS) {
-            image->due = true;
-            lockstep_sets_finalize(sets, line);
-        }
-    }
-    /* It may have been another process that ran it, of which this one is the successor. */
-    if (!here && line != NULL && line->live != NULL && line->generation > generation) {
-        lockstep_sets_finalize(sets, line);
-    }
-}
-
-static bool is_in_a_set(const struct lockstep_sets *sets, const struct lockstep_image *image)
-{
-    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
-        const struct lockstep_set *set = &sets->sets[i];
-        for (size_t j = 0; set->used && j < set->count; j++) {
-            if (set->items[j].image == image) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms)
-{
-    for (size_t i = 0; i < LOCKSTEP_SETS_MAX; i++) {
-        struct lockstep_set *set = &sets->sets[i];
-        if (set->used && set->closed && now_ms >= set->reopen_ms) {
-            lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
-                              "nobody said publish in time: opening the gates on the old version");
-            lockstep_sets_reopen(sets, set);
-        }
-    }
-    if (sets->freeze.on && !sets->freeze.left && now_ms >= sets->freeze.reopen_ms) {
-        lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
-                          "nobody took over in time: opening the gates");
-        lockstep_sets_thaw(sets, NULL);
-    }
-    lockstep_sets_keep_tick(sets, now_ms);
-    for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
-        if (image->due && !is_in_a_set(sets, image) && !lockstep_gate_holds(image->index)) {
-            lockstep_image_retire(image);
-        }
-    }
 }
 
 void lockstep_sets_deinit(struct lockstep_sets *sets)

@@ -25,6 +25,8 @@ struct lockstep_module_line {
     struct lockstep_image *live; /* NULL: none, or taken out */
     uint64_t generation;         /* the highest that was live */
     uint32_t waiting;            /* mark of walks over dependents */
+    uint64_t purged_calls;       /* of versions that are unmapped */
+    uint64_t purged_failed;
     struct lockstep_bag residue; /* what the live version's schema cannot hold */
     struct lockstep_keep keep;   /* what outlives the live version */
     bool restarted;              /* it began with what a host that died had kept */
@@ -111,6 +113,20 @@ void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms);
 /* How many versions are retired or wait for it. */
 uint32_t lockstep_sets_retired(const struct lockstep_sets *sets);
 
+/* What a purge did. */
+struct lockstep_purge {
+    uint32_t unmapped;
+    uint32_t left;                   /* retired versions that are still there */
+    char why[LOCKSTEP_TEXT_MAX + 1]; /* one of them, and what keeps it; empty if none is left */
+};
+
+/* Unmaps the retired versions of MODULE ("": of all) that nobody can reach, and waits WAIT_MS at
+ * most for calls in flight in those that are still to be retired. HARD does not wait, and takes
+ * also those that were linked with code that runs when they go. What a thread is in stays in any
+ * case: to unmap it would be the end of the process. */
+void lockstep_sets_purge(struct lockstep_sets *sets, const char *module, bool hard,
+                         uint32_t wait_ms, struct lockstep_purge *ret_purge);
+
 /* Shuts a module for an operator, and waits for calls in flight. False: refused, open again. */
 bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                          struct lockstep_refusal *ret_refusal);
@@ -148,6 +164,11 @@ void lockstep_sets_base_all(struct lockstep_sets *sets);
 void lockstep_sets_deinit(struct lockstep_sets *sets);
 
 /* Between set*.c files. */
+/* A number for one more image, in the gate's counts. False: the budget is spent. */
+bool lockstep_sets_take_index(struct lockstep_sets *sets, uint32_t *ret_index,
+                              struct lockstep_refusal *ret_refusal);
+/* A moment that grows with the attempts, for what is looked at again and again. */
+void lockstep_sets_pause(unsigned attempt);
 struct lockstep_module_line *lockstep_sets_line(const struct lockstep_sets *sets, const char *name);
 /* The image that MODULE has after SET is published (SET may be NULL); NULL if none. */
 struct lockstep_image *lockstep_sets_image(const struct lockstep_sets *sets,

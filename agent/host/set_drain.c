@@ -97,7 +97,7 @@ static uint64_t count_inside(const struct lockstep_sets *sets,
     return inside;
 }
 
-static void pause_briefly(unsigned attempt)
+void lockstep_sets_pause(unsigned attempt)
 {
     const struct timespec pause = {.tv_nsec = attempt < 20 ? 50000 : 1000000};
     (void)nanosleep(&pause, NULL);
@@ -122,7 +122,7 @@ bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
         if (lockstep_job_now_ms() >= end_ms) {
             break;
         }
-        pause_briefly(attempt);
+        lockstep_sets_pause(attempt);
     }
     open_all(sets, SEALED);
     inside = count_inside(sets, &image);
@@ -214,7 +214,7 @@ bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_
         if (inside == 0) {
             return true;
         }
-        pause_briefly(attempt);
+        lockstep_sets_pause(attempt);
     }
     lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
     return lockstep_host_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",

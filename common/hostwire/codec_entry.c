@@ -18,6 +18,7 @@ enum tag {
     TAG_FAILED,
     TAG_IN_FLIGHT,
     TAG_CLOSED,
+    TAG_TOOL = 40,
     TAG_JOURNAL = 50,
     TAG_BACK,
     TAG_WHOLE,
@@ -45,6 +46,7 @@ void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16
     lockstep_hostwire_put_number(&inner, TAG_FAILED, entry->failed);
     lockstep_hostwire_put_number(&inner, TAG_IN_FLIGHT, entry->in_flight);
     lockstep_hostwire_put_number(&inner, TAG_CLOSED, entry->closed);
+    lockstep_hostwire_put_text(&inner, TAG_TOOL, entry->tool);
     lockstep_hostwire_put_number(&inner, TAG_JOURNAL, entry->journal_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_BACK, entry->back_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_WHOLE, entry->whole);
@@ -134,6 +136,8 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return lockstep_hostwire_number(value, UINT64_MAX, &entry->in_flight);
     case TAG_CLOSED:
         return take_flag(value, &entry->closed);
+    case TAG_TOOL:
+        return lockstep_hostwire_text(value, entry->tool, sizeof(entry->tool));
     case TAG_JOURNAL:
         return take_flag(value, &ret_wanted[2]);
     case TAG_BACK:

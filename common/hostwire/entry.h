@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOCKSTEP_HOSTWIRE_TOOL_MAX 63 /* bytes of a tool's name */
 #define LOCKSTEP_HOSTWIRE_PATH_MAX 511
 
 /* Where an image stands. */
@@ -46,7 +47,8 @@ struct lockstep_hostwire_entry {
     uint64_t calls;
     uint64_t failed;
     uint64_t in_flight;
-    bool closed; /* its gate is shut */
+    bool closed;                               /* its gate is shut */
+    char tool[LOCKSTEP_HOSTWIRE_TOOL_MAX + 1]; /* COUNTS: whose calls these are */
 };
 
 /* The descriptors of an entry, in the order in which they travel. */

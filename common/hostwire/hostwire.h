@@ -21,7 +21,10 @@
  *     REOPEN {operation}                     OK           back to the old version, still prepared
  *     PUBLISH {operation}                    PUBLISHED | NOT_APPLIED
  *     RETIRE {entries: module, generation}   OK           that version's window is over
+ *     PURGE {text: module or none, drain: hard, drain_ms}   OK {result: unmapped, retired, text:
+ *                                            what keeps those that are left}
  *     STATUS                                 STATUS {entries, more} …
+ *     COUNTS                                 COUNTS {entries: a tool of a version each, more} …
  *     DRAIN {text: module, drain} RESUME     OK | NOT_APPLIED
  *     SNAPSHOT {text: module, drain}         SNAPSHOT {state, a sealed memfd} | NOT_APPLIED
  *     CALL {text: tool, bytes}               ANSWER {result, generation, version, bytes}
@@ -116,6 +119,8 @@
     X(24, TOOLS)                        \
     X(25, HEALTH)                       \
     X(26, SHUTDOWN)                     \
+    X(27, PURGE)                        \
+    X(28, COUNTS)                       \
     X(30, KEEP)                         \
     X(31, BASE)                         \
     X(34, HAND_OVER)                    \
@@ -149,7 +154,7 @@ struct lockstep_hostwire_message {
     uint32_t retired; /* STATUS: images that are retired, of LOCKSTEP_RETIRED_MAX */
     uint32_t role;    /* HELLO, STATUS: enum lockstep_hostwire_role */
     bool smoke;
-    bool drain; /* CLOSE: shut the gates of stateless modules of the set as well */
+    bool drain; /* CLOSE: shut the gates of stateless modules of the set as well; PURGE: hard */
     bool stateful;
     bool more;    /* another message with the same id follows */
     bool latched; /* STATUS, HEALTH: the library refuses reloads */

@@ -332,22 +332,6 @@ static void retire(const char *module, uint64_t generation)
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
 }
 
-static void test_budget(void **state)
-{
-    char path[160];
-    (void)state;
-    for (int i = 0; i <= LOCKSTEP_RETIRED_MAX; i++) {
-        host_agent_install(&agent, "echo", "echo-1", NULL, 0);
-        retire("echo", 0);
-    }
-    host_agent_copy(&agent, "echo-2", path, sizeof(path));
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "echo", path);
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
-    assert_string_equal(agent.reply->code, "NOT_PURGED");
-    host_agent_expect(&agent, "echo.say", "x", "1.0.0 x");
-}
-
 static void test_one_operation_a_module(void **state)
 {
     char paths[2][160];
@@ -567,7 +551,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_and_looking, start, stop),
         cmocka_unit_test_setup_teardown(test_host_is_killed, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
-        cmocka_unit_test_setup_teardown(test_budget, start, stop),
         cmocka_unit_test_setup_teardown(test_one_operation_a_module, start, stop),
         cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
         cmocka_unit_test_setup_teardown(test_smoke_hangs, start, stop),

@@ -31,6 +31,7 @@ static struct lockstep_hostwire_message *fill(void)
         (void)snprintf(entry->path, sizeof(entry->path), "/gen/%zu.so", i);
         entry->generation = i + 1;
         entry->inode = 1ULL << 40;
+        (void)snprintf(entry->tool, sizeof(entry->tool), "tool.%zu", i);
         entry->state = LOCKSTEP_HOSTWIRE_STATE_LIVE;
         memset(entry->digest.bytes, (int)i + 1, sizeof(entry->digest.bytes));
     }
@@ -58,6 +59,7 @@ static void test_there_and_back(void **state)
     assert_true(out->smoke && out->latched && !out->more);
     assert_true(lockstep_id_equal(&out->operation, &in->operation));
     assert_string_equal(out->code, "SMOKE");
+    assert_string_equal(out->entries[1].tool, "tool.1");
     assert_string_equal(out->text, "because");
     assert_string_equal(out->service.text, "web");
     assert_string_equal(out->extra, "more");
