@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 #define LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 
+#include "agent/checkup.h"
 #include "agent/driver.h"
 #include "agent/hosts.h"
 #include "agent/probes.h"
@@ -102,6 +103,7 @@ struct lockstep_node_agent {
     struct lockstep_artifacts *artifacts;
     struct lockstep_hosts *hosts;
     struct lockstep_probes *probes;
+    struct lockstep_checkups *checkups;
     struct lockstep_bundle *bundle; /* NULL until there is one */
     struct lockstep_wire_codec *codec;
     struct lockstep_dialler *dialler;
@@ -175,6 +177,8 @@ void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lock
 enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_driver_failed_starts(void *context);
+/* A version that is live is not well. */
+void lockstep_driver_found(void *context, const struct lockstep_finding *finding);
 
 /* ---- session.c: what the coordinator says ---------------------------------------------------- */
 

@@ -124,7 +124,7 @@ unsigned lockstep_duty_unhealthy(struct lockstep_duty *duty, struct lockstep_dut
 {
     const struct lockstep_finding *finding = step->finding;
     if (duty->no == finding->no || finding->since.ms < duty->live.ms ||
-        lockstep_kind_goes_back(duty->order.kind)) {
+        finding->begun.ms < duty->live.ms || lockstep_kind_goes_back(duty->order.kind)) {
         return LOCKSTEP_DUTY_LIVE;
     }
     lockstep_duty_note(duty, finding->no, finding->text);

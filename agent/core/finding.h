@@ -4,7 +4,8 @@
  *
  * A version that is live, and whose window is open, is not well: the coordinator is told, once for
  * each code, and takes it like a crash in the soak; later in the window like falling back. What was
- * looked at before a version was live is not held against it, nor against one that went back.
+ * seen before a version was live, or looked at before, is not held against it, nor is anything
+ * against one that went back.
  */
 #ifndef LOCKSTEP_AGENT_CORE_FINDING_H
 #define LOCKSTEP_AGENT_CORE_FINDING_H
@@ -16,7 +17,8 @@ struct lockstep_finding {
     const struct lockstep_name *module; /* NULL: whatever the service runs */
     enum lockstep_no no;                /* one that blames the version: HEALTH, SMOKE, ... */
     const char *text;                   /* borrowed; with the numbers */
-    struct lockstep_time since;         /* when it began to look */
+    struct lockstep_time since;         /* when it was first seen to be so */
+    struct lockstep_time begun;         /* when the newest look began */
 };
 
 void lockstep_agent_unhealthy(struct lockstep_agent *agent, struct lockstep_time now,

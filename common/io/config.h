@@ -29,6 +29,12 @@
 #define LOCKSTEP_CONFIG_OUTPUT     (16 * 1024) /* bytes kept of what a verb prints */
 #define LOCKSTEP_CONFIG_OUTPUT_MAX (64 * 1024)
 
+/* Of a health check. */
+#define LOCKSTEP_CONFIG_HEALTH_MAX      16 /* of one service */
+#define LOCKSTEP_CONFIG_HEALTH_INTERVAL 2000
+#define LOCKSTEP_CONFIG_HEALTH_TIMEOUT  1000
+#define LOCKSTEP_CONFIG_HEALTH_FAILURES 2
+
 /* Texts owned by the configuration. */
 struct lockstep_config_list {
     char **items;
@@ -44,6 +50,7 @@ struct lockstep_config_coordinator {
     struct lockstep_defaults settings;
 };
 
+<<<<<<< HEAD
 /* What drives a service that is no host of modules (agent/exec.h). */
 struct lockstep_config_exec {
     bool given;
@@ -56,6 +63,30 @@ struct lockstep_config_service {
     struct lockstep_name name;
     struct lockstep_config_list command; /* argv; empty: the stock host */
     struct lockstep_config_exec exec;    /* given: then there is no command */
+=======
+/* What is looked at again and again to see whether a service is well: exactly one of a tool, a
+ * command and a page. */
+struct lockstep_config_health {
+    struct lockstep_name name;
+    struct lockstep_name module; /* that is blamed; empty: whatever the service runs */
+    char *tool;                  /* MODULE.TOOL, or NULL */
+    char *request;               /* of the tool; NULL: empty */
+    char *expect;                /* a text that the tool's answer has in it; NULL: any answer */
+    struct lockstep_config_list command; /* argv, the program by its path; it exits 0 */
+    char *http;                          /* http://ADDRESS[:PORT]/PATH on this machine, or NULL */
+    uint32_t status;                     /* of the page; 0: 200 to 299 */
+    uint64_t interval_ms;
+    uint64_t timeout_ms;
+    uint32_t failures; /* in a row */
+};
+
+/* A process that modules live in. */
+struct lockstep_config_service {
+    struct lockstep_name name;
+    struct lockstep_config_list command;   /* argv; empty: the stock host */
+    struct lockstep_config_health *health; /* may be none */
+    size_t health_count;
+>>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
 };
 
 /* agent.yaml */

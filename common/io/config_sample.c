@@ -63,6 +63,7 @@ static void print_agent(FILE *out)
         "#module_path:\n#  - /usr/lib/lockstep/modules\n"
         "\n# Processes that modules live in. Without a command it is the stock host.\n"
         "#services:\n#  - name: %s\n#    command: [/usr/bin/my-service, --verbose]\n"
+<<<<<<< HEAD
         "# Or something else, driven by five programs: see lockstep-agent(8).\n"
         "#  - name: nginx\n#    exec:\n"
         "#      validate: [/usr/lib/lockstep/exec/nginx, validate]\n"
@@ -72,6 +73,18 @@ static void print_agent(FILE *out)
         "#      revert: [/usr/lib/lockstep/exec/nginx, revert]\n"
         "#      # What is kept of what each prints, at most 64KiB.\n"
         "#      output: 16KiB\n"
+=======
+        "#    # What is looked at to see whether it is well: a tool, a command that ends with 0,\n"
+        "#    # or a page on this machine. So many failures in a row, while a version is in its\n"
+        "#    # soak or window, and it goes back.\n"
+        "#    health:\n"
+        "#      - name: pays\n#        module: pay\n#        tool: pay.balance\n"
+        "#        request: ann\n#        expect: eur\n"
+        "#      - name: queue\n#        command: [/usr/lib/my-service/check, --queue]\n"
+        "#      - name: front\n#        http: http://127.0.0.1:8080/health\n"
+        "#        status: 200\n#        interval: 2s\n#        timeout: 1s\n"
+        "#        failures: 2\n"
+>>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
         "\n# Programs, where they are not beside the agent's own or in libexec.\n"
         "#probe: /usr/libexec/lockstep/lockstep-probe\n"
         "#host: /usr/libexec/lockstep/lockstep-host\n",

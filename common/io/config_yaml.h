@@ -94,6 +94,28 @@ enum lockstep_err lockstep_config_settings_take(const struct lockstep_config_fil
                                                 const struct lockstep_config_raw_settings *raw,
                                                 struct lockstep_defaults *ret_settings,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A health check as libcyaml has it. */
+struct lockstep_config_raw_health {
+    char *name;
+    char *module;
+    char *tool;
+    char *request;
+    char *expect;
+    struct lockstep_config_raw_list command;
+    char *http;
+    char *status;
+    char *interval;
+    char *timeout;
+    char *failures;
+};
+extern const cyaml_schema_value_t lockstep_config_health_schema;
+/* Takes the checks of SERVICE; deinit whatever is returned. */
+enum lockstep_err lockstep_config_health_take(const struct lockstep_config_file *file,
+                                              const struct lockstep_config_raw_health *raw,
+                                              size_t count, struct lockstep_config_service *service,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+void lockstep_config_health_deinit(struct lockstep_config_service *service);
+
 /* A key that holds a text. */
 #define LOCKSTEP_CONFIG_TEXT(structure, member)                                                  \
     CYAML_FIELD_STRING_PTR(#member, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, structure, member, \

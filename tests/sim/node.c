@@ -408,7 +408,8 @@ static void check_failed(struct sim_world *world, const struct sim_event *event)
                                            .module = &module,
                                            .no = LOCKSTEP_NO_HEALTH,
                                            .text = "a check failed",
-                                           .since = sim_now(world)};
+                                           .since = sim_now(world),
+                                           .begun = sim_now(world)};
         if (sim_nature(world, &row->host.loaded[i].digest) != SIM_SICK) {
             continue;
         }

@@ -217,7 +217,8 @@ static void unhealthy(const struct story_command *command, struct lockstep_agent
     struct lockstep_finding finding = {.module = &pay,
                                        .no = lockstep_no_parse(command->words[1]),
                                        .text = "a check failed",
-                                       .since = now};
+                                       .since = now,
+                                       .begun = now};
     finding.since.ms = story_number(story_value(command, "since", "0"));
     finding.since = finding.since.ms == 0 ? now : finding.since;
     lockstep_agent_unhealthy(&agent, now, &finding, actions);
