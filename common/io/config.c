@@ -23,12 +23,9 @@ struct raw_place {
 struct raw_service {
     char *name;
     struct lockstep_config_raw_list command;
-<<<<<<< HEAD
     struct lockstep_config_raw_exec *exec;
-=======
     struct lockstep_config_raw_health *health;
     unsigned health_count;
->>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
 };
 
 struct raw_agent {
@@ -83,12 +80,9 @@ static const cyaml_schema_value_t place_schema = {
 static const cyaml_schema_field_t service_fields[] = {
     LOCKSTEP_CONFIG_TEXT(struct raw_service, name),
     TEXTS(struct raw_service, command),
-<<<<<<< HEAD
     CYAML_FIELD_MAPPING_PTR("exec", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_service,
                             exec, lockstep_config_exec_fields),
-=======
     LOCKSTEP_CONFIG_LIST(struct raw_service, "health", health, &lockstep_config_health_schema),
->>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_schema = {
@@ -236,7 +230,6 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                         raw->name);
         }
     }
-<<<<<<< HEAD
     if (raw->exec != NULL && raw->command.items_count > 0) {
         return lockstep_config_fail(file, "exec", NULL, err,
                                     "%s has a command, too: a service is either a host or driven "
@@ -244,12 +237,9 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                     raw->name);
     }
     LOCKSTEP_TRY(lockstep_config_exec_take(file, raw->exec, &service->exec, err));
-    return lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err);
-=======
     LOCKSTEP_TRY(
         lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err));
     return lockstep_config_health_take(file, raw->health, raw->health_count, service, err);
->>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
 }
 
 static enum lockstep_err take_services(const struct lockstep_config_file *file,
@@ -329,11 +319,8 @@ void lockstep_config_agent_deinit(struct lockstep_config_agent *config)
 {
     for (size_t i = 0; i < config->service_count; i++) {
         lockstep_config_list_deinit(&config->services[i].command);
-<<<<<<< HEAD
         lockstep_config_exec_deinit(&config->services[i].exec);
-=======
         lockstep_config_health_deinit(&config->services[i]);
->>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
     }
     lockstep_config_list_deinit(&config->coordinators);
     lockstep_config_list_deinit(&config->module_path);

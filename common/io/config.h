@@ -50,7 +50,6 @@ struct lockstep_config_coordinator {
     struct lockstep_defaults settings;
 };
 
-<<<<<<< HEAD
 /* What drives a service that is no host of modules (agent/exec.h). */
 struct lockstep_config_exec {
     bool given;
@@ -58,12 +57,6 @@ struct lockstep_config_exec {
     struct lockstep_config_list verbs[LOCKSTEP_VERB_COUNT]; /* argv, the program's path in full */
 };
 
-/* A process that modules live in, or something else that is driven by programs. */
-struct lockstep_config_service {
-    struct lockstep_name name;
-    struct lockstep_config_list command; /* argv; empty: the stock host */
-    struct lockstep_config_exec exec;    /* given: then there is no command */
-=======
 /* What is looked at again and again to see whether a service is well: exactly one of a tool, a
  * command and a page. */
 struct lockstep_config_health {
@@ -80,13 +73,13 @@ struct lockstep_config_health {
     uint32_t failures; /* in a row */
 };
 
-/* A process that modules live in. */
+/* A process that modules live in, or something else that is driven by programs. */
 struct lockstep_config_service {
     struct lockstep_name name;
     struct lockstep_config_list command;   /* argv; empty: the stock host */
+    struct lockstep_config_exec exec;      /* given: then there is no command */
     struct lockstep_config_health *health; /* may be none */
     size_t health_count;
->>>>>>> 3b02167 (agent: look at what runs: tools, commands and pages)
 };
 
 /* agent.yaml */

@@ -53,8 +53,9 @@ struct file_row {
 
 #define AGENT "name: a\ncoordinators:\n  - url: tcp://127.0.0.1:7701\n"
 
-#define VERBS "snapshot: [/s], apply: [/a], health: [/h], revert: [/r]"
-#define EXEC  "services:\n  - name: a\n    exec: {"
+#define VERBS  "snapshot: [/s], apply: [/a], health: [/h], revert: [/r]"
+#define HEALTH "services:\n  - name: a\n    health: "
+#define EXEC   "services:\n  - name: a\n    exec: {"
 
 static const struct file_row file_rows[] = {
     {"only a comment", load_coordinator, "# nothing\n", NULL},
@@ -136,6 +137,33 @@ static const struct file_row file_rows[] = {
      ":4: services: a is named twice"},
     {"service without name", load_agent, AGENT "services:\n  - command: [/bin/true]\n",
      ":4: services: number 1 has no name"},
+    {"health checks", load_agent,
+     AGENT HEALTH "[{name: a, tool: x.y, request: z, expect: w, module: x}, {name: b, command: "
+                  "[/b, c], interval: 1s, timeout: 2s, failures: 3}, {name: c, http: "
+                  "\"http://127.0.0.1:1/\", status: 204}]\n",
+     NULL},
+    {"a check without a name", load_agent, AGENT HEALTH "[{tool: x.y}]\n", "a check has no name"},
+    {"a check twice", load_agent, AGENT HEALTH "[{name: a, tool: x}, {name: a, tool: y}]\n",
+     "health: a is named twice"},
+    {"a check of nothing", load_agent, AGENT HEALTH "[{name: a}]\n",
+     "health: a needs one of tool, command and http"},
+    {"a check of two things", load_agent, AGENT HEALTH "[{name: a, tool: x, command: [/x]}]\n",
+     "health: a needs one of tool, command and http"},
+    {"a check that expects of a command", load_agent,
+     AGENT HEALTH "[{name: a, command: [/x], expect: y}]\n", "request and expect belong to a tool"},
+    {"a status of a tool", load_agent, AGENT HEALTH "[{name: a, tool: x, status: 200}]\n",
+     "status: it belongs to http"},
+    {"a check by a name in PATH", load_agent, AGENT HEALTH "[{name: a, command: [x]}]\n",
+     "command: x: name the program by its whole path"},
+    {"a page elsewhere", load_agent, AGENT HEALTH "[{name: a, http: \"http://10.0.0.1/\"}]\n",
+     "http: http://10.0.0.1/ is no page of this machine"},
+    {"a check too often", load_agent, AGENT HEALTH "[{name: a, tool: x, interval: 1ms}]\n",
+     "interval: 1ms is no duration between 10ms and 1h"},
+    {"a check that never fails", load_agent, AGENT HEALTH "[{name: a, tool: x, failures: 0}]\n",
+     "failures: 0 is no number between 1 and 1000"},
+    {"a status that is none", load_agent,
+     AGENT HEALTH "[{name: a, http: \"http://[::1]/\", status: 99}]\n",
+     "status: 99 is no status between 100 and 599"},
     {"service driven by verbs", load_agent, AGENT EXEC "validate: [/v, x], " VERBS "}\n", NULL},
     {"a verb is missing", load_agent, AGENT EXEC VERBS "}\n", "exec: validate is missing"},
     {"a verb's program by its name", load_agent, AGENT EXEC "validate: [nginx], " VERBS "}\n",
