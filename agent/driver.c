@@ -378,10 +378,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     lockstep_collect(agent);
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
     LOCKSTEP_TRY(lockstep_driver_open_hosts(agent, err));
-    LOCKSTEP_TRY(lockstep_checkups_new(
-        agent->loop,
-        &(struct lockstep_checkups_config){config, agent->core, lockstep_driver_found, agent},
-        &agent->checkups, err));
+    LOCKSTEP_TRY(lockstep_driver_open_health(agent, err));
     LOCKSTEP_TRY(carry_out_resolutions(agent, err));
     LOCKSTEP_TRY(lockstep_session_dial(agent, err));
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
@@ -435,7 +432,7 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
     if (agent->hosts != NULL) {
         lockstep_rows_settle(agent);
     }
-    (void)lockstep_checkups_free(agent->checkups);
+    lockstep_driver_close_health(agent);
     (void)lockstep_probes_free(agent->probes);
     (void)lockstep_hosts_free(agent->hosts);
     lockstep_loop_unpost(agent->loop, &agent->failed_starts);

@@ -57,13 +57,6 @@ static void on_host_done(void *context, const struct lockstep_work_result *resul
     lockstep_driver_worked(agent, result);
 }
 
-void lockstep_driver_found(void *context, const struct lockstep_finding *finding)
-{
-    struct lockstep_node_agent *agent = context;
-    lockstep_agent_unhealthy(agent->core, lockstep_loop_now(agent->loop), finding, agent->actions);
-    lockstep_driver_act(agent);
-}
-
 /* ---- life ----------------------------------------------------------------------------------- */
 
 /* True if somebody holds the service's tool socket open: a host that outlived its agent. */

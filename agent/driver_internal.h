@@ -2,7 +2,6 @@
 #ifndef LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 #define LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 
-#include "agent/checkup.h"
 #include "agent/driver.h"
 #include "agent/hosts.h"
 #include "agent/probes.h"
@@ -103,8 +102,8 @@ struct lockstep_node_agent {
     struct lockstep_artifacts *artifacts;
     struct lockstep_hosts *hosts;
     struct lockstep_probes *probes;
-    struct lockstep_checkups *checkups;
-    struct lockstep_bundle *bundle; /* NULL until there is one */
+    struct lockstep_driver_health *health; /* driver_health.c has it */
+    struct lockstep_bundle *bundle;        /* NULL until there is one */
     struct lockstep_wire_codec *codec;
     struct lockstep_dialler *dialler;
     struct lockstep_link *link; /* NULL: no session */
@@ -177,8 +176,6 @@ void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lock
 enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 void lockstep_driver_failed_starts(void *context);
-/* A version that is live is not well. */
-void lockstep_driver_found(void *context, const struct lockstep_finding *finding);
 
 /* ---- session.c: what the coordinator says ---------------------------------------------------- */
 
@@ -227,8 +224,7 @@ void lockstep_disk_compare(const struct lockstep_node_agent *agent,
                            const struct lockstep_agent_module *module,
                            struct lockstep_wire_module *row);
 
-/* ---- works.c: probes and hosts -----------------------------------------------------------------
- */
+/* ---- works.c: probes and hosts --------------------------------------------------------------- */
 
 void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty);
@@ -247,6 +243,7 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #include "agent/copies.h"
+#include "agent/driver_health.h"
 #include "agent/manifests.h"
 #include "agent/papers.h"
 #include "agent/rows.h"

@@ -52,6 +52,10 @@
     X(intent, MS, 30 * LOCKSTEP_DAY, LOCKSTEP_MINUTE, 365 * LOCKSTEP_DAY, "life of an intent")     \
     X(crash_loop_starts, COUNT, 3, 1, 100, "starts of a host that are a crash loop")               \
     X(crash_loop_window, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "within this time")           \
+    X(error_rate_calls, COUNT, 50, 1, 1000000000,                                                  \
+      "calls before more failures are held against a version")                                     \
+    X(error_rate_chance, COUNT, 10000, 2, 1000000000000, "and chance is one in so many, at most")  \
+    X(error_rate_permille, COUNT, 10, 1, 1001, "and so many more of 1000 calls fail; 1001: never") \
     X(host_restart_first, MS, 100, 1, LOCKSTEP_HOUR, "first pause before a host is started again") \
     X(host_restart_last, MS, 10 * LOCKSTEP_SECOND, 1, LOCKSTEP_HOUR, "longest such pause")         \
     X(host_start, MS, 10 * LOCKSTEP_SECOND, 10, LOCKSTEP_HOUR,                                     \

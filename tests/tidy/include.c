@@ -91,6 +91,7 @@ static bool may_include(const struct room *room, const char *path, const char *h
         return false;
     }
     if (strcmp(room->folder, "agent/") == 0 && strcmp(header, "agent/probe/contract.h") != 0 &&
+        strcmp(header, "agent/host/tool_wire.h") != 0 &&
         (tidy_under(header, "agent/host/") || tidy_under(header, "agent/probe/"))) {
         return false;
     }

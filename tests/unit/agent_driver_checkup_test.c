@@ -110,7 +110,7 @@ static int set_up(void **state)
     assert_non_null(bench->core);
     bench->listener = -1;
     bench->kept = -1;
-    strcpy(bench->run, "/tmp/checkup.XXXXXX");
+    (void)snprintf(bench->run, sizeof(bench->run), "/tmp/checkup.XXXXXX");
     assert_non_null(mkdtemp(bench->run));
     lockstep_defaults_init(&settings);
     lockstep_agent_init(bench->core, &settings, bench->modules, 2);

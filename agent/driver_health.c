@@ -1,0 +1,122 @@
+/* Whoever looks at what runs, for the core: health checks, and the calls that fail. */
+#include "agent/checkup.h"
+#include "agent/core/error_rate.h"
+#include "agent/driver_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct watched {
+    struct lockstep_name name;
+    struct lockstep_error_watch watch;
+};
+
+struct lockstep_driver_health {
+    struct lockstep_checkups *checkups;
+    struct lockstep_timer timer;
+    size_t count;
+    struct watched list[LOCKSTEP_NODE_MODULES_MAX];
+    struct lockstep_hosts_module modules[LOCKSTEP_NODE_MODULES_MAX];
+};
+
+static void found(void *context, const struct lockstep_finding *finding)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_agent_unhealthy(agent->core, lockstep_loop_now(agent->loop), finding, agent->actions);
+    lockstep_driver_act(agent);
+}
+
+/* ---- calls that fail ------------------------------------------------------------------------ */
+
+static struct lockstep_error_watch *watch_of(struct lockstep_driver_health *health,
+                                             const struct lockstep_name *name)
+{
+    for (size_t i = 0; i < health->count; i++) {
+        if (lockstep_name_equal(&health->list[i].name, name)) {
+            return &health->list[i].watch;
+        }
+    }
+    if (health->count == LOCKSTEP_NODE_MODULES_MAX) {
+        return NULL;
+    }
+    health->list[health->count] = (struct watched){.name = *name};
+    return &health->list[health->count++].watch;
+}
+
+static void judge(struct lockstep_node_agent *agent, const struct lockstep_hosts_module *module,
+                  const struct lockstep_error_rate *rate)
+{
+    const struct lockstep_defaults *settings = &agent->config.config->settings;
+    const struct lockstep_error_rate_rule rule = {
+        settings->error_rate_calls, settings->error_rate_chance, settings->error_rate_permille};
+    struct lockstep_time now = lockstep_loop_now(agent->loop);
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    const struct lockstep_finding finding = {.service = module->service,
+                                             .module = &module->module,
+                                             .no = LOCKSTEP_NO_HEALTH,
+                                             .text = text,
+                                             .since = now,
+                                             .begun = now};
+    if (!lockstep_error_rate_is_worse(rate, &rule)) {
+        return;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "%" PRIu64 " of %" PRIu64 " calls of %s failed, %" PRIu64 " of %" PRIu64
+                   " of the version before; by chance alone with p = %.2g",
+                   rate->after_failed, rate->after_calls, module->module.text, rate->before_failed,
+                   rate->before_calls, lockstep_error_rate_chance(rate));
+    found(agent, &finding);
+}
+
+/* What hosts told last may be of before a publish: only what is live by the journal is judged. */
+static void look_at_errors(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_driver_health *health = agent->health;
+    size_t count = lockstep_hosts_status(agent->hosts, health->modules, LOCKSTEP_NODE_MODULES_MAX);
+    lockstep_timer_arm(agent->loop, &health->timer,
+                       lockstep_time_after(lockstep_loop_now(agent->loop),
+                                           agent->config.config->settings.heartbeat));
+    for (size_t i = 0; i < count; i++) {
+        const struct lockstep_hosts_module *module = &health->modules[i];
+        const struct lockstep_agent_module *row = lockstep_agent_module(agent->core,
+                                                                        &module->module);
+        struct lockstep_error_watch *watch = module->differs ? NULL
+                                                             : watch_of(health, &module->module);
+        if (watch == NULL || row == NULL) {
+            continue;
+        }
+        lockstep_error_watch_see(watch, &module->digest, module->calls, module->failed);
+        if (row->current.generation == module->generation &&
+            lockstep_digest_equal(&row->current.digest, &module->digest)) {
+            judge(agent, module, &watch->rate);
+        }
+    }
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+enum lockstep_err lockstep_driver_open_health(struct lockstep_node_agent *agent,
+                                              struct lockstep_error *err)
+{
+    const struct lockstep_checkups_config config = {agent->config.config, agent->core, found,
+                                                    agent};
+    agent->health = calloc(1, sizeof(*agent->health));
+    if (agent->health == NULL) {
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
+    }
+    agent->health->timer = (struct lockstep_timer){.due = look_at_errors, .context = agent};
+    lockstep_timer_arm(agent->loop, &agent->health->timer, lockstep_loop_now(agent->loop));
+    return lockstep_checkups_new(agent->loop, &config, &agent->health->checkups, err);
+}
+
+void lockstep_driver_close_health(struct lockstep_node_agent *agent)
+{
+    if (agent->health != NULL) {
+        lockstep_timer_disarm(agent->loop, &agent->health->timer);
+        (void)lockstep_checkups_free(agent->health->checkups);
+        free(agent->health);
+        agent->health = NULL;
+    }
+}
