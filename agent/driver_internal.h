@@ -213,8 +213,7 @@ void lockstep_admit_link(struct lockstep_node_agent *agent, bool up);
 const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *agent,
                                                   const struct lockstep_digest *digest);
 
-/* ---- disk.c: module_path -----------------------------------------------------------------------
- */
+/* ---- disk.c: module_path --------------------------------------------------------------------- */
 
 /* The module's file in module_path: its digest, and where it is. False: there is none. */
 bool lockstep_disk_find(const struct lockstep_node_agent *agent, const struct lockstep_name *module,

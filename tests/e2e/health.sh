@@ -19,6 +19,9 @@ services:
 EOF
 }
 
+FLEET_SETTINGS+="
+  error_rate_calls: 20
+  error_rate_chance: 1000"
 fleet_begin
 fleet_needs "the coordinator is ready" fleet_coordinator
 for node in n1 n2; do
@@ -65,5 +68,23 @@ said_good() {
 check_eventually "it is good again" said_good
 touch "$FLEET/n2/ill"
 check_eventually "and from then on it counts" went_back
+# ---- more calls fail than before ----
+calls_fail() { # calls_fail TIMES
+    local i
+    for ((i = 0; i < $1; i++)); do
+        fleet_tool n1 echo.fail >/dev/null 2>&1
+    done
+}
+for _ in {1..25}; do
+    fleet_tool n1 echo.say x >/dev/null
+done
+check "the version that echoes is to be tried again" fleet_cli artifact unquarantine echo@2.0.0
+check "it succeeds on a node that has no checks" \
+    fleet_cli reload echo@2.0.0 --strategy local --node n1 -y --soak 0 --rollback-window 60s
+calls_fail 25
+check_eventually "its calls fail, and it goes back" went_back
+check_says "HEALTH [0-9]+ of [0-9]+ calls of echo failed, 0 of [0-9]+ of the version before" \
+    "because of them" fleet_operation_of reload '"\(.cause.code) \(.cause.text)"'
+
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
