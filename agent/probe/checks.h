@@ -98,6 +98,11 @@
     X(STATE, "state", STATE, false, false,                                                        \
       "the live state goes up to it, and down again unharmed")                                    \
     X(SMOKE, "smoke", SMOKE, false, false, "its smoke tests pass, each in its time")              \
+    X(WALLS, "walls", FORBIDDEN, false, false, "it does not try to get out of the sandbox")       \
+    X(THREADS, "threads", FORBIDDEN, false, false, "it does not start threads without end")       \
+    X(OUTPUT, "output", FORBIDDEN, false, false, "it does not write without end")                 \
+    X(PROCESS_STATE, "process-state", FORBIDDEN, false, true,                                     \
+      "its calls leave the process as they found it")                                             \
     X(SURVIVES, "survives", PROBE_CRASHED, false, false, "nothing of it crashes")                 \
     X(ANSWERS, "answers", PROBE_TIMEOUT, false, false, "everything of it ends in time")           \
     X(MEMORY, "memory", MEMORY, false, false, "it needs no more memory than the probe may use")

@@ -150,6 +150,7 @@ struct lockstep_probe_sandbox {
     bool seccomp;
     uint32_t landlock; /* the ABI version in force */
     bool limits;
+    bool watched;      /* what it refused is known by name */
     bool user_dropped; /* it ran as nobody; only who starts it as root can have that */
 };
 

@@ -153,6 +153,7 @@ static void print_sandbox(json_t *root, const struct lockstep_probe_sandbox *san
     lockstep_json_set_bool(object, "seccomp", sandbox->seccomp);
     lockstep_json_set_u64(object, "landlock", sandbox->landlock);
     lockstep_json_set_bool(object, "limits", sandbox->limits);
+    lockstep_json_set_bool(object, "watched", sandbox->watched);
     lockstep_json_set_bool(object, "user_dropped", sandbox->user_dropped);
     (void)json_object_set_new(root, "sandbox", object);
 }
@@ -324,6 +325,7 @@ static enum lockstep_err read_sandbox(struct lockstep_probe_sandbox *sandbox, co
     uint64_t landlock = 0;
     LOCKSTEP_TRY(lockstep_json_bool(object, "seccomp", &sandbox->seccomp, err));
     LOCKSTEP_TRY(lockstep_json_bool(object, "limits", &sandbox->limits, err));
+    LOCKSTEP_TRY(lockstep_json_bool(object, "watched", &sandbox->watched, err));
     LOCKSTEP_TRY(lockstep_json_bool(object, "user_dropped", &sandbox->user_dropped, err));
     LOCKSTEP_TRY(lockstep_json_u64(object, "landlock", &landlock, err));
     sandbox->landlock = (uint32_t)landlock;

@@ -44,6 +44,13 @@ void lockstep_probe_report_step(int fd, const struct lockstep_probe_step *step)
     write_all(fd, line, (size_t)length);
 }
 
+void lockstep_probe_report_calls(int fd, int calls)
+{
+    char line[32];
+    int length = snprintf(line, sizeof(line), "L %d\n", calls);
+    write_all(fd, line, (size_t)length);
+}
+
 void lockstep_probe_report_verdict(int fd, const struct lockstep_probe_verdict *verdict,
                                    bool is_final)
 {
@@ -94,6 +101,10 @@ static void take_line(struct lockstep_probe_report *report, const char *line, si
     }
     if (line[0] == 'S') {
         understood = take_step(report, line);
+    } else if (line[0] == 'L') {
+        understood = sscanf(line, "L %d", &report->calls) == 1 && report->calls >= 0;
+    } else if (line[0] == 'M') {
+        understood = sscanf(line, "M %" SCNu64, &report->crash_bytes) == 1;
     } else if (line[0] == 'V' || line[0] == 'F') {
         understood = take_verdict(report, line + 2, length - 2);
         report->is_final = understood && line[0] == 'F';

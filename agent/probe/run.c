@@ -3,13 +3,11 @@
 #include "common/base/attr.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#define SMOKES_MAX       256
-#define SMOKE_DEFAULT_MS 1000
-#define SMOKE_LONGEST_MS (60 * 1000)
-#define IMAGE_PATH_TEXT  32
+#define IMAGE_PATH_TEXT 32
 
 static bool keep_words(struct lockstep_sink *sink, const void *bytes, size_t size)
 {
@@ -194,6 +192,20 @@ static const struct lockstep_host_api trial_host = {
     .now_ms = say_time,
 };
 
+void lockstep_probe_compare(const struct lockstep_probe_running *running,
+                            struct lockstep_surroundings *before, const char *what)
+{
+    struct lockstep_surroundings now;
+    const char *changed;
+    lockstep_surroundings_take(&now);
+    changed = lockstep_surroundings_compare(before, &now);
+    if (changed != NULL) {
+        lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_PROCESS_STATE,
+                            "%s leaves something behind in the process: %s", what, changed);
+        *before = now;
+    }
+}
+
 bool lockstep_probe_load(struct lockstep_probe_running *running)
 {
     const struct lockstep_probe_blob *config = &running->trial->material[running->index].config;
@@ -208,52 +220,16 @@ bool lockstep_probe_load(struct lockstep_probe_running *running)
     lockstep_probe_words_init(&why);
     if (running->module.load != NULL) {
         lockstep_probe_begin(running, LOCKSTEP_PROBE_STAGE_LOAD, NULL, 0);
+        errno = 0;
         if (running->module.load(&load) != 0) {
-            lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_LOAD, "%s",
-                                lockstep_probe_words_text(&why));
+            lockstep_probe_note(
+                running, errno == ENOMEM ? LOCKSTEP_PROBE_CHECK_MEMORY : LOCKSTEP_PROBE_CHECK_LOAD,
+                "%s", lockstep_probe_words_text(&why));
             return false;
         }
     }
     running->loaded = true;
     return true;
-}
-
-static uint64_t limit_of(const struct lockstep_smoke *smoke)
-{
-    if (smoke->timeout_ms == 0) {
-        return SMOKE_DEFAULT_MS;
-    }
-    return smoke->timeout_ms < SMOKE_LONGEST_MS ? smoke->timeout_ms : SMOKE_LONGEST_MS;
-}
-
-static bool run_smoke(const struct lockstep_probe_running *running,
-                      const struct lockstep_smoke *smoke)
-{
-    const char *name = smoke->name == NULL ? "(no name)" : smoke->name;
-    struct lockstep_probe_words why;
-    lockstep_probe_words_init(&why);
-    lockstep_probe_begin(running, LOCKSTEP_PROBE_STAGE_SMOKE, name, limit_of(smoke));
-    if (smoke->run == NULL || smoke->run(&why.sink) == 0) {
-        return smoke->run != NULL;
-    }
-    lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_SMOKE, "smoke test %.63s: %s", name,
-                        lockstep_probe_words_text(&why));
-    return false;
-}
-
-void lockstep_probe_smoke(const struct lockstep_probe_running *running)
-{
-    struct lockstep_probe_outcome *outcome = &running->trial->verdict->subjects[running->index];
-    uint32_t count = running->module.smokes_count;
-    outcome->smoke_count = count;
-    if (count > SMOKES_MAX || (count > 0 && running->module.smokes == NULL)) {
-        lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_SMOKE,
-                            "its list of %u smoke tests makes no sense", count);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        outcome->smoke_passed += run_smoke(running, &running->module.smokes[i]) ? 1 : 0;
-    }
 }
 
 void lockstep_probe_retire(const struct lockstep_probe_running *running)

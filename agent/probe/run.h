@@ -4,6 +4,7 @@
 
 #include "agent/host/include/lockstep/module.h"
 #include "agent/probe/report.h"
+#include "agent/probe/surroundings.h"
 #include "agent/probe/trial.h"
 
 /* One module of the set as it runs. */
@@ -40,8 +41,13 @@ bool lockstep_probe_map(struct lockstep_probe_running *running);
 bool lockstep_probe_load(struct lockstep_probe_running *running);
 /* Takes the snapshot up and down again and sets the outcome's rollback class. */
 void lockstep_probe_prove(const struct lockstep_probe_running *running);
-/* Runs the smoke tests. */
-void lockstep_probe_smoke(const struct lockstep_probe_running *running);
+/* Runs the smoke tests, several at once, each within its limit. False if one did not end: then
+ * nothing else of the module may be called. *BEFORE as below. */
+bool lockstep_probe_smoke(const struct lockstep_probe_running *running,
+                          struct lockstep_surroundings *before);
+/* Adds a finding if the process is not as it was *BEFORE the call WHAT, and takes it as it is. */
+void lockstep_probe_compare(const struct lockstep_probe_running *running,
+                            struct lockstep_surroundings *before, const char *what);
 /* Calls `retire`. */
 void lockstep_probe_retire(const struct lockstep_probe_running *running);
 

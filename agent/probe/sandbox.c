@@ -59,7 +59,7 @@ static bool set_limits(const struct lockstep_probe_walls *walls)
 
 enum lockstep_err lockstep_probe_sandbox_enter(const struct lockstep_probe_walls *walls,
                                                struct lockstep_probe_sandbox *ret_sandbox,
-                                               struct lockstep_error *err)
+                                               int *ret_calls, struct lockstep_error *err)
 {
     /* A write beyond the limit fails with EFBIG. */
     (void)sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
@@ -74,7 +74,7 @@ enum lockstep_err lockstep_probe_sandbox_enter(const struct lockstep_probe_walls
     }
     ret_sandbox->limits = set_limits(walls);
     ret_sandbox->landlock = lockstep_probe_landlock_enter();
-    LOCKSTEP_TRY(lockstep_probe_seccomp_enter(err));
+    LOCKSTEP_TRY(lockstep_probe_seccomp_enter(ret_calls, err));
     ret_sandbox->seccomp = true;
     return LOCKSTEP_OK;
 }

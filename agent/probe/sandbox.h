@@ -26,9 +26,13 @@ struct lockstep_probe_walls {
     uint64_t descriptors;  /* open at once */
 };
 
-/* Shuts the calling process in, for good. It must have one thread. *RET_SANDBOX says what of. */
+/* Shuts the calling process in, for good. It must have one thread. *RET_SANDBOX says what of.
+ * *RET_CALLS is a descriptor (owned) through which another process learns of each call that is
+ * refused, and answers it (calls.h); until one does, such calls wait, and when it is closed they
+ * fail with ENOSYS. */
 enum lockstep_err lockstep_probe_sandbox_enter(const struct lockstep_probe_walls *walls,
                                                struct lockstep_probe_sandbox *ret_sandbox,
+                                               int *ret_calls,
                                                struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif

@@ -11,7 +11,8 @@
  * force, 0 if there is none. */
 uint32_t lockstep_probe_landlock_enter(void);
 
-/* Forbids the system calls that a module under trial has no use for. */
-enum lockstep_err lockstep_probe_seccomp_enter(struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Forbids the system calls that a module under trial has no use for. *RET_CALLS as in sandbox.h. */
+enum lockstep_err lockstep_probe_seccomp_enter(int *ret_calls,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The system call filter: a list of what is forbidden, because what a C library needs of the rest
- * differs from version to version. What an honest module may try by mistake fails with EPERM, so
- * that it can say so itself; what no honest module tries kills it.
+ * differs from version to version. The supervisor is told of each of them and answers with EPERM
+ * (calls.h); a few that libc tries for itself fail without a word.
  */
 #include "agent/probe/sandbox_internal.h"
 
@@ -12,14 +12,13 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define NO(name)  SCMP_SYS(name)
 #define FCHMODAT2 452 /* on every architecture; this libseccomp is older than the call */
 
 static const int refused[] = {
-    NO(socket),
-    NO(socketpair),
     NO(connect),
     NO(bind),
     NO(listen),
@@ -38,7 +37,6 @@ static const int refused[] = {
     NO(pidfd_open),
     NO(pidfd_getfd),
     NO(pidfd_send_signal),
-    NO(tkill),
     NO(rt_sigqueueinfo),
     NO(rt_tgsigqueueinfo),
     NO(setpgid),
@@ -92,14 +90,9 @@ static const int refused[] = {
     NO(msgget),
     NO(semget),
     NO(mq_open),
-    NO(inotify_init),
-    NO(inotify_init1),
     NO(fanotify_init),
     NO(io_uring_setup),
     NO(io_setup),
-};
-
-static const int fatal[] = {
     NO(ptrace),
     NO(process_vm_readv),
     NO(process_vm_writev),
@@ -136,6 +129,9 @@ static const int fatal[] = {
     NO(kcmp),
 };
 
+/* Libraries may try these for themselves, and do without. */
+static const int quiet[] = {NO(socketpair), NO(tkill), NO(inotify_init), NO(inotify_init1)};
+
 /* Newer forms of calls that are judged by their arguments; without them libc uses the old ones. */
 static const int unknown[] = {NO(clone3), NO(openat2), FCHMODAT2};
 
@@ -157,37 +153,41 @@ static bool add(scmp_filter_ctx filter, uint32_t action, const int *calls, size_
  * written; limits are read and not set. */
 static bool add_by_argument(scmp_filter_ctx filter)
 {
-    const uint32_t eperm = SCMP_ACT_ERRNO(EPERM);
+    const uint32_t told = SCMP_ACT_NOTIFY;
     const scmp_datum_t self = (scmp_datum_t)getpid();
-    return seccomp_rule_add(filter, eperm, NO(clone), 1,
+    /* libc asks daemons about users and hosts through a socket of the machine. */
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), NO(socket), 1,
+                            SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0 &&
+           seccomp_rule_add(filter, told, NO(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX)) == 0 &&
+           seccomp_rule_add(filter, told, NO(clone), 1,
                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(kill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(prlimit64), 1, SCMP_A2(SCMP_CMP_NE, 0, 0)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(openat), 1,
+           seccomp_rule_add(filter, told, NO(kill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
+           seccomp_rule_add(filter, told, NO(tgkill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&
+           seccomp_rule_add(filter, told, NO(prlimit64), 1, SCMP_A2(SCMP_CMP_NE, 0, 0)) == 0 &&
+           seccomp_rule_add(filter, told, NO(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY, O_WRONLY)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(openat), 1,
+           seccomp_rule_add(filter, told, NO(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_RDWR, O_RDWR)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(openat), 1,
+           seccomp_rule_add(filter, told, NO(openat), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT)) == 0;
 }
 
 /* open(2) exists on some architectures only. */
 static bool add_open(scmp_filter_ctx filter)
 {
-    const uint32_t eperm = SCMP_ACT_ERRNO(EPERM);
+    const uint32_t told = SCMP_ACT_NOTIFY;
     if (NO(open) < 0) {
         return true;
     }
-    return seccomp_rule_add(filter, eperm, NO(open), 1,
+    return seccomp_rule_add(filter, told, NO(open), 1,
                             SCMP_A1(SCMP_CMP_MASKED_EQ, O_WRONLY, O_WRONLY)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(open), 1,
+           seccomp_rule_add(filter, told, NO(open), 1,
                             SCMP_A1(SCMP_CMP_MASKED_EQ, O_RDWR, O_RDWR)) == 0 &&
-           seccomp_rule_add(filter, eperm, NO(open), 1,
+           seccomp_rule_add(filter, told, NO(open), 1,
                             SCMP_A1(SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT)) == 0;
 }
 
-enum lockstep_err lockstep_probe_seccomp_enter(struct lockstep_error *err)
+enum lockstep_err lockstep_probe_seccomp_enter(int *ret_calls, struct lockstep_error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
     bool built;
@@ -195,11 +195,14 @@ enum lockstep_err lockstep_probe_seccomp_enter(struct lockstep_error *err)
     if (filter == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a system call filter");
     }
-    built = add(filter, SCMP_ACT_ERRNO(EPERM), refused, LOCKSTEP_COUNT(refused)) &&
-            add(filter, SCMP_ACT_KILL_PROCESS, fatal, LOCKSTEP_COUNT(fatal)) &&
+    built = add(filter, SCMP_ACT_NOTIFY, refused, LOCKSTEP_COUNT(refused)) &&
+            add(filter, SCMP_ACT_ERRNO(EPERM), quiet, LOCKSTEP_COUNT(quiet)) &&
             add(filter, SCMP_ACT_ERRNO(ENOSYS), unknown, LOCKSTEP_COUNT(unknown)) &&
             add_by_argument(filter) && add_open(filter);
     failed = built ? seccomp_load(filter) : -EINVAL;
+    if (failed == 0) {
+        *ret_calls = fcntl(seccomp_notify_fd(filter), F_DUPFD_CLOEXEC, 0);
+    }
     seccomp_release(filter);
     if (failed != 0) {
         errno = -failed;

@@ -1,14 +1,13 @@
 /* The supervisor: starts the subject half, watches the clock, explains how it ended. */
 #include "agent/probe/trial.h"
 
-#include "agent/probe/report.h"
+#include "agent/probe/supervise_internal.h"
 #include "agent/probe/trial_internal.h"
 #include "common/base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,22 +15,17 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum watched { WATCH_REPORT, WATCH_OUTPUT, WATCH_CHILD, WATCH_COUNT };
+/* The subject half's ends of pipes; those that we read come first, in the order of `polls`. */
+enum end { END_REPORT = WATCH_REPORT, END_OUTPUT = WATCH_OUTPUT, END_GO, END_COUNT };
 
-/* A trial that runs. */
-struct watch {
-    pid_t child;
-    struct pollfd polls[WATCH_COUNT]; /* descriptors owned, -1 when at their end */
-    struct lockstep_probe_report report;
-    char output[LOCKSTEP_PROBE_OUTPUT_MAX + 1]; /* the end of what was written */
-    size_t output_length;
-    uint64_t started_ms;
-    uint64_t deadline_ms;      /* of the whole */
-    uint64_t step_deadline_ms; /* of the step, UINT64_MAX: none */
-    uint64_t steps_seen;
-    bool timed_out;
-    int status; /* of waitpid */
-};
+/* A sanitizer's address space says nothing. */
+#ifdef LOCKSTEP_SANITIZED
+#define MEMORY_OF(request) 0
+#else
+#define MEMORY_OF(request) ((request)->memory_bytes)
+#endif
+
+#define LOOK_MS 10 /* between two looks at how many threads there are */
 
 static uint64_t now_us(void)
 {
@@ -77,6 +71,7 @@ static void read_some(struct watch *watch, enum watched which)
     if (which == WATCH_REPORT) {
         lockstep_probe_report_take(&watch->report, bytes, (size_t)got);
     } else {
+        watch->written += (uint64_t)got;
         keep_output(watch, bytes, (size_t)got);
     }
 }
@@ -119,111 +114,103 @@ static void drain(struct watch *watch)
     }
 }
 
+/* The subject half has put up its walls: the calls that they refuse are answered here. */
+static void take_calls(struct watch *watch)
+{
+    char taken;
+    if (watch->go < 0 || watch->report.calls < 0) {
+        return;
+    }
+    watch->polls[WATCH_CALLS].fd = lockstep_probe_calls_take(watch->polls[WATCH_CHILD].fd,
+                                                             watch->report.calls);
+    taken = watch->polls[WATCH_CALLS].fd >= 0 ? 1 : 0;
+    (void)write(watch->go, &taken, 1);
+    (void)close(watch->go);
+    watch->go = -1;
+}
+
+static void answer_call(struct watch *watch)
+{
+    char step[LOCKSTEP_PROBE_WHAT_TEXT + 32];
+    lockstep_probe_say_step(watch, step, sizeof(step));
+    if (!lockstep_probe_calls_answer(&watch->calls, watch->polls[WATCH_CALLS].fd,
+                                     watch->report.step.subject, step)) {
+        (void)close(watch->polls[WATCH_CALLS].fd);
+        watch->polls[WATCH_CALLS].fd = -1;
+    }
+}
+
+/* The twentieth field of /proc/PID/stat; 0 if it cannot be read. */
+static uint64_t count_threads(pid_t child)
+{
+    char path[32];
+    char text[1024];
+    const char *at;
+    uint64_t threads = 0;
+    ssize_t got;
+    LOCKSTEP_CLOSE int fd = -1;
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)child);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    text[got < 0 ? 0 : got] = '\0';
+    at = strrchr(text, ')'); /* the name before it may hold anything */
+    if (at == NULL || sscanf(at + 1,
+                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                             "%*d %" SCNu64,
+                             &threads) != 1) {
+        return 0;
+    }
+    return threads;
+}
+
+/* True if it is to be ended now. */
+static bool is_over(struct watch *watch)
+{
+    if (time_left(watch) == 0) {
+        watch->ended = ENDED_LATE;
+    } else if (watch->written > LOCKSTEP_PROBE_TRIAL_WRITTEN) {
+        watch->ended = ENDED_OUTPUT;
+    } else {
+        watch->threads = count_threads(watch->child);
+        watch->ended = watch->threads > LOCKSTEP_PROBE_TRIAL_THREADS ? ENDED_THREADS : ENDED_NOT;
+    }
+    return watch->ended != ENDED_NOT || watch->report.broken;
+}
+
+static void read_ready(struct watch *watch)
+{
+    for (int i = WATCH_REPORT; i <= WATCH_OUTPUT; i++) {
+        if (watch->polls[i].fd >= 0 && watch->polls[i].revents != 0) {
+            read_some(watch, (enum watched)i);
+        }
+    }
+    follow_steps(watch);
+    take_calls(watch);
+    if (watch->polls[WATCH_CALLS].fd >= 0 && watch->polls[WATCH_CALLS].revents != 0) {
+        answer_call(watch);
+    }
+}
+
 static void watch_child(struct watch *watch)
 {
     for (;;) {
         int left = time_left(watch);
-        int ready = left == 0 ? 0 : poll(watch->polls, WATCH_COUNT, left);
-        if (ready == 0 || watch->report.broken) {
-            watch->timed_out = ready == 0;
+        int ready;
+        if (is_over(watch)) {
             (void)kill(watch->child, SIGKILL);
             break;
         }
-        for (int i = WATCH_REPORT; ready > 0 && i <= WATCH_OUTPUT; i++) {
-            if (watch->polls[i].fd >= 0 && watch->polls[i].revents != 0) {
-                read_some(watch, (enum watched)i);
-            }
+        watch->polls[WATCH_CALLS].revents = 0;
+        ready = poll(watch->polls, WATCH_COUNT, left < LOOK_MS ? left : LOOK_MS);
+        if (ready > 0) {
+            read_ready(watch);
         }
-        follow_steps(watch);
         if (ready > 0 && watch->polls[WATCH_CHILD].revents != 0) {
             break;
         }
     }
     reap(watch);
     drain(watch);
-}
-
-/* "smoke test tables", "load" */
-static void say_step(const struct watch *watch, char *ret_text, size_t size)
-{
-    const struct lockstep_probe_step *step = &watch->report.step;
-    if (step->what[0] != '\0') {
-        (void)snprintf(ret_text, size, "%s %s", lockstep_probe_stage_text(step->stage), step->what);
-    } else {
-        (void)snprintf(ret_text, size, "%s", lockstep_probe_stage_text(step->stage));
-    }
-}
-
-static void explain_time(const struct watch *watch, struct lockstep_probe_verdict *verdict)
-{
-    char step[LOCKSTEP_PROBE_WHAT_TEXT + 32];
-    uint64_t limit = watch->report.step.limit_ms;
-    say_step(watch, step, sizeof(step));
-    if (limit > 0 && watch->step_deadline_ms < watch->deadline_ms) {
-        lockstep_probe_verdict_find(verdict, watch->report.step.subject,
-                                    LOCKSTEP_PROBE_CHECK_ANSWERS,
-                                    "%s did not end within its %" PRIu64 " ms", step, limit);
-        return;
-    }
-    lockstep_probe_verdict_find(verdict, watch->report.step.subject, LOCKSTEP_PROBE_CHECK_ANSWERS,
-                                "%s did not end within the %" PRIu64 " ms of the trial", step,
-                                watch->deadline_ms - watch->started_ms);
-}
-
-static void explain_signal(const struct watch *watch, struct lockstep_probe_verdict *verdict)
-{
-    char step[LOCKSTEP_PROBE_WHAT_TEXT + 32];
-    int number = WTERMSIG(watch->status);
-    const char *name = sigabbrev_np(number);
-    const char *why = "";
-    say_step(watch, step, sizeof(step));
-    if (number == SIGSYS) {
-        why = ": it made a system call that is forbidden in the sandbox";
-    } else if (number == SIGXCPU) {
-        why = ": it used more processor time than the trial may take";
-    }
-    lockstep_probe_verdict_find(
-        verdict, watch->report.step.subject,
-        number == SIGXCPU ? LOCKSTEP_PROBE_CHECK_ANSWERS : LOCKSTEP_PROBE_CHECK_SURVIVES,
-        "it was killed by SIG%s in %s%s", name == NULL ? "?" : name, step, why);
-}
-
-/* The end of the subject half, where it did not speak for itself. */
-static void explain_end(const struct watch *watch, struct lockstep_probe_verdict *verdict)
-{
-    char step[LOCKSTEP_PROBE_WHAT_TEXT + 32];
-    say_step(watch, step, sizeof(step));
-    verdict->stage = watch->report.step.stage;
-    if (watch->timed_out) {
-        explain_time(watch, verdict);
-    } else if (watch->report.broken) {
-        lockstep_probe_verdict_find(verdict, watch->report.step.subject,
-                                    LOCKSTEP_PROBE_CHECK_SURVIVES,
-                                    "it garbled what the probe says about it, in %s", step);
-    } else if (WIFSIGNALED(watch->status)) {
-        explain_signal(watch, verdict);
-    } else {
-        lockstep_probe_verdict_find(
-            verdict, watch->report.step.subject, LOCKSTEP_PROBE_CHECK_SURVIVES,
-            "it ended the process with status %d in %s", WEXITSTATUS(watch->status), step);
-    }
-}
-
-/* What the subject half found replaces what was known before it began. */
-static void conclude(struct watch *watch, struct lockstep_probe_verdict *verdict)
-{
-    if (watch->report.verdict != NULL) {
-        *verdict = *watch->report.verdict;
-    }
-    if (!watch->report.is_final || watch->timed_out || !WIFEXITED(watch->status) ||
-        WEXITSTATUS(watch->status) != 0) {
-        explain_end(watch, verdict);
-    }
-    for (size_t i = 0; i < watch->output_length; i++) {
-        char c = watch->output[i];
-        verdict->output[i] = c == '\n' || (c >= ' ' && c <= '~') ? c : '?';
-    }
-    verdict->output[watch->output_length] = '\0';
 }
 
 /* A crash must be a crash, whatever the caller has installed or blocked. */
@@ -240,46 +227,68 @@ static void reset_signals(void)
 
 /* In the child: standard streams first, so that module code finds nothing else open. */
 LOCKSTEP_NORETURN static void become_subject(struct lockstep_probe_trial *trial, pid_t parent,
-                                             int report, int output)
+                                             const int ends[END_COUNT])
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int kept = fcntl(report, F_DUPFD_CLOEXEC, 10);
-    if (null < 0 || kept < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(output, STDERR_FILENO) < 0 || dup2(kept, 3) < 0 || close_range(4, ~0U, 0) != 0) {
+    int report = fcntl(ends[END_REPORT], F_DUPFD_CLOEXEC, 10);
+    int go = fcntl(ends[END_GO], F_DUPFD_CLOEXEC, 10);
+    int output = ends[END_OUTPUT];
+    if (null < 0 || report < 0 || go < 0 || dup2(null, STDIN_FILENO) < 0 ||
+        dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0 || dup2(report, 3) < 0 ||
+        dup2(go, 4) < 0 || close_range(5, ~0U, 0) != 0) {
         _exit(1);
     }
     reset_signals();
     trial->report_fd = 3;
+    trial->go_fd = 4;
     lockstep_probe_trial_run(trial, parent);
+}
+
+/* The subject half's ends of the pipes between the halves. */
+static enum lockstep_err open_pipes(struct watch *watch, int ret_ends[END_COUNT],
+                                    struct lockstep_error *err)
+{
+    for (int i = 0; i < END_COUNT; i++) {
+        bool back = i == END_GO; /* the only one in which we write */
+        int pair[2];
+        if (pipe2(pair, O_CLOEXEC) != 0) {
+            return LOCKSTEP_FAIL_ERRNO(err, "pipe");
+        }
+        ret_ends[i] = back ? pair[0] : pair[1];
+        if (back) {
+            watch->go = pair[1];
+        } else {
+            watch->polls[i] = (struct pollfd){.fd = pair[0], .events = POLLIN};
+        }
+    }
+    return LOCKSTEP_OK;
 }
 
 static enum lockstep_err start(struct watch *watch, struct lockstep_probe_trial *trial,
                                struct lockstep_error *err)
 {
-    LOCKSTEP_CLOSE int report = -1;
-    LOCKSTEP_CLOSE int output = -1;
-    int pair[2];
+    int ends[END_COUNT] = {-1, -1, -1};
     pid_t parent = getpid();
-    if (pipe2(pair, O_CLOEXEC) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "pipe");
+    enum lockstep_err code = open_pipes(watch, ends, err);
+    if (code == LOCKSTEP_OK) {
+        watch->child = fork();
+        if (watch->child == 0) {
+            become_subject(trial, parent, ends);
+        }
+        if (watch->child < 0) {
+            code = LOCKSTEP_FAIL_ERRNO(err, "fork");
+        }
     }
-    watch->polls[WATCH_REPORT] = (struct pollfd){.fd = pair[0], .events = POLLIN};
-    report = pair[1];
-    if (pipe2(pair, O_CLOEXEC) != 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "pipe");
+    for (int i = 0; i < END_COUNT; i++) {
+        if (ends[i] >= 0) {
+            (void)close(ends[i]);
+        }
     }
-    watch->polls[WATCH_OUTPUT] = (struct pollfd){.fd = pair[0], .events = POLLIN};
-    output = pair[1];
-    watch->child = fork();
-    if (watch->child < 0) {
-        return LOCKSTEP_FAIL_ERRNO(err, "fork");
+    if (code == LOCKSTEP_OK) {
+        watch->polls[WATCH_CHILD] = (struct pollfd){
+            .fd = (int)syscall(SYS_pidfd_open, watch->child, 0), .events = POLLIN};
     }
-    if (watch->child == 0) {
-        become_subject(trial, parent, report, output);
-    }
-    watch->polls[WATCH_CHILD] = (struct pollfd){.fd = (int)syscall(SYS_pidfd_open, watch->child, 0),
-                                                .events = POLLIN};
-    return LOCKSTEP_OK;
+    return code;
 }
 
 static void deinit_watch(struct watch *watch)
@@ -288,6 +297,9 @@ static void deinit_watch(struct watch *watch)
         if (watch->polls[i].fd >= 0) {
             (void)close(watch->polls[i].fd);
         }
+    }
+    if (watch->go >= 0) {
+        (void)close(watch->go);
     }
     lockstep_probe_report_deinit(&watch->report);
 }
@@ -307,7 +319,10 @@ enum lockstep_err lockstep_probe_try(const struct lockstep_probe_request *reques
     LOCKSTEP_CLEANUP(drop_trial) struct lockstep_probe_trial *trial = calloc(1, sizeof(*trial));
     LOCKSTEP_CLEANUP(deinit_watch)
     struct watch watch = {
-        .polls = {{.fd = -1}, {.fd = -1}, {.fd = -1}},
+        .polls = {{.fd = -1}, {.fd = -1}, {.fd = -1, .events = POLLIN}, {.fd = -1}},
+        .report = {.calls = -1},
+        .go = -1,
+        .memory_bytes = MEMORY_OF(request),
         .deadline_ms = now_ms() + request->deadline_ms,
         .started_ms = now_ms(),
         .step_deadline_ms = UINT64_MAX,
@@ -323,7 +338,7 @@ enum lockstep_err lockstep_probe_try(const struct lockstep_probe_request *reques
     lockstep_probe_trial_read(trial);
     LOCKSTEP_TRY(start(&watch, trial, err));
     watch_child(&watch);
-    conclude(&watch, verdict);
+    lockstep_probe_conclude(&watch, verdict);
     verdict->elapsed_us = now_us() - started_us;
     return LOCKSTEP_OK;
 }

@@ -1,6 +1,7 @@
 /* The subject half: shut in, look, then run the set step by step. */
 #include "agent/probe/trial.h"
 
+#include "agent/probe/last_words.h"
 #include "agent/probe/requires.h"
 #include "agent/probe/run.h"
 #include "agent/probe/sandbox.h"
@@ -53,6 +54,17 @@ static bool prepare(struct lockstep_probe_trial *trial, struct lockstep_probe_ru
     return true;
 }
 
+/* The supervisor takes a copy of the descriptor, and says whether it could. Ours goes, so that
+ * nothing in here can answer for it. */
+static void hand_calls_over(struct lockstep_probe_trial *trial, int calls)
+{
+    char taken = 0;
+    lockstep_probe_report_calls(trial->report_fd, calls);
+    trial->verdict->sandbox.watched = read(trial->go_fd, &taken, 1) == 1 && taken == 1;
+    (void)close(trial->go_fd);
+    (void)close(calls);
+}
+
 static bool shut_in(struct lockstep_probe_trial *trial, pid_t parent)
 {
     const struct lockstep_probe_walls walls = {
@@ -62,11 +74,14 @@ static bool shut_in(struct lockstep_probe_trial *trial, pid_t parent)
         .descriptors = DESCRIPTORS_MAX,
     };
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_probe_sandbox_enter(&walls, &trial->verdict->sandbox, &err) != LOCKSTEP_OK) {
+    int calls = -1;
+    if (lockstep_probe_sandbox_enter(&walls, &trial->verdict->sandbox, &calls, &err) !=
+        LOCKSTEP_OK) {
         lockstep_probe_verdict_find(trial->verdict, 0, LOCKSTEP_PROBE_CHECK_SANDBOX, "%s",
                                     err.message);
         return false;
     }
+    hand_calls_over(trial, calls);
     return true;
 }
 
@@ -75,18 +90,24 @@ static void run_set(struct lockstep_probe_trial *trial, struct lockstep_probe_ru
                     const size_t *order)
 {
     size_t count = trial->request->subjects_count;
+    struct lockstep_surroundings before;
+    lockstep_surroundings_take(&before);
     for (size_t i = 0; i < count; i++) {
         struct lockstep_probe_running *running = &set[order[i]];
         if (!lockstep_probe_map(running) || !lockstep_probe_load(running)) {
             return;
         }
+        lockstep_probe_compare(running, &before, "load");
         lockstep_probe_prove(running);
+        lockstep_probe_compare(running, &before, "save, up or down");
         if (!trial->verdict->ok) {
             return;
         }
     }
     for (size_t i = 0; i < count && trial->request->smoke; i++) {
-        lockstep_probe_smoke(&set[order[i]]);
+        if (!lockstep_probe_smoke(&set[order[i]], &before)) {
+            return; /* some of its code still runs */
+        }
     }
     for (size_t i = count; i-- > 0;) {
         lockstep_probe_retire(&set[order[i]]);
@@ -100,6 +121,7 @@ static void try_set(struct lockstep_probe_trial *trial, pid_t parent)
     if (!prepare(trial, set) || !shut_in(trial, parent)) {
         return;
     }
+    lockstep_last_words_install(trial->report_fd);
     lockstep_probe_begin(&set[0], LOCKSTEP_PROBE_STAGE_STATIC, NULL, 0);
     lockstep_probe_trial_static(trial);
     if (trial->verdict->ok && !trial->request->look_only) {

@@ -36,6 +36,7 @@ struct lockstep_probe_trial {
     struct lockstep_probe_verdict *verdict;
     struct lockstep_probe_policy policy;
     int report_fd;
+    int go_fd; /* readable when the supervisor watches the calls that are refused */
     struct lockstep_probe_material material[LOCKSTEP_ITEMS_MAX];
 };
 

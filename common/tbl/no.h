@@ -52,7 +52,8 @@
     X(63, NO_PREVIOUS, NODE, "the node has no previous version to go back to")                  \
     X(64, NO_HOST, NODE, "the service's host is not running")                                   \
     X(65, INTERNAL, NODE, "the agent could not do it; its log says why")                        \
-    X(66, LOAD, NODE, "the module refused to be loaded")
+    X(66, LOAD, NODE, "the module refused to be loaded")                                        \
+    X(67, FORBIDDEN, NODE, "the module did what no module may do when it was tried out")
 
 enum lockstep_no {
     LOCKSTEP_NO_UNSPECIFIED = 0,

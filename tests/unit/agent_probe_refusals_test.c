@@ -27,6 +27,7 @@ enum twist {
     OTHER_DIGEST,
     OTHER_VERSION,
     STUB_ALLOWED,
+    SYMBOLS_WAIVED,
 };
 
 /* FILE is a module of tests/modules, or a path. NO is what the check stands for, or another where
@@ -108,11 +109,54 @@ static const struct refusal_row refusal_rows[] = {
     ROW("a smoke test that fails", "smoke-fails", "smoke", "SMOKE", "two and two"),
     ROW("a crash", "load-crashes", "survives", "PROBE_CRASHED", "SIGSEGV in load"),
     ROW("no end", "load-hangs", "answers", "PROBE_TIMEOUT", "load did not end"),
+    ROW("a new process", "forks", "walls", "FORBIDDEN", "load made the system call clone"),
+    ROW("one in a smoke test", "smoke_forks", "walls", "FORBIDDEN",
+        "smoke goes wild, does nothing made"),
+    ROW("another program", "starts_a_program", "walls", "FORBIDDEN", "execve of /bin/true"),
+    ROW("a signal to its parent", "kills_its_parent", "walls", "FORBIDDEN", "call kill"),
+    ROW("a debugger", "traces", "walls", "FORBIDDEN", "call ptrace"),
+    ROW("the network", "opens_a_socket", "walls", "FORBIDDEN", "call socket of family 2"),
+    ROW("a file to write", "writes_a_file", "walls", "FORBIDDEN", "of /tmp/lockstep-probe-was"),
+    ROW("a file to remove", "removes_a_file", "walls", "FORBIDDEN", "unlink of /tmp/lockstep"),
+    {"many threads", "starts_many_threads", "threads", "FORBIDDEN", "threads, more than 256",
+     SYMBOLS_WAIVED},
+    {"many threads of a smoke test", "smoke_starts_many_threads", "threads", "FORBIDDEN",
+     "smoke goes wild", SYMBOLS_WAIVED},
+    ROW("words without end", "writes_without_end", "output", "FORBIDDEN", "wrote more than"),
+    ROW("a signal mask", "leaves_a_mask", "process-state", "FORBIDDEN",
+        "load leaves something behind in the process: the signal mask"),
+    ROW("one of a smoke test", "smoke_leaves_a_mask", "process-state", "FORBIDDEN",
+        "smoke test goes wild leaves"),
+    ROW("a locale of the thread", "leaves_a_locale", "process-state", "FORBIDDEN",
+        "the thread's locale"),
+    {"the locale", "leaves_the_locale", "process-state", "FORBIDDEN", "the locale", SYMBOLS_WAIVED},
+    ROW("a file mode mask", "leaves_a_file_mode_mask", "process-state", "FORBIDDEN",
+        "the file mode mask"),
+    ROW("a folder", "leaves_a_folder", "process-state", "FORBIDDEN", "the working directory"),
+    ROW("one of a smoke test", "smoke_leaves_a_folder", "process-state", "FORBIDDEN",
+        "a smoke test leaves"),
+    ROW("a way of rounding", "leaves_a_rounding", "process-state", "FORBIDDEN", "floating point"),
+    ROW("an environment", "leaves_an_environment", "process-state", "FORBIDDEN", "the environment"),
+    ROW("a timer", "leaves_a_timer", "process-state", "FORBIDDEN", "a timer"),
+    {"a signal handler", "leaves_a_handler", "process-state", "FORBIDDEN", "a signal handler",
+     SYMBOLS_WAIVED},
+    {"a thread", "starts_a_thread", "process-state", "FORBIDDEN", "goes on running",
+     SYMBOLS_WAIVED},
+    {"a thread of a smoke test", "smoke_starts_a_thread", "process-state", "FORBIDDEN",
+     "goes on running", SYMBOLS_WAIVED},
+#ifndef LOCKSTEP_SANITIZED /* which makes address space say nothing */
+    ROW("all of the memory", "eats_memory", "memory", "MEMORY", "it crashed in load with"),
+    ROW("more than all", "load-allocates", "memory", "MEMORY", "not enough memory"),
+#endif
 };
 
 /* Of these no module can be made: they are about the machine. */
-static const enum lockstep_probe_check without[] = {LOCKSTEP_PROBE_CHECK_SANDBOX,
-                                                    LOCKSTEP_PROBE_CHECK_MEMORY};
+static const enum lockstep_probe_check without[] = {
+    LOCKSTEP_PROBE_CHECK_SANDBOX,
+#ifdef LOCKSTEP_SANITIZED
+    LOCKSTEP_PROBE_CHECK_MEMORY,
+#endif
+};
 
 /* A file of this process alone that says what FILE says. */
 static int copy_of(const char *file, uint8_t **ret_bytes, size_t *ret_size)
@@ -172,6 +216,7 @@ static void twist_bytes(uint8_t *bytes, enum twist twist)
     case OTHER_DIGEST:
     case OTHER_VERSION:
     case STUB_ALLOWED:
+    case SYMBOLS_WAIVED:
         return;
     }
 }
@@ -183,6 +228,9 @@ static void twist_request(struct lockstep_probe_request *request, enum twist twi
     expect->digest.bytes[0] = twist == OTHER_DIGEST ? 1 : 0;
     if (twist == OTHER_VERSION) {
         (void)snprintf(expect->version, sizeof(expect->version), "2.0.0");
+    }
+    if (twist == SYMBOLS_WAIVED) {
+        assert_true(lockstep_probe_waive("symbol-denied", &request->subjects[0].waives));
     }
     if (twist == STUB_ALLOWED) {
         request->libraries_count = 1;
