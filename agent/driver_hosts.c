@@ -34,6 +34,16 @@ static void on_host_lost(void *context, uint8_t service)
     lockstep_driver_act(agent);
 }
 
+static void on_host_died(void *context, uint8_t service)
+{
+    struct lockstep_node_agent *agent = context;
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "one host of %s is gone, others serve",
+                 agent->core->services[service].name.text);
+    agent->host_restarts++;
+    lockstep_agent_host_died(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
+    lockstep_driver_act(agent);
+}
+
 void lockstep_driver_failed_starts(void *context)
 {
     struct lockstep_node_agent *agent = context;
@@ -100,6 +110,7 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                           .settings = config->settings,
                                           .up = on_host_up,
                                           .lost = on_host_lost,
+                                          .died = on_host_died,
                                           .done = on_host_done,
                                           .answered = lockstep_tools_answered,
                                           .context = agent};
@@ -108,6 +119,7 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
     }
     for (size_t i = 0; i < config->service_count; i++) {
         services[i].name = config->services[i].name;
+        services[i].processes = config->services[i].processes;
         services[i].command = config->services[i].command.count == 0
                                   ? NULL
                                   : (const char *const *)config->services[i].command.items;

@@ -41,6 +41,7 @@ static enum lockstep_err copy_service(struct lockstep_hosts_room *room,
                                       struct lockstep_error *err)
 {
     room->name = service->name;
+    room->processes = service->processes == 0 ? 1 : service->processes;
     room->boot = calloc(1, sizeof(*room->boot));
     if (service->command != NULL && service->command[0] == NULL) {
         return LOCKSTEP_FAIL(err, INVALID, "the command of service %s is empty",
@@ -140,6 +141,9 @@ enum lockstep_err lockstep_hosts_new(struct lockstep_loop *loop,
     hosts->post = (struct lockstep_post){.arrived = lockstep_hosts_request_flush, .context = hosts};
     for (size_t i = 0; i < LOCKSTEP_AGENT_SERVICES; i++) {
         hosts->rooms[i].listener = -1;
+        hosts->rooms[i].hosts = hosts;
+        hosts->rooms[i].respawn = (struct lockstep_timer){.due = lockstep_hosts_respawn,
+                                                          .context = &hosts->rooms[i]};
     }
     code = begin(hosts, config, err);
     if (code != LOCKSTEP_OK) {
@@ -180,6 +184,7 @@ struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts)
         if (hosts->rooms[i].listener >= 0) {
             (void)close(hosts->rooms[i].listener);
         }
+        lockstep_timer_disarm(hosts->loop, &hosts->rooms[i].respawn);
         free(hosts->rooms[i].command);
         free(hosts->rooms[i].boot);
     }

@@ -11,8 +11,9 @@
  *
  * A set may be brought by a second process that takes over: see hosts_swap.h.
  *
- * A service may have several processes. A request goes to each of them and is answered once: yes if
- * all said yes. `lost` is for the last of them.
+ * A service may have several processes, which serve on one socket. A request goes to each of them
+ * and is answered once: yes if all said yes. Who dies is replaced while the others serve; `lost` is
+ * for the last of them. Modules with state are refused there: each would have a state of its own.
  *
  * Hosts outlive the agent: _free closes connections and kills nobody. The next agent knows from
  * RUN/tools/SERVICE.pid whom to wait for, adopts them when they connect again, and gets the tool
@@ -38,6 +39,7 @@ struct lockstep_hosts_service {
     /* What starts its host, NULL-terminated; NULL: lockstep-host. A command is not given options
      * but the variables LOCKSTEP_SERVICE, LOCKSTEP_AGENT and LOCKSTEP_BOOT. */
     const char *const *command;
+    uint32_t processes; /* that are to serve at once; 0 is 1 */
 };
 
 /* Answer to a tool called for looking, valid during the callback. */
@@ -65,6 +67,8 @@ struct lockstep_hosts_config {
     void (*up)(void *context, uint8_t service, const struct lockstep_live *live, uint32_t count);
     /* The last process of the service is gone, or has not come up in settings.host_start. */
     void (*lost)(void *context, uint8_t service);
+    /* One process of several is gone; another one is started in its place. May be NULL. */
+    void (*died)(void *context, uint8_t service);
     /* Answer to _map, _migrate and _publish. */
     void (*done)(void *context, const struct lockstep_work_result *result);
     /* Answer to _snapshot; FD (a sealed memfd, -1 when not ok) is the callee's. May be NULL. */
@@ -101,6 +105,8 @@ bool lockstep_hosts_is_settled(const struct lockstep_hosts *hosts);
 enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
                                        const struct lockstep_boot_entry *entries, size_t count,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Kills the processes of a service; `lost` comes. */
+void lockstep_hosts_end(struct lockstep_hosts *hosts, uint8_t service);
 /* True if a process of the service lives, connected or not. */
 bool lockstep_hosts_lives(const struct lockstep_hosts *hosts, uint8_t service);
 /* Ends every host: for tests, and for an agent that is told to take them with it. `lost` comes for

@@ -214,6 +214,25 @@ static void keep_reply(struct lockstep_hosts_request *request)
     hosts->in = other;
 }
 
+/* Several processes of a service would have a state each. */
+static void refuse_states(struct lockstep_hosts_request *request, uint8_t service)
+{
+    const struct lockstep_hosts *hosts = request->hosts;
+    const struct lockstep_hostwire_message *in = hosts->in;
+    char text[LOCKSTEP_TEXT_MAX + 1];
+    for (size_t i = 0; i < in->entries_count && hosts->rooms[service].processes > 1; i++) {
+        if (in->entries[i].schema != 0) {
+            (void)snprintf(text, sizeof(text),
+                           "%s has state, and service %s has %u processes, each with its own: give "
+                           "it one (agent.yaml, services: processes)",
+                           in->entries[i].module.text, hosts->rooms[service].name.text,
+                           hosts->rooms[service].processes);
+            lockstep_hosts_request_no(request, LOCKSTEP_NO_STATE, text);
+            return;
+        }
+    }
+}
+
 /* Takes what the answer carries. */
 static void take_yes(struct lockstep_hosts_request *request)
 {
@@ -263,6 +282,9 @@ static void take_answer(struct lockstep_hosts_request *request, struct lockstep_
         }
         ask->state = LOCKSTEP_HOSTS_ASK_YES;
         take_yes(request);
+        if (request->kind == LOCKSTEP_HOSTS_REQUEST_MAP && ask->process != NULL) {
+            refuse_states(request, ask->process->service);
+        }
     } else {
         ask->state = LOCKSTEP_HOSTS_ASK_NO;
         lockstep_hosts_request_no(request, lockstep_no_parse(in->code), in->text);

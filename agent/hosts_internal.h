@@ -108,9 +108,15 @@ struct lockstep_hosts_swap {
 
 struct lockstep_hosts_room {
     struct lockstep_name name;
-    char **command;    /* owned; NULL: lockstep-host */
-    bool late;         /* its boot file is not synced */
-    bool told;         /* a host was started or is up, and `lost` has not come since */
+    char **command; /* owned; NULL: lockstep-host */
+    bool late;      /* its boot file is not synced */
+    bool told;      /* a host was started or is up, and `lost` has not come since */
+    struct lockstep_hosts *hosts;
+    uint32_t processes;            /* that are to serve */
+    struct lockstep_timer respawn; /* of those that are missing */
+    uint64_t backoff_ms;
+    uint64_t respawned_ms;
+    bool ending;       /* its processes were killed, and not all are gone */
     uint32_t recycled; /* how often */
     struct lockstep_hosts_swap swap;
     int listener; /* of its tools; -1: a host of the last agent has it, or none */
@@ -178,6 +184,10 @@ void lockstep_hosts_process_await(struct lockstep_hosts_process *process);
 void lockstep_hosts_process_gone(struct lockstep_hosts_process *process);
 /* It has all it needs: tells. */
 void lockstep_hosts_process_up(struct lockstep_hosts_process *process);
+
+/* Starts what is missing of a service that is to have several processes, after a pause. */
+void lockstep_hosts_replenish(struct lockstep_hosts *hosts, uint8_t service);
+void lockstep_hosts_respawn(void *context);
 
 /* ---- hosts_adopt.c -------------------------------------------------------------------------- */
 

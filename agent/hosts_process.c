@@ -68,6 +68,7 @@ void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
 {
     struct lockstep_hosts *hosts = process->hosts;
     uint8_t service = process->service;
+    bool served = process->role == LOCKSTEP_HOSTS_SERVING && process->spawned && process->was_up;
     lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host gone service=%s pid=%d",
                  hosts->rooms[service].name.text, (int)process->pid);
     lockstep_hosts_swap_gone(process);
@@ -78,7 +79,13 @@ void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
     lockstep_hosts_request_flush(hosts);
     if (!lockstep_hosts_lives(hosts, service) && hosts->rooms[service].told) {
         hosts->rooms[service].told = false;
+        hosts->rooms[service].ending = false;
         hosts->config.lost(hosts->config.context, service);
+    } else if (served && hosts->rooms[service].processes > 1) {
+        lockstep_hosts_replenish(hosts, service);
+        if (hosts->config.died != NULL && !hosts->rooms[service].ending) {
+            hosts->config.died(hosts->config.context, service);
+        }
     }
 }
 
@@ -307,6 +314,77 @@ static void end_warm(struct lockstep_hosts *hosts, uint8_t service)
     }
 }
 
+static uint32_t count_serving(const struct lockstep_hosts *hosts, uint8_t service)
+{
+    uint32_t count = 0;
+    for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        count += process->service == service && may_serve(process) ? 1 : 0;
+    }
+    return count;
+}
+
+/* Of what cannot be started now some more is missing then. */
+static void launch_missing(struct lockstep_hosts *hosts, uint8_t service)
+{
+    struct lockstep_hosts_room *room = &hosts->rooms[service];
+    struct lockstep_hosts_process *process = NULL;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    for (uint32_t i = count_serving(hosts, service); i < room->processes; i++) {
+        if (lockstep_hosts_process_launch(hosts, service, false, &process, &err) != LOCKSTEP_OK) {
+            lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "host not started service=%s cause=%s",
+                         room->name.text, err.message);
+            lockstep_hosts_replenish(hosts, service);
+            return;
+        }
+    }
+}
+
+/* While the service is exchanged as a whole nobody joins it: its set is not in the boot file. */
+void lockstep_hosts_respawn(void *context)
+{
+    struct lockstep_hosts_room *room = context;
+    struct lockstep_hosts *hosts = room->hosts;
+    uint8_t service = (uint8_t)(room - hosts->rooms);
+    if (room->ending || !lockstep_hosts_lives(hosts, service)) {
+        return; /* the core starts all of it */
+    }
+    if (room->swap.on) {
+        lockstep_hosts_replenish(hosts, service);
+        return;
+    }
+    room->respawned_ms = lockstep_loop_now(hosts->loop).ms;
+    launch_missing(hosts, service);
+}
+
+void lockstep_hosts_replenish(struct lockstep_hosts *hosts, uint8_t service)
+{
+    struct lockstep_hosts_room *room = &hosts->rooms[service];
+    const struct lockstep_defaults *settings = &hosts->config.settings;
+    struct lockstep_time now = lockstep_loop_now(hosts->loop);
+    if (room->ending || count_serving(hosts, service) >= room->processes) {
+        return;
+    }
+    if (room->backoff_ms == 0 || now.ms > room->respawned_ms + settings->crash_loop_window) {
+        room->backoff_ms = settings->host_restart_first;
+    }
+    lockstep_timer_arm(hosts->loop, &room->respawn, lockstep_time_after(now, room->backoff_ms));
+    room->backoff_ms = room->backoff_ms * 2 < settings->host_restart_last
+                           ? room->backoff_ms * 2
+                           : settings->host_restart_last;
+}
+
+void lockstep_hosts_end(struct lockstep_hosts *hosts, uint8_t service)
+{
+    hosts->rooms[service].ending = true;
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (process->service == service && process->pid != 0) {
+            (void)kill(process->pid, SIGKILL);
+        }
+    }
+}
+
 enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t service,
                                        const struct lockstep_boot_entry *entries, size_t count,
                                        struct lockstep_error *err)
@@ -321,12 +399,53 @@ enum lockstep_err lockstep_hosts_start(struct lockstep_hosts *hosts, uint8_t ser
     end_warm(hosts, service);
     LOCKSTEP_TRY(lockstep_hosts_process_launch(hosts, service, false, &process, err));
     hosts->rooms[service].told = true;
+    hosts->rooms[service].backoff_ms = 0;
+    launch_missing(hosts, service);
     return LOCKSTEP_OK;
 }
 
 /* ---- coming and going ----------------------------------------------------------------------- */
 
-void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
+/* What one of several that has just come up cannot be let in with; NULL: nothing. */
+static const char *why_stay_out(const struct lockstep_hosts_process *process)
+{
+    const struct lockstep_hosts_room *room = &process->hosts->rooms[process->service];
+    for (size_t i = 0; i < process->view.count; i++) {
+        if (process->view.images[i].schema != 0) {
+            return "a module has state, and each process would have its own: give the service one "
+                   "process";
+        }
+    }
+    for (size_t i = 0; i < room->boot->count; i++) {
+        const struct lockstep_boot_entry *entry = &room->boot->entries[i];
+        const struct lockstep_hosts_image *image = lockstep_hosts_view_live(&process->view,
+                                                                            &entry->module);
+        if (image != NULL && !lockstep_digest_equal(&image->digest, &entry->digest)) {
+            return "something else was committed while it started";
+        }
+    }
+    return NULL;
+}
+
+/* Who joins others has to be as they are. False: it goes. */
+static bool may_join(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    const char *reason = process->spawned && !process->was_up &&
+                                 count_serving(hosts, process->service) > 1
+                             ? why_stay_out(process)
+                             : NULL;
+    if (reason == NULL) {
+        return true;
+    }
+    lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host not let in service=%s pid=%d cause=%s",
+                 hosts->rooms[process->service].name.text, (int)process->pid, reason);
+    lockstep_hosts_swap_end(process);
+    lockstep_hosts_replenish(hosts, process->service);
+    return false;
+}
+
+static void tell_up(struct lockstep_hosts_process *process)
 {
     struct lockstep_hosts *hosts = process->hosts;
     uint8_t service = process->service;
@@ -334,14 +453,6 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
                                                                  sizeof(*modules));
     LOCKSTEP_FREE struct lockstep_live *live = calloc(LOCKSTEP_NODE_MODULES_MAX, sizeof(*live));
     size_t count;
-    if (process->succession != NULL) {
-        lockstep_hosts_swap_fitted(process);
-        return;
-    }
-    process->stage = LOCKSTEP_HOSTS_UP;
-    process->was_up = true;
-    lockstep_timer_disarm(hosts->loop, &process->timer);
-    hosts->rooms[service].told = true;
     if (modules == NULL || live == NULL) {
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "no memory to look at a host");
         lockstep_hosts_link_end(process->link);
@@ -360,9 +471,32 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
     hosts->config.up(hosts->config.context, service, live, (uint32_t)count);
 }
 
+void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    if (process->succession != NULL) {
+        lockstep_hosts_swap_fitted(process);
+        return;
+    }
+    if (!may_join(process)) {
+        return;
+    }
+    process->stage = LOCKSTEP_HOSTS_UP;
+    process->was_up = true;
+    lockstep_timer_disarm(hosts->loop, &process->timer);
+    hosts->rooms[process->service].told = true;
+    if (hosts->rooms[process->service].processes > 1) {
+        lockstep_hosts_replenish(hosts, process->service);
+    }
+    tell_up(process);
+}
+
 void lockstep_hosts_shutdown_all(struct lockstep_hosts *hosts)
 {
     struct lockstep_hosts_process *next = NULL;
+    for (size_t i = 0; i < hosts->rooms_count; i++) {
+        hosts->rooms[i].ending = true; /* nobody is replaced */
+    }
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = next) {
         next = process->next;

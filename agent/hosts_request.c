@@ -65,6 +65,11 @@ static void ask_process(struct lockstep_hosts_request *request,
     ask->state = LOCKSTEP_HOSTS_ASK_OPEN;
 }
 
+static bool is_starting(const struct lockstep_hosts_process *process)
+{
+    return process->spawned && !process->was_up;
+}
+
 /* Sends hosts->out to all processes of a service, or to the first that is up. */
 static void ask_service(struct lockstep_hosts_request *request, uint8_t service, bool one)
 {
@@ -75,6 +80,9 @@ static void ask_service(struct lockstep_hosts_request *request, uint8_t service,
         if (process->service != service || process->role != LOCKSTEP_HOSTS_SERVING ||
             (one && process->stage != LOCKSTEP_HOSTS_UP)) {
             continue;
+        }
+        if (is_starting(process) && request->hosts->rooms[service].processes > 1) {
+            continue; /* it is fitted out with what is live then, and told of when it is up */
         }
         ask_process(request, process);
         if (one) {

@@ -81,6 +81,16 @@ struct lockstep_hosts_ask *lockstep_hosts_ask_of(struct lockstep_hosts_process *
     return find_ask(successor, LOCKSTEP_HOSTS_REQUEST_PUBLISH, &request);
 }
 
+static bool has_state(const struct lockstep_hosts_view *view)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->images[i].schema != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void lockstep_hosts_swap_fitted(struct lockstep_hosts_process *process)
 {
     struct lockstep_hosts_request *request = NULL;
@@ -89,7 +99,13 @@ void lockstep_hosts_swap_fitted(struct lockstep_hosts_process *process)
     process->was_up = true;
     process->succession->ready = true;
     lockstep_timer_disarm(process->hosts->loop, &process->timer);
-    if (ask != NULL) {
+    if (ask != NULL && process->hosts->rooms[process->service].processes > 1 &&
+        has_state(&process->view)) {
+        lockstep_hosts_swap_refuse(request, ask, LOCKSTEP_NO_STATE,
+                                   "a module has state, and each of the service's processes would "
+                                   "have its own: give it one (agent.yaml, services: processes)");
+        lockstep_hosts_request_settle(request);
+    } else if (ask != NULL) {
         ask->state = LOCKSTEP_HOSTS_ASK_YES;
         request->stateful = true; /* all state goes to the other process */
         lockstep_hosts_request_settle(request);

@@ -317,9 +317,12 @@ void lockstep_works_start(struct lockstep_node_agent *agent, uint8_t service)
     struct lockstep_boot *boot = calloc(1, sizeof(*boot));
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     ASSERT(boot != NULL);
-    if (lockstep_copies_boot(agent, service, boot, &err) != LOCKSTEP_OK ||
-        lockstep_hosts_start(agent->hosts, service, boot->entries, boot->count, &err) !=
-            LOCKSTEP_OK) {
+    if (lockstep_hosts_lives(agent->hosts, service)) {
+        /* One of several has died once too often: all go, and what is started then goes back. */
+        lockstep_hosts_end(agent->hosts, service);
+    } else if (lockstep_copies_boot(agent, service, boot, &err) != LOCKSTEP_OK ||
+               lockstep_hosts_start(agent->hosts, service, boot->entries, boot->count, &err) !=
+                   LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "agent", "host of %s cannot be started: %s",
                      agent->core->services[service].name.text, err.message);
         if (!lockstep_hosts_lives(agent->hosts, service)) {

@@ -215,18 +215,18 @@ struct lockstep_work_result {
 void lockstep_agent_worked(struct lockstep_agent *agent, struct lockstep_time now,
                            const struct lockstep_work_result *result,
                            struct lockstep_agent_actions *ret_actions);
-
 /* The row that PERSIST asked for is durable, or (only a vow) could not be written. */
 void lockstep_agent_persisted(struct lockstep_agent *agent, struct lockstep_time now,
                               const struct lockstep_id *operation, bool ok,
                               struct lockstep_agent_actions *ret_actions);
-
 /* A host has said hello: what it has mapped and serving, its whole list. */
 void lockstep_agent_host_up(struct lockstep_agent *agent, struct lockstep_time now, uint8_t service,
                             const struct lockstep_live *live, uint32_t live_count,
                             struct lockstep_agent_actions *ret_actions);
-/* The last host of a service has died, or ended before it said hello. */
+/* The last host of a service has died, or ended before it said hello. _died: one of several. */
 void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time now,
+                              uint8_t service, struct lockstep_agent_actions *ret_actions);
+void lockstep_agent_host_died(struct lockstep_agent *agent, struct lockstep_time now,
                               uint8_t service, struct lockstep_agent_actions *ret_actions);
 /* The last start came to nothing before a host ran (a full disk, say): no crash; tried again. */
 void lockstep_agent_not_started(struct lockstep_agent *agent, struct lockstep_time now,

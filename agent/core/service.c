@@ -184,6 +184,24 @@ void lockstep_agent_unhealthy(struct lockstep_agent *agent, struct lockstep_time
     agent->out = NULL;
 }
 
+/* As for the last one, but that what the others run stays. Who replaces it is started already. */
+void lockstep_agent_host_died(struct lockstep_agent *agent, struct lockstep_time now,
+                              uint8_t service, struct lockstep_agent_actions *ret_actions)
+{
+    struct lockstep_service *row = &agent->services[service];
+    ASSERT(service < agent->service_count && agent->out == NULL);
+    agent->out = ret_actions;
+    ret_actions->count = 0;
+    (void)lockstep_duty_act(agent, NULL, LOCKSTEP_AGENT_REPORT);
+    tell(agent, now, service, LOCKSTEP_DUTY_ON_HOST_LOST);
+    if (recent_starts(agent, row, now) >= agent->settings.crash_loop_starts) {
+        tell(agent, now, service, LOCKSTEP_DUTY_ON_CRASH_LOOP);
+    }
+    row->starts[row->start_count % LOCKSTEP_AGENT_STARTS] = now;
+    row->start_count++;
+    agent->out = NULL;
+}
+
 void lockstep_agent_host_lost(struct lockstep_agent *agent, struct lockstep_time now,
                               uint8_t service, struct lockstep_agent_actions *ret_actions)
 {

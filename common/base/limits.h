@@ -50,6 +50,8 @@
 
 #define LOCKSTEP_OUTBOX_MAX (4 * 1024 * 1024) /* bytes waiting on one connection */
 
+#define LOCKSTEP_SERVICE_PROCESSES_MAX 16 /* of one service, at once */
+
 #define LOCKSTEP_RETIRED_MAX 256 /* retired versions a host keeps */
 
 #endif

@@ -22,6 +22,7 @@ struct raw_place {
 
 struct raw_service {
     char *name;
+    char *processes;
     struct lockstep_config_raw_list command;
     struct lockstep_config_raw_exec *exec;
     struct lockstep_config_raw_health *health;
@@ -79,6 +80,7 @@ static const cyaml_schema_value_t place_schema = {
 
 static const cyaml_schema_field_t service_fields[] = {
     LOCKSTEP_CONFIG_TEXT(struct raw_service, name),
+    LOCKSTEP_CONFIG_TEXT(struct raw_service, processes),
     TEXTS(struct raw_service, command),
     CYAML_FIELD_MAPPING_PTR("exec", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_service,
                             exec, lockstep_config_exec_fields),
@@ -211,6 +213,20 @@ static enum lockstep_err take_coordinators(const struct lockstep_config_file *fi
     return LOCKSTEP_OK;
 }
 
+static enum lockstep_err take_processes(const struct lockstep_config_file *file, const char *text,
+                                        uint32_t *ret_count, struct lockstep_error *err)
+{
+    char *end = NULL;
+    unsigned long count = text == NULL ? 1 : strtoul(text, &end, 10);
+    if (count < 1 || count > LOCKSTEP_SERVICE_PROCESSES_MAX ||
+        (text != NULL && (*end != '\0' || text[0] < '0' || text[0] > '9'))) {
+        return lockstep_config_fail(file, "processes", text, err, "%.80s is no number from 1 to %d",
+                                    text, LOCKSTEP_SERVICE_PROCESSES_MAX);
+    }
+    *ret_count = (uint32_t)count;
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                       const struct raw_service *raw,
                                       struct lockstep_config_agent *config,
@@ -236,6 +252,7 @@ static enum lockstep_err take_service(const struct lockstep_config_file *file,
                                     "by verbs",
                                     raw->name);
     }
+    LOCKSTEP_TRY(take_processes(file, raw->processes, &service->processes, err));
     LOCKSTEP_TRY(lockstep_config_exec_take(file, raw->exec, &service->exec, err));
     LOCKSTEP_TRY(
         lockstep_config_list_take(file, "command", &raw->command, NULL, &service->command, err));

@@ -76,6 +76,7 @@ struct lockstep_config_health {
 /* A process that modules live in, or something else that is driven by programs. */
 struct lockstep_config_service {
     struct lockstep_name name;
+    uint32_t processes;                    /* at once; 1 to LOCKSTEP_SERVICE_PROCESSES_MAX */
     struct lockstep_config_list command;   /* argv; empty: the stock host */
     struct lockstep_config_exec exec;      /* given: then there is no command */
     struct lockstep_config_health *health; /* may be none */

@@ -63,6 +63,8 @@ static void print_agent(FILE *out)
         "#module_path:\n#  - /usr/lib/lockstep/modules\n"
         "\n# Processes that modules live in. Without a command it is the stock host.\n"
         "#services:\n#  - name: %s\n#    command: [/usr/bin/my-service, --verbose]\n"
+        "#    # So many of it serve on one socket, 1 to 16; then no module of it may have state.\n"
+        "#    processes: 1\n"
         "#    # What is looked at to see whether it is well: a tool, a command that ends with 0,\n"
         "#    # or a page on this machine. So many failures in a row, while a version is in its\n"
         "#    # soak or window, and it goes back.\n"

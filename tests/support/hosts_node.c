@@ -33,6 +33,13 @@ static void take_lost(void *context, uint8_t service)
     node->lost_came_first = node->answers == 0;
 }
 
+static void take_died(void *context, uint8_t service)
+{
+    struct hosts_node *node = context;
+    (void)service;
+    node->deaths++;
+}
+
 static void take_done(void *context, const struct lockstep_work_result *result)
 {
     struct hosts_node *node = context;
@@ -96,6 +103,7 @@ int hosts_node_set_up(void **state)
                                                   .services_count = 2,
                                                   .up = take_up,
                                                   .lost = take_lost,
+                                                  .died = take_died,
                                                   .done = take_done,
                                                   .snapshot = take_snapshot,
                                                   .answered = take_answer,

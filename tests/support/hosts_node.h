@@ -22,6 +22,7 @@ struct hosts_node {
     struct lockstep_hosts_config config;
     uint32_t ups;
     uint32_t losses;
+    uint32_t deaths; /* of one process of several */
     uint8_t lost_service;
     uint32_t live_count;
     struct lockstep_live live[LOCKSTEP_NODE_MODULES_MAX];

@@ -135,6 +135,12 @@ static const struct file_row file_rows[] = {
      ":2: coordinators: number 1 has no url"},
     {"service twice", load_agent, AGENT "services:\n  - name: a\n  - name: a\n",
      ":4: services: a is named twice"},
+    {"no process", load_agent, AGENT "services: [{name: a, processes: 0}]\n",
+     ":4: processes: 0 is no number from 1 to 16"},
+    {"too many processes", load_agent, AGENT "services: [{name: a, processes: 17}]\n",
+     ":4: processes: 17 is no number from 1 to 16"},
+    {"some processes", load_agent, AGENT "services: [{name: a, processes: 2x}]\n",
+     ":4: processes: 2x is no number from 1 to 16"},
     {"service without name", load_agent, AGENT "services:\n  - command: [/bin/true]\n",
      ":4: services: number 1 has no name"},
     {"health checks", load_agent,
@@ -263,6 +269,7 @@ static void agent_whole(void **state)
                                "services:\n"
                                "  - name: default\n"
                                "  - name: web\n"
+                               "    processes: 4\n"
                                "    command: [/usr/bin/web, --fast]\n";
     struct lockstep_config_agent config = {0};
     char file[64];
@@ -283,6 +290,8 @@ static void agent_whole(void **state)
     assert_string_equal(config.module_path.items[1], "/usr/lib/mods");
     assert_int_equal(config.service_count, 2);
     assert_int_equal(config.services[0].command.count, 0);
+    assert_int_equal(config.services[0].processes, 1);
+    assert_int_equal(config.services[1].processes, 4);
     assert_string_equal(config.services[1].command.items[1], "--fast");
     lockstep_config_agent_deinit(&config);
     lockstep_config_agent_deinit(&config);
