@@ -50,7 +50,7 @@
     X(pin, MS, 24 * LOCKSTEP_HOUR, LOCKSTEP_SECOND, 365 * LOCKSTEP_DAY, "life of a local pin")     \
     X(token, MS, 15 * LOCKSTEP_MINUTE, LOCKSTEP_SECOND, LOCKSTEP_DAY, "life of a join token")      \
     X(intent, MS, 30 * LOCKSTEP_DAY, LOCKSTEP_MINUTE, 365 * LOCKSTEP_DAY, "life of an intent")     \
-    X(crash_loop_starts, COUNT, 3, 1, 100, "starts of a host that are a crash loop")               \
+    X(crash_loop_starts, COUNT, 3, 1, 16, "starts of a host that are a crash loop")                \
     X(crash_loop_window, MS, 60 * LOCKSTEP_SECOND, 10, LOCKSTEP_DAY, "within this time")           \
     X(error_rate_calls, COUNT, 50, 1, 1000000000,                                                  \
       "calls before more failures are held against a version")                                     \
