@@ -3,7 +3,7 @@
  * version the manifest's signature, and the bytes against it. What is missing is fetched from the
  * coordinator, or taken from module_path; whoever it came from, the signature decides.
  */
-#include "agent/driver_internal.h"
+#include "agent/state_policy.h"
 
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
@@ -49,6 +49,7 @@ static void remember(struct lockstep_node_agent *agent, const struct lockstep_ma
     known->floor = manifest->floor;
     known->service = manifest->service;
     known->state_schema = (uint32_t)manifest->state_schema;
+    known->rollback = manifest->rollback;
     known->driver = manifest->driver;
     known->waives = waives_of(manifest);
     (void)snprintf(known->version, sizeof(known->version), "%s", manifest->version);
@@ -504,7 +505,7 @@ static void advance(struct lockstep_node_agent *agent, struct lockstep_admission
     if (!is_at_hand(agent, item)) {
         return;
     }
-    if (!judge_artifact(agent, item, &refusal) ||
+    if (!judge_artifact(agent, item, &refusal) || !lockstep_state_allows(agent, item, &refusal) ||
         !place(agent, item, duty->order.again, &refusal)) {
         end_job(agent, job, &refusal);
         return;

@@ -47,6 +47,7 @@ struct lockstep_known {
     uint64_t size;
     uint64_t floor; /* lowest counter that may still run once this one has */
     uint32_t state_schema;
+    enum lockstep_rollback rollback; /* what its publisher says */
     enum lockstep_driver driver;
     uint64_t waives; /* checks of a probe, a bit each */
     char version[LOCKSTEP_VERSION_MAX + 1];
@@ -202,7 +203,6 @@ void lockstep_tools_answered(void *context, const struct lockstep_hosts_answer *
 
 void lockstep_admit_begin(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty);
-/* Goes on with every job. */
 void lockstep_admit_continue(void *context);
 void lockstep_admit_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
 void lockstep_admit_chunk(struct lockstep_node_agent *agent,

@@ -129,6 +129,10 @@ static bool add_subject(struct lockstep_node_agent *agent, const struct lockstep
         subject->expect.size = known->size;
         subject->expect.state_schema_given = true;
         subject->expect.state_schema = known->state_schema;
+        if (known->state_schema > 0 && known->rollback != LOCKSTEP_ROLLBACK_UNSPECIFIED) {
+            (void)lockstep_probe_rollback_parse(lockstep_rollback_text(known->rollback),
+                                                &subject->expect.rollback);
+        }
         subject->waives = known->waives;
     }
     request->subjects_count++;

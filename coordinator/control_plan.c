@@ -1,6 +1,6 @@
 /* PLAN and SUBMIT: what an operator writes becomes a request of the core, under numbers that the
  * operator then signs. The same road for both, so what was planned is what is opened. */
-#include "coordinator/driver_internal.h"
+#include "coordinator/control_rollback.h"
 
 #include "common/base/assert.h"
 #include "common/io/intent.h"
@@ -34,8 +34,9 @@ static enum lockstep_err plan_document(struct lockstep_coordinator *coordinator,
     };
     LOCKSTEP_TRY(lockstep_document_plan(&view, &plan, document, err));
     for (uint32_t i = 0; i < resolved->request.item_count; i++) {
-        lockstep_control_add_driver(coordinator, &resolved->request.items[i].digest,
-                                    json_array_get(json_object_get(*document, "items"), i));
+        json_t *item = json_array_get(json_object_get(*document, "items"), i);
+        lockstep_control_add_driver(coordinator, &resolved->request.items[i].digest, item);
+        lockstep_control_plan_rollback(coordinator, resolved, i, item);
     }
     return LOCKSTEP_OK;
 }
@@ -283,6 +284,7 @@ static void open_operation(struct lockstep_session *session,
     }
     document = lockstep_control_operation(coordinator, &submit->body.operation, &err);
     if (document != NULL) {
+        lockstep_control_operation_rollback(coordinator, document);
         lockstep_control_answer(session, submit->request, document, true);
     } else {
         lockstep_control_refuse_error(session, submit->request, &err);

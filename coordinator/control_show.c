@@ -1,5 +1,5 @@
 /* SHOW: one document a request. */
-#include "coordinator/driver_internal.h"
+#include "coordinator/control_rollback.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +98,7 @@ static enum lockstep_err show_operation(struct lockstep_session *session, const 
                              "there is no one operation '%.60s'; lockstep op ls shows them", text);
     }
     *document = lockstep_control_operation(session->coordinator, &id, err);
+    lockstep_control_operation_rollback(session->coordinator, *document);
     return *document != NULL ? LOCKSTEP_OK : LOCKSTEP_FAIL(err, IO, "the operation is not there");
 }
 

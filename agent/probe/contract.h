@@ -40,6 +40,7 @@
     X(UNKNOWN, "unknown")                \
     X(STATELESS, "stateless")            \
     X(LOSSLESS, "lossless")              \
+    X(JOURNALED, "journaled")            \
     X(SNAPSHOT, "snapshot")              \
     X(NONE, "none")
 
@@ -83,8 +84,9 @@ struct lockstep_probe_facts {
     char build_id[LOCKSTEP_PROBE_BUILD_ID_TEXT];
     struct lockstep_digest digest;
     struct lockstep_md5 md5;
-    uint64_t size;         /* bytes */
-    uint64_t state_schema; /* 0: stateless */
+    uint64_t size;                         /* bytes */
+    uint64_t state_schema;                 /* 0: stateless */
+    enum lockstep_probe_rollback rollback; /* what its functions offer; a trial may prove less */
     bool constructor_declared;
     size_t requires_count;
     size_t tools_count;
@@ -101,6 +103,7 @@ struct lockstep_probe_expectation {
     uint64_t size;
     bool state_schema_given;
     uint64_t state_schema;
+    enum lockstep_probe_rollback rollback; /* at least; UNKNOWN: it says nothing of it */
 };
 
 /* One module to try. Files are given by a path or by a descriptor that the probe inherits. */
@@ -173,6 +176,8 @@ struct lockstep_probe_verdict {
 };
 
 const char *lockstep_probe_rollback_text(enum lockstep_probe_rollback rollback);
+/* False if it is none of the texts. */
+bool lockstep_probe_rollback_parse(const char *text, enum lockstep_probe_rollback *ret_rollback);
 const char *lockstep_probe_stage_text(enum lockstep_probe_stage stage);
 
 /* A request with its defaults and no subject, on the heap; NULL if there is no memory. Its subjects

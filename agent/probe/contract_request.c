@@ -58,6 +58,9 @@ static json_t *print_expectation(const struct lockstep_probe_expectation *expect
     if (expect->state_schema_given) {
         lockstep_json_set_u64(object, "state_schema", expect->state_schema);
     }
+    if (expect->rollback != LOCKSTEP_PROBE_ROLLBACK_UNKNOWN) {
+        lockstep_json_set_text(object, "rollback", lockstep_probe_rollback_text(expect->rollback));
+    }
     return object;
 }
 
@@ -157,12 +160,18 @@ static enum lockstep_err read_present(void *target, const json_t *element, size_
 static enum lockstep_err read_expectation(struct lockstep_probe_expectation *expect,
                                           const json_t *object, struct lockstep_error *err)
 {
+    char rollback[32] = "";
     LOCKSTEP_TRY(lockstep_json_name(object, "module", &expect->module, err));
     LOCKSTEP_TRY(lockstep_json_name(object, "service", &expect->service, err));
     LOCKSTEP_TRY(
         lockstep_json_text(object, "version", expect->version, sizeof(expect->version), err));
     LOCKSTEP_TRY(lockstep_json_digest(object, "digest", &expect->digest, err));
     LOCKSTEP_TRY(lockstep_json_u64(object, "size", &expect->size, err));
+    LOCKSTEP_TRY(lockstep_json_text(object, "rollback", rollback, sizeof(rollback), err));
+    if (rollback[0] != '\0' && !lockstep_probe_rollback_parse(rollback, &expect->rollback)) {
+        return LOCKSTEP_FAIL(err, INVALID, "\"rollback\" is not a word that is known: \"%s\"",
+                             rollback);
+    }
     expect->state_schema_given = json_object_get(object, "state_schema") != NULL;
     return lockstep_json_u64(object, "state_schema", &expect->state_schema, err);
 }

@@ -25,6 +25,17 @@ const char *lockstep_probe_rollback_text(enum lockstep_probe_rollback rollback)
     return rollbacks[rollback];
 }
 
+bool lockstep_probe_rollback_parse(const char *text, enum lockstep_probe_rollback *ret_rollback)
+{
+    for (unsigned i = 0; i < LOCKSTEP_PROBE_ROLLBACK_COUNT; i++) {
+        if (strcmp(rollbacks[i], text) == 0) {
+            *ret_rollback = (enum lockstep_probe_rollback)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *lockstep_probe_stage_text(enum lockstep_probe_stage stage)
 {
     ASSERT(stage < LOCKSTEP_PROBE_STAGE_COUNT);
@@ -108,6 +119,7 @@ static json_t *print_facts(const struct lockstep_probe_facts *facts)
     lockstep_json_set_text(object, "version", facts->version);
     lockstep_json_set_text(object, "abi", facts->abi);
     lockstep_json_set_u64(object, "state_schema", facts->state_schema);
+    lockstep_json_set_text(object, "rollback", lockstep_probe_rollback_text(facts->rollback));
     lockstep_json_set_bool(object, "constructor", facts->constructor_declared);
     lockstep_json_set_u64(object, "size", facts->size);
     lockstep_json_set_digest(object, "digest", &facts->digest);
@@ -239,26 +251,6 @@ static enum lockstep_err read_sums(struct lockstep_probe_facts *facts, const jso
     return LOCKSTEP_OK;
 }
 
-static enum lockstep_err read_facts(struct lockstep_probe_facts *facts, const json_t *object,
-                                    struct lockstep_error *err)
-{
-    LOCKSTEP_TRY(lockstep_json_name(object, "module", &facts->module, err));
-    LOCKSTEP_TRY(lockstep_json_name(object, "service", &facts->service, err));
-    LOCKSTEP_TRY(
-        lockstep_json_text(object, "version", facts->version, sizeof(facts->version), err));
-    LOCKSTEP_TRY(lockstep_json_text(object, "abi", facts->abi, sizeof(facts->abi), err));
-    LOCKSTEP_TRY(lockstep_json_u64(object, "state_schema", &facts->state_schema, err));
-    LOCKSTEP_TRY(lockstep_json_bool(object, "constructor", &facts->constructor_declared, err));
-    LOCKSTEP_TRY(lockstep_json_array(
-        object,
-        &(struct lockstep_json_list){"requires", LOCKSTEP_ITEMS_MAX, read_requirement, facts},
-        &facts->requires_count, err));
-    LOCKSTEP_TRY(lockstep_json_array(
-        object, &(struct lockstep_json_list){"tools", LOCKSTEP_PROBE_TOOLS_MAX, read_tool, facts},
-        &facts->tools_count, err));
-    return read_sums(facts, object, err);
-}
-
 /* The index of KEY's text in TEXTS; INVALID if it is none of them. */
 static enum lockstep_err read_word(const json_t *object, const char *key, const char *const *texts,
                                    size_t count, unsigned *ret_index, struct lockstep_error *err)
@@ -272,6 +264,40 @@ static enum lockstep_err read_word(const json_t *object, const char *key, const 
         }
     }
     return LOCKSTEP_FAIL(err, INVALID, "\"%s\" is not a word that is known: \"%s\"", key, text);
+}
+
+/* A probe that is older says nothing of it. */
+static enum lockstep_err read_offer(struct lockstep_probe_facts *facts, const json_t *object,
+                                    struct lockstep_error *err)
+{
+    unsigned rollback = 0;
+    if (json_object_get(object, "rollback") != NULL) {
+        LOCKSTEP_TRY(
+            read_word(object, "rollback", rollbacks, LOCKSTEP_COUNT(rollbacks), &rollback, err));
+    }
+    facts->rollback = (enum lockstep_probe_rollback)rollback;
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err read_facts(struct lockstep_probe_facts *facts, const json_t *object,
+                                    struct lockstep_error *err)
+{
+    LOCKSTEP_TRY(lockstep_json_name(object, "module", &facts->module, err));
+    LOCKSTEP_TRY(lockstep_json_name(object, "service", &facts->service, err));
+    LOCKSTEP_TRY(
+        lockstep_json_text(object, "version", facts->version, sizeof(facts->version), err));
+    LOCKSTEP_TRY(lockstep_json_text(object, "abi", facts->abi, sizeof(facts->abi), err));
+    LOCKSTEP_TRY(lockstep_json_u64(object, "state_schema", &facts->state_schema, err));
+    LOCKSTEP_TRY(read_offer(facts, object, err));
+    LOCKSTEP_TRY(lockstep_json_bool(object, "constructor", &facts->constructor_declared, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        object,
+        &(struct lockstep_json_list){"requires", LOCKSTEP_ITEMS_MAX, read_requirement, facts},
+        &facts->requires_count, err));
+    LOCKSTEP_TRY(lockstep_json_array(
+        object, &(struct lockstep_json_list){"tools", LOCKSTEP_PROBE_TOOLS_MAX, read_tool, facts},
+        &facts->tools_count, err));
+    return read_sums(facts, object, err);
 }
 
 static enum lockstep_err read_outcome(void *target, const json_t *element, size_t index,

@@ -116,6 +116,14 @@ void lockstep_records_deinit(struct lockstep_records *records)
     lockstep_records_init(records, records->bytes_max);
 }
 
+void lockstep_records_clear(struct lockstep_records *records)
+{
+    records->bytes_size = 0;
+    records->count = 0;
+    records->source.count = 0;
+    records->next = 0;
+}
+
 void lockstep_records_rewind(struct lockstep_records *records)
 {
     records->next = 0;

@@ -48,6 +48,8 @@ struct lockstep_records {
 /* An empty bag that holds at most BYTES_MAX bytes. */
 void lockstep_records_init(struct lockstep_records *records, size_t bytes_max);
 void lockstep_records_deinit(struct lockstep_records *records);
+/* Takes all records out; its bound and its texts stay. */
+void lockstep_records_clear(struct lockstep_records *records);
 /* Makes `source` begin again. */
 void lockstep_records_rewind(struct lockstep_records *records);
 

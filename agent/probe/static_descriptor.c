@@ -225,5 +225,7 @@ void lockstep_probe_check_descriptor(const struct lockstep_probe_case *subject,
     if (!has_symbol(view)) {
         FIND(subject, DESCRIPTOR, "it does not export " LOCKSTEP_MODULE_SYMBOL);
     }
+    lockstep_probe_case_facts(subject)->rollback = lockstep_probe_offer(
+        view, search.identity.state_schema, search.identity.flags);
     check_expected(subject);
 }

@@ -50,6 +50,9 @@ void lockstep_probe_check_imports(const struct lockstep_probe_case *subject,
 /* GNU notes: the build-id, which is a fact, and the instructions that are needed. */
 void lockstep_probe_check_notes(const struct lockstep_probe_case *subject,
                                 const struct lockstep_elf_view *view);
+/* What the module offers for going back, as far as its file says so. */
+enum lockstep_probe_rollback lockstep_probe_offer(const struct lockstep_elf_view *view,
+                                                  uint32_t state_schema, uint32_t flags);
 /* The descriptor: present, understood, sound, as expected. */
 void lockstep_probe_check_descriptor(const struct lockstep_probe_case *subject,
                                      const struct lockstep_elf_view *view);

@@ -42,6 +42,7 @@ struct raw_agent {
     struct raw_service *services;
     unsigned services_count;
     struct lockstep_config_raw_list module_path;
+    struct lockstep_config_raw_list rollback_at_least;
     struct lockstep_config_raw_settings *settings;
 };
 
@@ -101,6 +102,7 @@ static const cyaml_schema_field_t agent_fields[] = {
     LOCKSTEP_CONFIG_LIST(struct raw_agent, "coordinators", coordinators, &place_schema),
     LOCKSTEP_CONFIG_LIST(struct raw_agent, "services", services, &service_schema),
     TEXTS(struct raw_agent, module_path),
+    TEXTS(struct raw_agent, rollback_at_least),
     SETTINGS(struct raw_agent),
     CYAML_FIELD_END,
 };
@@ -278,6 +280,35 @@ static enum lockstep_err take_services(const struct lockstep_config_file *file,
     return LOCKSTEP_OK;
 }
 
+/* A class, or a module and its class. */
+static enum lockstep_err turn_rollback(const struct lockstep_config_file *file, const char *key,
+                                       const char *text, char **ret_text,
+                                       struct lockstep_error *err)
+{
+    static const char *const classes[] = {"lossless", "journaled", "snapshot", "none"};
+    const char *class = strchr(text, '=');
+    struct lockstep_name module;
+    char name[LOCKSTEP_NAME_MAX + 1];
+    bool known = class == NULL;
+    if (class != NULL && (size_t)(class - text) < sizeof(name)) {
+        memcpy(name, text, (size_t)(class - text));
+        name[class - text] = '\0';
+        known = lockstep_name_parse(name, &module);
+    }
+    class = class == NULL ? text : class + 1;
+    for (size_t i = 0; known && i < LOCKSTEP_COUNT(classes); i++) {
+        if (strcmp(classes[i], class) == 0) {
+            *ret_text = strdup(text);
+            return *ret_text != NULL ? LOCKSTEP_OK
+                                     : LOCKSTEP_FAIL(err, NOMEM, "no memory for a configuration");
+        }
+    }
+    return lockstep_config_fail(file, key, NULL, err,
+                                "'%.80s' is neither CLASS nor MODULE=CLASS; a class is lossless, "
+                                "journaled, snapshot or none",
+                                text);
+}
+
 static enum lockstep_err fill_agent_paths(const struct lockstep_config_file *file,
                                           const struct raw_agent *raw,
                                           struct lockstep_config_agent *config,
@@ -308,6 +339,8 @@ static enum lockstep_err fill_agent(const struct lockstep_config_file *file,
     LOCKSTEP_TRY(fill_agent_paths(file, raw, config, err));
     LOCKSTEP_TRY(take_coordinators(file, raw, &config->coordinators, err));
     LOCKSTEP_TRY(take_services(file, raw, config, err));
+    LOCKSTEP_TRY(lockstep_config_list_take(file, "rollback_at_least", &raw->rollback_at_least,
+                                           turn_rollback, &config->rollback_at_least, err));
     LOCKSTEP_TRY(lockstep_config_level(file, raw->log, &config->log, err));
     return lockstep_config_settings_take(file, raw->settings, &config->settings, err);
 }
@@ -341,6 +374,7 @@ void lockstep_config_agent_deinit(struct lockstep_config_agent *config)
     }
     lockstep_config_list_deinit(&config->coordinators);
     lockstep_config_list_deinit(&config->module_path);
+    lockstep_config_list_deinit(&config->rollback_at_least);
     free(config->services);
     free(config->data);
     free(config->run);

@@ -93,6 +93,8 @@ struct lockstep_config_agent {
     char *host;                /* the same */
     struct lockstep_config_list coordinators; /* URLs; at least one */
     struct lockstep_config_list module_path;  /* directories, may be empty */
+    /* "CLASS" for all modules, "MODULE=CLASS" for one: how well it must be able to go back */
+    struct lockstep_config_list rollback_at_least;
     struct lockstep_config_service *services; /* at least one; "default" if none is named */
     size_t service_count;
     enum lockstep_level log;

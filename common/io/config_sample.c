@@ -84,6 +84,8 @@ static void print_agent(FILE *out)
         "#      revert: [/usr/lib/lockstep/exec/nginx, revert]\n"
         "#      # What is kept of what each prints, at most 64KiB.\n"
         "#      output: 16KiB\n"
+        "\n# How well a module with state must be able to go back: lossless, journaled, snapshot.\n"
+        "#rollback_at_least: [snapshot, ledger=lossless]\n"
         "\n# Programs, where they are not beside the agent's own or in libexec.\n"
         "#probe: /usr/libexec/lockstep/lockstep-probe\n"
         "#host: /usr/libexec/lockstep/lockstep-host\n",

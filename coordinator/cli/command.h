@@ -45,6 +45,7 @@ struct lockstep_flags {
     struct lockstep_option_number rollback_window;
     struct lockstep_option_number deadline;
     const char *on_failure;
+    const char *require_rollback;
     bool queue;
     struct lockstep_option_number check_index;
     struct lockstep_option_number pin;

@@ -262,6 +262,39 @@ static enum lockstep_exit ask_plan(struct lockstep_run *run, const struct lockst
     return lockstep_run_ask(run, &wire, ret_plan);
 }
 
+/* How good a class is; 0: none of them. */
+static int rank_of(const char *class)
+{
+    static const char *const classes[] = {"none", "snapshot", "journaled", "lossless"};
+    for (int i = 0; i < (int)LOCKSTEP_COUNT(classes); i++) {
+        if (strcmp(classes[i], class) == 0) {
+            return i;
+        }
+    }
+    return 0; /* nobody says */
+}
+
+/* --require-rollback: each item of PLAN is held against it, before anything is signed. */
+static enum lockstep_exit require_rollback(struct lockstep_run *run, const json_t *plan)
+{
+    const char *least = run->flags.require_rollback;
+    size_t index;
+    json_t *item;
+    json_array_foreach(json_object_get(plan, "items"), index, item)
+    {
+        const char *class = lockstep_document_text(item, "rollback");
+        if (least != NULL && rank_of(class) < rank_of(least)) {
+            return lockstep_run_fail(
+                run, LOCKSTEP_EXIT_REFUSED,
+                "%s %s: rollback %s, and %s; at least %s is required (--require-rollback)",
+                lockstep_document_text(item, "module"), lockstep_document_text(item, "version"),
+                *class == '\0' ? "unknown" : class, lockstep_document_text(item, "rollback_says"),
+                least);
+        }
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
 static enum lockstep_exit print_plan(struct lockstep_run *run, const json_t *plan)
 {
     bool waiting;
@@ -273,7 +306,11 @@ static enum lockstep_exit dry_run(struct lockstep_run *run, const struct lockste
 {
     LOCKSTEP_DECREF json_t *plan = NULL;
     enum lockstep_exit code = ask_plan(run, change, &plan);
-    return code == LOCKSTEP_EXIT_DONE ? print_plan(run, plan) : code;
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
+    code = print_plan(run, plan);
+    return code == LOCKSTEP_EXIT_DONE ? require_rollback(run, plan) : code;
 }
 
 /* Signs what PLAN says and sends it. */
@@ -382,6 +419,10 @@ static enum lockstep_exit open_operation(struct lockstep_run *run,
         }
         *ret_nothing = !found;
         return code != LOCKSTEP_EXIT_DONE || found ? code : refuse_plan(run, plan);
+    }
+    code = require_rollback(run, plan);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
     }
     if (run->flags.verbose && !lockstep_output_is_json(&run->output)) {
         lockstep_render(&run->output, plan);

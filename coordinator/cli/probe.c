@@ -160,11 +160,20 @@ static enum lockstep_err copy_requires(const json_t *facts, struct lockstep_mani
     return LOCKSTEP_OK;
 }
 
-/* The class that can be said without a trial: of a module without state nothing is lost; whether
- * one with state can go back is proved on each node. */
-static enum lockstep_rollback rollback_of(const struct lockstep_manifest *manifest)
+/* The class that its functions offer; a node that can show otherwise says no. */
+static enum lockstep_rollback rollback_of(const struct lockstep_manifest *manifest,
+                                          const json_t *facts)
 {
-    return manifest->state_schema == 0 ? LOCKSTEP_ROLLBACK_LOSSLESS : LOCKSTEP_ROLLBACK_UNSPECIFIED;
+    const char *offer = lockstep_document_text(facts, "rollback");
+    if (manifest->state_schema == 0) {
+        return LOCKSTEP_ROLLBACK_LOSSLESS;
+    }
+    for (int i = LOCKSTEP_ROLLBACK_LOSSLESS; i <= LOCKSTEP_ROLLBACK_NONE; i++) {
+        if (strcmp(lockstep_rollback_text((enum lockstep_rollback)i), offer) == 0) {
+            return (enum lockstep_rollback)i;
+        }
+    }
+    return LOCKSTEP_ROLLBACK_UNSPECIFIED;
 }
 
 static enum lockstep_err refuse(const json_t *verdict, struct lockstep_error *err)
@@ -226,7 +235,7 @@ enum lockstep_err lockstep_probe_manifest(const json_t *verdict, const struct lo
         return LOCKSTEP_FAIL(err, INVALID, "the module or its service has no name");
     }
     manifest->state_schema = lockstep_document_number(facts, "state_schema");
-    manifest->rollback = rollback_of(manifest);
+    manifest->rollback = rollback_of(manifest, facts);
     LOCKSTEP_TRY(copy_text(facts, "version", manifest->version, sizeof(manifest->version), err));
     LOCKSTEP_TRY(copy_text(facts, "abi", manifest->abi, sizeof(manifest->abi), err));
     return copy_requires(facts, manifest, err);

@@ -42,6 +42,16 @@ static void print_driver(const struct lockstep_output *output, const json_t *ite
     lockstep_print(output->out, "\n");
 }
 
+/* Only where something would be lost, or is not known. */
+static void print_rollback(const struct lockstep_output *output, const json_t *item)
+{
+    const char *class = lockstep_document_text(item, "rollback");
+    if (*class != '\0' && strcmp(class, "lossless") != 0) {
+        lockstep_print(output->out, "    rollback %s: %s\n", class,
+                       lockstep_document_text(item, "rollback_says"));
+    }
+}
+
 /* "auth 2.4.1 -> 2.4.2 (generation 19, 9f3c1a2e)", one line each. Going back may bring each node
  * something else, and a plan of it signs no digest. */
 static void print_items(const struct lockstep_output *output, const json_t *document)
@@ -62,6 +72,7 @@ static void print_items(const struct lockstep_output *output, const json_t *docu
             *version == '\0' ? "what each node ran before" : version,
             lockstep_document_number(item, "generation"), *digest == '\0' ? "" : ", ", digest);
         print_driver(output, item);
+        print_rollback(output, item);
     }
 }
 

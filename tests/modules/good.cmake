@@ -40,6 +40,9 @@ good_module(ledger-3-gap ledger.c -DLEDGER_CLASS=GAP -DLEDGER_SCHEMA=3 -Wno-unus
 good_module(ledger-2-final ledger.c -DLEDGER_CLASS=LOSSLESS -DLEDGER_SCHEMA=2 -DLEDGER_FINALIZE -Wno-unused-function)
 
 add_custom_target(lockstep_good_modules ALL DEPENDS ${good_modules})
+if(TARGET agent_probe_trial_test)
+  add_dependencies(agent_probe_trial_test lockstep_good_modules)
+endif()
 foreach(test agent_host_embedded_test agent_host_process_test agent_host_purge_test agent_host_state_test agent_host_take_out_test
         agent_host_watch_test agent_host_keep_test)
   if(TARGET ${test})

@@ -291,6 +291,74 @@ static void check_proof(void **state)
     (void)lockstep_probe_request_free(request);
 }
 
+struct offer_row {
+    const char *name;
+    const char *file; /* of the good ones */
+    enum lockstep_probe_rollback offer;
+};
+
+static const struct offer_row offer_rows[] = {
+    {"down", "ledger-2-lossless", LOCKSTEP_PROBE_ROLLBACK_LOSSLESS},
+    {"steps", "ledger-2-steps", LOCKSTEP_PROBE_ROLLBACK_LOSSLESS},
+    {"down and apply", "ledger-2-both", LOCKSTEP_PROBE_ROLLBACK_LOSSLESS},
+    {"apply", "ledger-2-journaled", LOCKSTEP_PROBE_ROLLBACK_JOURNALED},
+    {"neither", "ledger-2-snapshot", LOCKSTEP_PROBE_ROLLBACK_SNAPSHOT},
+    {"it says so", "ledger-2-none", LOCKSTEP_PROBE_ROLLBACK_NONE},
+    {"no state", "echo-1", LOCKSTEP_PROBE_ROLLBACK_STATELESS},
+};
+
+/* What the file offers is known without running it. */
+static void check_offer(void **state)
+{
+    const struct offer_row *row = *state;
+    struct lockstep_probe_request *request = request_of(&row->file, 1);
+    struct lockstep_probe_verdict *verdict;
+    (void)snprintf(request->subjects[0].file, sizeof(request->subjects[0].file),
+                   "%s/modules/good/%s.so", LOCKSTEP_BINARY_DIR, row->file);
+    request->look_only = true;
+    verdict = try(request);
+    assert_true(verdict->ok);
+    assert_string_equal(lockstep_probe_rollback_text(verdict->subjects[0].facts.rollback),
+                        lockstep_probe_rollback_text(row->offer));
+    (void)lockstep_probe_verdict_free(verdict);
+    (void)lockstep_probe_request_free(request);
+}
+
+struct claim_row {
+    const char *name;
+    const char *file;
+    enum lockstep_probe_rollback claim;
+    bool ok;
+};
+
+static const struct claim_row claim_rows[] = {
+    {"as it says", "state", LOCKSTEP_PROBE_ROLLBACK_LOSSLESS, true},
+    {"it says less", "state", LOCKSTEP_PROBE_ROLLBACK_NONE, true},
+    {"it says nothing", "down-loses", LOCKSTEP_PROBE_ROLLBACK_UNKNOWN, true},
+    {"the way down loses something", "down-loses", LOCKSTEP_PROBE_ROLLBACK_LOSSLESS, false},
+    {"there is nothing to do it again with", "down-loses", LOCKSTEP_PROBE_ROLLBACK_JOURNALED,
+     false},
+    {"a snapshot is always there", "down-loses", LOCKSTEP_PROBE_ROLLBACK_SNAPSHOT, true},
+};
+
+static void check_claim(void **state)
+{
+    const struct claim_row *row = *state;
+    struct lockstep_probe_request *request = request_of(&row->file, 1);
+    struct lockstep_probe_verdict *verdict;
+    request->subjects[0].snapshot_fd = make_snapshot(1, 7);
+    request->subjects[0].expect.rollback = row->claim;
+    verdict = try(request);
+    assert_int_equal(verdict->ok, row->ok);
+    if (!row->ok) {
+        assert_int_equal(verdict->no, LOCKSTEP_NO_STATE);
+        assert_non_null(strstr(verdict->findings[0].text, "with the state that is here"));
+    }
+    (void)close(request->subjects[0].snapshot_fd);
+    (void)lockstep_probe_verdict_free(verdict);
+    (void)lockstep_probe_request_free(request);
+}
+
 /* The operator's text goes to `up` and to `down`: this module does neither without it. */
 static void hands_the_extra_text_over(void **state)
 {
@@ -387,5 +455,7 @@ int main(void)
     };
     return LOCKSTEP_RUN_TABLE("trials", trial_rows, check_trial) +
            LOCKSTEP_RUN_TABLE("proofs", proof_rows, check_proof) +
+           LOCKSTEP_RUN_TABLE("offers", offer_rows, check_offer) +
+           LOCKSTEP_RUN_TABLE("claims", claim_rows, check_claim) +
            cmocka_run_group_tests_name("more of trials", tests, NULL, NULL);
 }

@@ -128,6 +128,12 @@ static const struct file_row file_rows[] = {
      ":3: query_first: it is larger than query_last"},
 
     {"agent", load_agent, AGENT, NULL},
+    {"rollback class", load_agent,
+     "name: a\ncoordinators: [{url: \"tcp://a:1\"}]\nrollback_at_least: [good]\n",
+     ":3: rollback_at_least: 'good' is neither CLASS nor MODULE=CLASS"},
+    {"rollback class of no module", load_agent,
+     "name: a\ncoordinators: [{url: \"tcp://a:1\"}]\nrollback_at_least: [A=none]\n",
+     "'A=none' is neither"},
     {"agent without name", load_agent, "data: /a\n", ": name: it is missing"},
     {"agent with a bad name", load_agent, "name: Node_1\n", ":1: name: Node_1 is no name"},
     {"agent without coordinators", load_agent, "name: a\n", ": coordinators: none is given"},
@@ -265,6 +271,7 @@ static void agent_whole(void **state)
                                "run: /run/x\n"
                                "coordinators: [{url: \"tcp://a:1\"}, {url: \"tcp://b:2\"}]\n"
                                "module_path: [mods, /usr/lib/mods]\n"
+                               "rollback_at_least: [snapshot, ledger=lossless]\n"
                                "host: bin/host\n"
                                "services:\n"
                                "  - name: default\n"
@@ -288,6 +295,8 @@ static void agent_whole(void **state)
     join(file, sizeof(file), "mods");
     assert_string_equal(config.module_path.items[0], file);
     assert_string_equal(config.module_path.items[1], "/usr/lib/mods");
+    assert_int_equal(config.rollback_at_least.count, 2);
+    assert_string_equal(config.rollback_at_least.items[1], "ledger=lossless");
     assert_int_equal(config.service_count, 2);
     assert_int_equal(config.services[0].command.count, 0);
     assert_int_equal(config.services[0].processes, 1);

@@ -88,6 +88,7 @@ static const struct row rows[] = {
     {"for how long", "reconcile auth --for 1d", 2, NULL, "--for goes with --mode auto"},
     {"a quorum of all", RELOAD " --quorum 2", 2, NULL, "--quorum goes with --strategy quorum"},
     {"failures of all", RELOAD " --max-fail 1", 2, NULL, "--max-fail goes with --strategy quorum"},
+    {"another class", RELOAD " --require-rollback perfect", 2, NULL, "--require-rollback"},
     {"a pin on all", RELOAD " --pin 1h", 2, NULL, "--pin goes with --strategy local"},
     {"a quorum that skips", "reload auth@2.4.2 --strategy quorum --offline skip", 2, NULL,
      "--offline does not go with --strategy quorum"},
