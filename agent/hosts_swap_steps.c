@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define STATES_MAX (LOCKSTEP_HOSTWIRE_FDS_MAX / 3) /* three descriptors each, in one message */
+
 static bool succeeds(const struct lockstep_hosts_process *process, uint8_t service)
 {
     return process->service == service && process->succession != NULL;
@@ -134,7 +136,7 @@ static bool fill_hand_over(const struct lockstep_hosts_process *successor)
             from->schema == 0) {
             continue;
         }
-        if (out->entries_count == LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
+        if (out->entries_count == STATES_MAX) {
             return false;
         }
         out->entries[out->entries_count].module = to->module;
@@ -167,7 +169,7 @@ void lockstep_hosts_swap_migrate(struct lockstep_hosts_request *request, uint8_t
             (void)lockstep_hosts_swap_send(request, ask, process->succession->before);
         } else {
             lockstep_hosts_swap_refuse(request, ask, LOCKSTEP_NO_STATE,
-                                       "more than 64 modules have state");
+                                       "more than 42 modules have state");
         }
     }
     if (count == 0 || count != lockstep_hosts_swap_serving(hosts, service)) {
@@ -196,7 +198,9 @@ static void pass_on(struct lockstep_hosts_request *request, struct lockstep_host
         out->entries[i].schema = in->entries[i].schema;
         out->entries[i].state_fd = in->entries[i].state_fd;
         out->entries[i].config_fd = in->entries[i].config_fd;
+        out->entries[i].journal_fd = in->entries[i].journal_fd;
         in->entries[i].state_fd = -1;
+        in->entries[i].journal_fd = -1;
         in->entries[i].config_fd = -1;
     }
     out->entries_count = in->entries_count;

@@ -140,8 +140,9 @@ bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint
 bool lockstep_sets_freeze(struct lockstep_sets *sets, const struct lockstep_id *operation,
                           uint32_t drain_ms, bool all, struct lockstep_refusal *ret_refusal);
 /* The state of a live module of a frozen process in the form of WANTED's schema: its records, and
- * the residue kept for another schema (-1: none), as sealed memfds. No records either if there is
- * no way down to that schema and WANTED is `closed`: who asks has an older state that will do. */
+ * the residue kept for another schema (-1: none), as sealed memfds. Where there is no way down, the
+ * state at the commit, with the journal since then; or nothing, if WANTED is `closed`: who asks has
+ * an older state that will do. */
 bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *wanted,
                         struct lockstep_hostwire_entry *ret_entry,
                         struct lockstep_refusal *ret_refusal);
@@ -188,6 +189,15 @@ bool lockstep_item_has_state(const struct lockstep_set_item *item);
 /* Hands the state of one module over, within LIMIT_MS, with the operator's EXTRA. */
 bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,
                            struct lockstep_refusal *ret_refusal);
+/* Between set_state.c and set_swap.c: whether IMAGE can begin with a state of SCHEMA; whether it
+ * can write its own in the older schema TO; and what takes what is no residue of STATE along its
+ * steps from one schema to another, on a job's thread (0, or not and WHY; without steps nothing).
+ */
+bool lockstep_state_takes(const struct lockstep_image *image, uint32_t schema,
+                          struct lockstep_refusal *ret_refusal);
+bool lockstep_state_goes_down(const struct lockstep_image *image, uint32_t to);
+int lockstep_state_walk(const struct lockstep_image *image, uint32_t from, uint32_t to,
+                        struct lockstep_bag *state, struct lockstep_job_why *why);
 /* True if there is a way for the state from the live version to the item's. */
 bool lockstep_item_has_way(const struct lockstep_set_item *item,
                            struct lockstep_refusal *ret_refusal);

@@ -98,8 +98,8 @@ static bool has_path(const struct lockstep_image *image, uint32_t from, uint32_t
 }
 
 /* A module without steps says by itself in `up` what it can take. */
-static bool takes(const struct lockstep_image *image, uint32_t schema,
-                  struct lockstep_refusal *ret_refusal)
+bool lockstep_state_takes(const struct lockstep_image *image, uint32_t schema,
+                          struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_path path;
     uint32_t mine = schema_of(image);
@@ -115,7 +115,7 @@ static bool takes(const struct lockstep_image *image, uint32_t schema,
                                 image->name.text, image->version, path.stops_at, mine);
 }
 
-static bool goes_down(const struct lockstep_image *image, uint32_t to)
+bool lockstep_state_goes_down(const struct lockstep_image *image, uint32_t to)
 {
     struct lockstep_path path;
     return image->module.down != NULL || has_path(image, schema_of(image), to, &path);
@@ -147,9 +147,9 @@ static bool choose_way_down(const struct lockstep_set_item *item, enum way *ret_
                                     "finalized",
                                     line->name.text, from->version);
     }
-    if (journal && (line->restarted || !goes_down(from, schema_of(item->image)))) {
+    if (journal && (line->restarted || !lockstep_state_goes_down(from, schema_of(item->image)))) {
         *ret_way = WAY_JOURNAL;
-    } else if (goes_down(from, schema_of(item->image))) {
+    } else if (lockstep_state_goes_down(from, schema_of(item->image))) {
         *ret_way = WAY_DOWN;
     } else if (kept->back_fd >= 0) {
         *ret_way = WAY_BACK;
@@ -176,7 +176,7 @@ static bool choose_way(const struct lockstep_set_item *item, enum way *ret_way,
         return choose_way_down(item, ret_way, ret_refusal);
     }
     *ret_way = WAY_SAVE;
-    return takes(to, schema_of(from), ret_refusal);
+    return lockstep_state_takes(to, schema_of(from), ret_refusal);
 }
 
 bool lockstep_item_has_way(const struct lockstep_set_item *item,
@@ -189,8 +189,8 @@ bool lockstep_item_has_way(const struct lockstep_set_item *item,
 /* ---- in the job ----------------------------------------------------------------------------- */
 
 /* Takes what is no residue of STATE along the steps to schema TO; residue goes around. */
-static int walk(const struct lockstep_image *image, uint32_t from, uint32_t to,
-                struct lockstep_bag *state, struct lockstep_job_why *why)
+int lockstep_state_walk(const struct lockstep_image *image, uint32_t from, uint32_t to,
+                        struct lockstep_bag *state, struct lockstep_job_why *why)
 {
     struct lockstep_path path;
     if (from == to || !has_path(image, from, to, &path)) {
@@ -237,8 +237,9 @@ static int write_records(struct handing *handing, struct lockstep_job_why *why)
                                   handing->schema);
         return result;
     }
-    return from->down != NULL ? 0
-                              : walk(handing->from, mine, handing->schema, &handing->records, why);
+    return from->down != NULL
+               ? 0
+               : lockstep_state_walk(handing->from, mine, handing->schema, &handing->records, why);
 }
 
 static int hand_over(void *argument, struct lockstep_job_why *why)
@@ -261,7 +262,7 @@ static int hand_over(void *argument, struct lockstep_job_why *why)
     }
     handing->taken.sink.extra = handing->extra;
     schema = to->module.steps_count == 0 ? handing->schema : schema_of(to);
-    if (walk(to, handing->schema, schema, &handing->taken, why) != 0) {
+    if (lockstep_state_walk(to, handing->schema, schema, &handing->taken, why) != 0) {
         return 1;
     }
     handing->taken.source.extra = handing->extra;
@@ -314,7 +315,7 @@ static bool load_kept(struct handing *handing, int base_fd, const struct lockste
         return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
     handing->schema = base_fd < 0 ? schema_of(handing->to) : handing->records.schema;
-    return takes(handing->to, handing->schema, ret_refusal);
+    return lockstep_state_takes(handing->to, handing->schema, ret_refusal);
 }
 
 static struct handing *begin_handing(const struct lockstep_set_item *item, enum way way,

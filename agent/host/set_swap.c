@@ -4,25 +4,29 @@
  * yet another schema. What is handed over stays here as it is, frozen behind gates that are shut,
  * so that going back to this process needs nothing of the other.
  */
-#include "agent/host/set.h"
+#include "agent/host/host_internal.h"
 
-#include "common/base/cleanup.h"
-
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Belongs to a job, so that code which does not end has something left to write to. */
 struct carrying {
-    struct lockstep_image *from; /* gives; NULL: `image` takes */
+    struct lockstep_image *from; /* gives; NULL: `to` takes */
     struct lockstep_image *to;
     uint32_t schema; /* that is wanted, or that the records have */
     char extra[LOCKSTEP_EXTRA_MAX + 1];
     struct lockstep_bag records;
+    uint8_t *journal; /* owned; of calls that are to be done again, NULL: none */
+    size_t journal_size;
+    struct lockstep_replay replay;
 };
 
 static void free_carrying(void *argument)
 {
     struct carrying *carrying = argument;
     lockstep_bag_deinit(&carrying->records);
+    free(carrying->journal);
     free(carrying);
 }
 
@@ -33,55 +37,74 @@ static struct carrying *new_carrying(const char *extra)
         lockstep_bag_init(&carrying->records);
         (void)snprintf(carrying->extra, sizeof(carrying->extra), "%s", extra);
         carrying->records.sink.extra = carrying->extra;
-        carrying->records.source.extra = carrying->extra;
     }
     return carrying;
+}
+
+static int give_records(struct carrying *carrying, struct lockstep_job_why *why)
+{
+    const struct lockstep_module *from = &carrying->from->module;
+    uint32_t mine = carrying->from->identity.state_schema;
+    bool down = carrying->schema < mine;
+    int result = down && from->down != NULL ? from->down(carrying->schema, &carrying->records.sink)
+                                            : from->save(&carrying->records.sink);
+    if (result != 0) {
+        (void)lockstep_sink_print(&why->sink, "it could not write its state");
+        return result;
+    }
+    if (!down) {
+        carrying->schema = mine;
+    } else if (from->down == NULL) {
+        return lockstep_state_walk(carrying->from, mine, carrying->schema, &carrying->records, why);
+    }
+    return 0;
+}
+
+static int take_records(struct carrying *carrying, struct lockstep_job_why *why)
+{
+    const struct lockstep_image *to = carrying->to;
+    uint32_t schema = to->module.steps_count == 0 ? carrying->schema : to->identity.state_schema;
+    if (lockstep_state_walk(to, carrying->schema, schema, &carrying->records, why) != 0) {
+        return 1;
+    }
+    carrying->records.source.extra = carrying->extra;
+    lockstep_bag_rewind(&carrying->records);
+    if (to->module.up(schema, &carrying->records.source, &why->sink) != 0) {
+        return 1;
+    }
+    if (carrying->journal != NULL &&
+        !lockstep_keep_replay(to, carrying->journal, carrying->journal_size, &carrying->replay)) {
+        (void)lockstep_sink_print(&why->sink, "its journal is none");
+        return 1;
+    }
+    return 0;
 }
 
 static int carry(void *argument, struct lockstep_job_why *why)
 {
     struct carrying *carrying = argument;
-    int result;
-    if (carrying->from == NULL) {
-        lockstep_bag_rewind(&carrying->records);
-        return carrying->to->module.up(carrying->schema, &carrying->records.source, &why->sink);
-    }
-    if (carrying->schema >= carrying->from->identity.state_schema) {
-        carrying->schema = carrying->from->identity.state_schema;
-        result = carrying->from->module.save(&carrying->records.sink);
-    } else if (carrying->from->module.down == NULL) {
-        (void)lockstep_sink_print(&why->sink, "schema %u has no way down to %u",
-                                  carrying->from->identity.state_schema, carrying->schema);
-        return 1;
-    } else {
-        result = carrying->from->module.down(carrying->schema, &carrying->records.sink);
-    }
-    if (result != 0) {
-        (void)lockstep_sink_print(&why->sink, "it could not write its state");
-    }
-    return result;
+    return carrying->from != NULL ? give_records(carrying, why) : take_records(carrying, why);
 }
 
-/* Runs CARRYING, which it takes over. RET_RECORDS gets what was written. */
-static bool run(struct carrying *carrying, struct lockstep_bag *ret_records,
+/* Runs CARRYING. False: refused. The job is the caller's to drop, which frees CARRYING. */
+static bool run(struct carrying *carrying, struct lockstep_job **ret_job,
                 struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_image *image = carrying->from != NULL ? carrying->from : carrying->to;
-    struct lockstep_job *job = lockstep_job_start(carry, carrying, free_carrying);
     char why[LOCKSTEP_JOB_WHY];
-    enum lockstep_job_end end = lockstep_job_wait(job, LOCKSTEP_LOAD_LIMIT_MS, why);
-    bool well = end == LOCKSTEP_JOB_PASSED;
+    enum lockstep_job_end end;
+    *ret_job = lockstep_job_start(carry, carrying, free_carrying);
+    end = lockstep_job_wait(*ret_job, LOCKSTEP_LOAD_LIMIT_MS, why);
     if (end == LOCKSTEP_JOB_STUCK) {
         image->stuck = true;
     }
-    if (well && ret_records != NULL) {
-        ret_records->schema = carrying->schema;
-        well = lockstep_bag_take(ret_records, &carrying->records, false, false) &&
-               lockstep_bag_take(ret_records, &carrying->records, true, true);
-    }
-    job = lockstep_job_drop(job);
-    return well ||
+    return end == LOCKSTEP_JOB_PASSED ||
            lockstep_host_refuse(ret_refusal, "STATE", "the state of %s: %s", image->name.text, why);
+}
+
+static int copy_fd(int fd)
+{
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* ---- giving --------------------------------------------------------------------------------- */
@@ -128,6 +151,45 @@ bool lockstep_sets_leave(struct lockstep_sets *sets)
     return sets->freeze.on;
 }
 
+/* False: this version does not go back with its state. */
+static bool may_go_down(const struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
+{
+    if ((image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return lockstep_host_refuse(ret_refusal, "STATE",
+                                    "%.63s %s cannot go back with its state: its class is none",
+                                    image->name.text, image->version);
+    }
+    return !image->finalized ||
+           lockstep_host_refuse(ret_refusal, "STATE",
+                                "%.63s %s cannot go back: its window is over and it has been "
+                                "finalized",
+                                image->name.text, image->version);
+}
+
+/* Where there is no way down: the state at the commit, and all calls since. */
+static bool give_kept(const struct lockstep_module_line *line,
+                      const struct lockstep_hostwire_entry *wanted,
+                      struct lockstep_hostwire_entry *ret_entry,
+                      struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_kept *kept = &line->keep.kept;
+    ret_entry->state_fd = copy_fd(kept->back_fd);
+    if (kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
+        kept->journal.missed == 0) {
+        ret_entry->journal_fd = copy_fd(kept->journal.fd);
+    } else {
+        lockstep_host_log(line->live->host, LOCKSTEP_LOG_WARNING,
+                          "%s goes back to the state at its commit; what was written since is lost",
+                          line->name.text);
+    }
+    return kept->back_fd >= 0 || wanted->closed ||
+           lockstep_host_refuse(ret_refusal, "STATE",
+                                "%.63s %s has no way down from schema %u to %u, and the state at "
+                                "its commit is not kept any more",
+                                line->name.text, line->live->version,
+                                line->live->identity.state_schema, wanted->schema);
+}
+
 static bool save_bag(const struct lockstep_bag *bag, int *ret_fd,
                      struct lockstep_refusal *ret_refusal)
 {
@@ -136,46 +198,47 @@ static bool save_bag(const struct lockstep_bag *bag, int *ret_fd,
            lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
 }
 
-/* True if there is no way down, and whoever is to get the state has an older one of its own. */
-static bool may_stay(const struct lockstep_image *image,
-                     const struct lockstep_hostwire_entry *wanted)
+static bool give_now(struct lockstep_module_line *line, uint32_t schema, int *ret_fd,
+                     struct lockstep_refusal *ret_refusal)
 {
-    return wanted->closed && wanted->schema < image->identity.state_schema &&
-           image->module.down == NULL;
+    struct carrying *carrying = new_carrying("");
+    struct lockstep_job *job = NULL;
+    bool well;
+    if (carrying == NULL) {
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+    }
+    carrying->from = line->live;
+    carrying->schema = schema;
+    well = run(carrying, &job, ret_refusal);
+    if (well) {
+        carrying->records.schema = carrying->schema;
+        well = save_bag(&carrying->records, ret_fd, ret_refusal);
+    }
+    job = lockstep_job_drop(job);
+    return well;
 }
 
 bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *wanted,
                         struct lockstep_hostwire_entry *ret_entry,
                         struct lockstep_refusal *ret_refusal)
 {
-    const char *module = wanted->module.text;
-    struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    struct lockstep_bag records;
-    struct carrying *carrying;
-    bool well;
-    if (line == NULL || line->live == NULL || line->live->identity.state_schema == 0 ||
-        line->live->stuck) {
+    struct lockstep_module_line *line = lockstep_sets_line(sets, wanted->module.text);
+    const struct lockstep_image *image = line == NULL ? NULL : line->live;
+    if (image == NULL || image->identity.state_schema == 0 || image->stuck) {
         return lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to hand over",
-                                    module);
+                                    wanted->module.text);
     }
     ret_entry->module = line->name;
-    ret_entry->schema = line->live->identity.state_schema;
-    if (may_stay(line->live, wanted)) {
-        return true;
+    ret_entry->schema = image->identity.state_schema;
+    if (wanted->schema < ret_entry->schema && !may_go_down(image, ret_refusal)) {
+        return false;
     }
-    carrying = new_carrying("");
-    if (carrying == NULL) {
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+    if (wanted->schema < ret_entry->schema && !lockstep_state_goes_down(image, wanted->schema)) {
+        return give_kept(line, wanted, ret_entry, ret_refusal);
     }
-    carrying->from = line->live;
-    carrying->schema = wanted->schema;
-    lockstep_bag_init(&records);
-    well = run(carrying, &records, ret_refusal) &&
-           save_bag(&records, &ret_entry->state_fd, ret_refusal) &&
+    return give_now(line, wanted->schema, &ret_entry->state_fd, ret_refusal) &&
            (line->residue.count == 0 ||
             save_bag(&line->residue, &ret_entry->config_fd, ret_refusal));
-    lockstep_bag_deinit(&records);
-    return well;
 }
 
 /* ---- adopting ------------------------------------------------------------------------------- */
@@ -203,41 +266,95 @@ static bool keep_residue(struct lockstep_module_line *line, struct lockstep_bag 
     return lockstep_bag_take(&line->residue, from, true, true);
 }
 
-/* What `up` gets. */
-static struct carrying *fill(struct lockstep_module_line *line, struct lockstep_bag bags[2],
-                             const char *extra)
+/* What `up` gets, and what is done again after it. */
+static struct carrying *fill(struct lockstep_module_line *line,
+                             const struct lockstep_hostwire_entry *entry,
+                             struct lockstep_bag bags[2], const char *extra)
 {
     struct carrying *carrying = new_carrying(extra);
-    if (carrying == NULL) {
-        return NULL;
+    bool well = carrying != NULL;
+    if (well) {
+        carrying->to = line->live;
+        carrying->schema = bags[0].schema;
+        well = lockstep_bag_take(&carrying->records, &bags[0], false, false) &&
+               (bags[1].schema != line->live->identity.state_schema ||
+                lockstep_bag_take(&carrying->records, &bags[1], true, true));
     }
-    carrying->to = line->live;
-    carrying->schema = bags[0].schema;
-    if (lockstep_bag_take(&carrying->records, &bags[0], false, false) &&
-        (bags[1].schema != line->live->identity.state_schema ||
-         lockstep_bag_take(&carrying->records, &bags[1], true, true))) {
-        return carrying;
+    if (well && entry->journal_fd >= 0 && line->live->module.apply != NULL) {
+        well = lockstep_journal_load(entry->journal_fd, &carrying->journal, &carrying->journal_size,
+                                     NULL) == LOCKSTEP_OK;
     }
-    free_carrying(carrying);
-    return NULL;
+    if (!well && carrying != NULL) {
+        free_carrying(carrying);
+        carrying = NULL;
+    }
+    return carrying;
 }
 
-static bool adopt(struct lockstep_module_line *line, const struct lockstep_hostwire_entry *entry,
-                  struct lockstep_bag bags[2], const char *extra,
-                  struct lockstep_refusal *ret_refusal)
+/* What outlives this process begins with what it was given. */
+static bool begin_keep(struct lockstep_sets *sets, struct lockstep_module_line *line,
+                       const struct lockstep_hostwire_entry *entry, const struct carrying *carrying,
+                       struct lockstep_refusal *ret_refusal)
 {
+    struct lockstep_kept kept;
+    lockstep_kept_init(&kept);
+    if ((line->live->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
+        return true;
+    }
+    if (lockstep_keep_journals(line->live) &&
+        !lockstep_keep_continue(&kept.journal, sets->host->journal_bytes, carrying->journal,
+                                carrying->journal_size)) {
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
+    }
+    kept.base_fd = copy_fd(entry->state_fd);
+    if (entry->schema < line->live->identity.state_schema) {
+        kept.back_fd = copy_fd(entry->state_fd);
+        kept.whole = true;
+    }
+    lockstep_keep_take(&line->keep, &kept);
+    if (sets->keep_changed != NULL) {
+        sets->keep_changed(sets->keep_context, line);
+    }
+    return true;
+}
+
+static void tell_kept(const struct lockstep_module_line *line, const struct carrying *carrying)
+{
+    const struct lockstep_replay *replay = &carrying->replay;
+    bool lost = carrying->journal == NULL || replay->unknown + replay->missed > 0;
+    lockstep_host_log(line->live->host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
+                      "%s %s has the state at the commit; %llu calls done again, lost: %s",
+                      line->name.text, line->live->version, (unsigned long long)replay->applied,
+                      carrying->journal == NULL ? "what was written since"
+                      : lost                    ? "some"
+                                                : "none");
+}
+
+static bool adopt(struct lockstep_sets *sets, struct lockstep_module_line *line,
+                  const struct lockstep_hostwire_entry *entry, struct lockstep_bag bags[2],
+                  const char *extra, struct lockstep_refusal *ret_refusal)
+{
+    struct lockstep_job *job = NULL;
     struct carrying *carrying;
+    bool well;
     if (!load_bag(&bags[0], entry->state_fd, ret_refusal) ||
-        !load_bag(&bags[1], entry->config_fd, ret_refusal)) {
+        !load_bag(&bags[1], entry->config_fd, ret_refusal) ||
+        !lockstep_state_takes(line->live, bags[0].schema, ret_refusal)) {
         return false;
     }
-    carrying = fill(line, bags, extra);
+    carrying = fill(line, entry, bags, extra);
     if (carrying == NULL) {
-        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+        return lockstep_host_refuse(ret_refusal, "STATE", "no memory for the state, or no journal");
     }
-    return run(carrying, NULL, ret_refusal) &&
+    well = run(carrying, &job, ret_refusal) &&
            (keep_residue(line, &bags[0], &bags[1], entry->schema) ||
-            lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over"));
+            lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over")) &&
+           begin_keep(sets, line, entry, carrying, ret_refusal);
+    if (well && entry->journal_fd >= 0) {
+        tell_kept(line, carrying);
+    }
+    job = lockstep_job_drop(job);
+    return well;
 }
 
 bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *entry,
@@ -258,8 +375,7 @@ bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostw
     }
     lockstep_bag_init(&bags[0]);
     lockstep_bag_init(&bags[1]);
-    well = adopt(line, entry, bags, extra, ret_refusal) &&
-           lockstep_sets_keep_base(sets, line, entry->state_fd, ret_refusal);
+    well = adopt(sets, line, entry, bags, extra, ret_refusal);
     lockstep_bag_deinit(&bags[0]);
     lockstep_bag_deinit(&bags[1]);
     return well;
