@@ -27,9 +27,12 @@ static void on_host_up(void *context, uint8_t service, const struct lockstep_liv
 static void on_host_lost(void *context, uint8_t service)
 {
     struct lockstep_node_agent *agent = context;
+    const char *died = lockstep_hosts_died(agent->hosts, service);
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "host of %s is gone",
                  agent->core->services[service].name.text);
     agent->host_restarts++;
+    (void)snprintf(agent->core->services[service].died, sizeof(agent->core->services[service].died),
+                   "%s", died == NULL ? "" : died);
     lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
     lockstep_driver_act(agent);
 }

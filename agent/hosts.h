@@ -189,6 +189,8 @@ struct lockstep_hosts_module {
 /* Fills in at most ROOM modules; how many they are. */
 size_t lockstep_hosts_status(const struct lockstep_hosts *hosts,
                              struct lockstep_hosts_module *ret_modules, size_t room);
+/* What the last death of a process of the service was, in one line; NULL if nothing is known. */
+const char *lockstep_hosts_died(const struct lockstep_hosts *hosts, uint8_t service);
 /* Why a host's library has latched (it refuses reloads until it is started again), or NULL. */
 const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t service);
 

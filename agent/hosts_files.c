@@ -1,5 +1,5 @@
 /* Files of the hosts: boot files, directories, tool sockets. */
-#include "agent/hosts_internal.h"
+#include "agent/hosts_crash.h"
 
 #include "common/base/cleanup.h"
 #include "common/io/file.h"
@@ -113,6 +113,7 @@ static enum lockstep_err init_room(struct lockstep_hosts *hosts, uint8_t service
     LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "", path, err));
     LOCKSTEP_TRY(make_directory(path, err));
     LOCKSTEP_TRY(read_boot(hosts, service, err));
+    LOCKSTEP_TRY(lockstep_hosts_crash_init(hosts, service, err));
     lockstep_hosts_adopt(hosts, service);
     return is_held(room->socket) ? LOCKSTEP_OK : lockstep_hosts_files_listen(hosts, service, err);
 }

@@ -7,6 +7,7 @@
 #include "common/io/log.h"
 
 #define LOCKSTEP_HOSTS_IMAGES_MAX 1024 /* images of a process that are looked at */
+#define LOCKSTEP_HOSTS_POISON_MAX 4    /* requests of a service that are refused */
 #define LOCKSTEP_HOSTS_SETS_MAX   64   /* operations whose services are remembered */
 
 /* An image as its host told. */
@@ -108,9 +109,13 @@ struct lockstep_hosts_swap {
 
 struct lockstep_hosts_room {
     struct lockstep_name name;
-    char **command; /* owned; NULL: lockstep-host */
-    bool late;      /* its boot file is not synced */
-    bool told;      /* a host was started or is up, and `lost` has not come since */
+    char **command;                             /* owned; NULL: lockstep-host */
+    bool late;                                  /* its boot file is not synced */
+    char died[LOCKSTEP_TEXT_MAX + 1];           /* what the last death was, as far as it is known */
+    uint64_t killer;                            /* the request in which it died; 0: none */
+    uint64_t poison[LOCKSTEP_HOSTS_POISON_MAX]; /* requests to be refused; 0: none */
+    uint32_t poison_next;
+    bool told; /* a host was started or is up, and `lost` has not come since */
     struct lockstep_hosts *hosts;
     uint32_t processes;            /* that are to serve */
     struct lockstep_timer respawn; /* of those that are missing */

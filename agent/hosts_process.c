@@ -1,4 +1,5 @@
 /* Processes of hosts: started, watched, lost. */
+#include "agent/hosts_crash.h"
 #include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 
 #define LOG_MAX       (1024 * 1024) /* bytes of a host's log that a new start keeps */
-#define ARGUMENTS_MAX 9
+#define ARGUMENTS_MAX (11 + 2 * LOCKSTEP_HOSTS_POISON_MAX)
 #define VARIABLES     3
 #define VARIABLE_ROOM (LOCKSTEP_HOSTWIRE_PATH_MAX + 32)
 
@@ -92,13 +93,13 @@ void lockstep_hosts_process_gone(struct lockstep_hosts_process *process)
 static void process_exited(void *context, pid_t pid, int status)
 {
     struct lockstep_hosts_process *process = context;
-    (void)pid;
     if (process->spawned && status != 0) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host ended service=%s %s=%d",
                      process->hosts->rooms[process->service].name.text,
                      WIFSIGNALED(status) ? "signal" : "status",
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
+    lockstep_hosts_crash_take(process->hosts, process->service, pid, status);
     lockstep_hosts_process_gone(process);
 }
 
@@ -174,6 +175,8 @@ struct lockstep_hosts_process *lockstep_hosts_process_new(struct lockstep_hosts 
 struct start {
     char boot[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
     char log[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    char crash[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
+    char poison[LOCKSTEP_HOSTS_POISON_MAX][17];
     union {
         const char *in[ARGUMENTS_MAX];
         char *out[ARGUMENTS_MAX];
@@ -265,6 +268,19 @@ static int prepare_and_spawn(const struct lockstep_hosts *hosts, uint8_t service
     return failed;
 }
 
+/* Requests that the host is to refuse, from argument AT on. */
+static void name_poison(struct start *start, const struct lockstep_hosts_room *room, size_t at)
+{
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_POISON_MAX; i++) {
+        if (room->poison[i] != 0) {
+            (void)snprintf(start->poison[i], sizeof(start->poison[i]), "%016llx",
+                           (unsigned long long)room->poison[i]);
+            start->arguments.in[at++] = "--poison";
+            start->arguments.in[at++] = start->poison[i];
+        }
+    }
+}
+
 enum lockstep_err lockstep_hosts_process_launch(struct lockstep_hosts *hosts, uint8_t service,
                                                 bool successor,
                                                 struct lockstep_hosts_process **ret_process,
@@ -283,7 +299,11 @@ enum lockstep_err lockstep_hosts_process_launch(struct lockstep_hosts *hosts, ui
     start.arguments.in[4] = hosts->socket;
     start.arguments.in[5] = "--boot";
     start.arguments.in[6] = start.boot;
-    start.arguments.in[7] = successor ? "--successor" : NULL;
+    LOCKSTEP_TRY(lockstep_hosts_files_path(hosts, service, "crash", start.crash, err));
+    start.arguments.in[7] = "--crash-dir";
+    start.arguments.in[8] = start.crash;
+    name_poison(&start, &hosts->rooms[service], successor ? 10 : 9);
+    start.arguments.in[9] = successor ? "--successor" : start.arguments.in[9];
     cut_log(start.log);
     failed = prepare_and_spawn(hosts, service, &start, &pid);
     if (failed != 0) {

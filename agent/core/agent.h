@@ -26,8 +26,7 @@
 #define LOCKSTEP_AGENT_ENDED    64 /* ended operations that are remembered in memory */
 #define LOCKSTEP_AGENT_SERVICES 16
 #define LOCKSTEP_AGENT_STARTS   16 /* starts of a host that are remembered; >= crash_loop_starts */
-
-#define LOCKSTEP_SERVICE_NONE UINT8_MAX
+#define LOCKSTEP_SERVICE_NONE   UINT8_MAX
 
 struct lockstep_version {
     uint64_t generation;
@@ -50,6 +49,7 @@ struct lockstep_service {
     struct lockstep_name name;
     bool spawned; /* ours to start; else it comes by itself */
     bool up;
+    char died[LOCKSTEP_TEXT_MAX + 1]; /* of what, last; the driver's words, or empty */
     bool falling;                 /* not to be started before the row that goes back is durable */
     struct lockstep_time start;   /* when to start it (again) */
     struct lockstep_time settled; /* up since then for so long: back-off begins anew */

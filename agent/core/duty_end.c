@@ -112,7 +112,14 @@ unsigned lockstep_duty_live_tick(struct lockstep_duty *duty, struct lockstep_dut
 /* In the soak one crash fails the node; whether it still soaks is the coordinator's knowledge. */
 unsigned lockstep_duty_crashed(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
-    lockstep_duty_note(duty, LOCKSTEP_NO_CRASHED, "the host died while it ran this version");
+    const char *text = "the host died while it ran this version";
+    for (uint8_t i = 0; i < step->agent->service_count; i++) {
+        const struct lockstep_service *service = &step->agent->services[i];
+        if (!service->up && service->died[0] != '\0' && lockstep_duty_uses(step->agent, duty, i)) {
+            text = service->died;
+        }
+    }
+    lockstep_duty_note(duty, LOCKSTEP_NO_CRASHED, text);
     lockstep_agent_send_ack(step->agent, &duty->order.operation, LOCKSTEP_APPLIED_FAILED,
                             LOCKSTEP_NO_CRASHED, duty->text);
     return LOCKSTEP_DUTY_LIVE;

@@ -1,6 +1,7 @@
 /* The control thread: boots, and does what the agent says. */
 #include "agent/host/control.h"
 
+#include "agent/host/crash.h"
 #include "agent/host/latch.h"
 #include "common/base/cleanup.h"
 
@@ -233,6 +234,7 @@ void *lockstep_control_run(void *argument)
 {
     struct lockstep_host *host = argument;
     struct lockstep_control control = {.host = host, .fd = -1};
+    lockstep_crash_thread();
     control.request = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
     control.reply = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_UNSPECIFIED);
     host->sets.keep_changed = keep_changed;

@@ -1,5 +1,6 @@
 #include "agent/host/image.h"
 
+#include "agent/host/crash.h"
 #include "agent/host/path.h"
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
@@ -262,6 +263,7 @@ struct lockstep_image *lockstep_image_map(struct lockstep_host *host,
         }
         return NULL;
     }
+    lockstep_crash_mapped(image);
     image = NULL;
     return whole;
 }
@@ -285,6 +287,7 @@ bool lockstep_image_unmap(struct lockstep_image *image)
     if (image->loaded && image->module.retire != NULL) {
         image->module.retire();
     }
+    lockstep_crash_unmapped(image);
     unmap(image->handle);
     free(image);
     return true;
@@ -337,6 +340,7 @@ bool lockstep_image_purge(struct lockstep_image *image)
         }
         return false;
     }
+    lockstep_crash_unmapped(image);
     free(image);
     return true;
 }

@@ -1,5 +1,6 @@
 #include "agent/host/job.h"
 
+#include "agent/host/crash.h"
 #include "common/base/cleanup.h"
 
 #include <pthread.h>
@@ -59,7 +60,9 @@ static void give_up_share(struct lockstep_job *job)
 static void *run_job(void *argument)
 {
     struct lockstep_job *job = argument;
-    int result = job->run(job->argument, &job->why);
+    int result;
+    lockstep_crash_listen();
+    result = job->run(job->argument, &job->why);
     (void)pthread_mutex_lock(&job->mutex);
     job->result = result;
     job->done = true;

@@ -1,4 +1,5 @@
 /* lockstep-host: the host for modules of services that are nobody's. */
+#include "agent/host/crash.h"
 #include "agent/host/host_internal.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static const char help[] =
     "  --boot-wait MS      how long to wait for an agent before that (default: 1000)\n"
     "  --listen-fd N       an inherited listening stream socket to serve tools on; repeatable\n"
     "  --successor         map what the agent says, and serve when it says so\n"
+    "  --crash-dir DIR     where to leave a page behind when it dies\n"
+    "  --poison HEX        a request that is refused: it killed the last two hosts; repeatable\n"
     "  --workers N         threads that serve (default: 4)\n"
     "  --journal-bytes N   room for the calls of one module (default: 16777216)\n"
     "  --version, --help\n";
@@ -52,6 +55,7 @@ struct arguments {
     int listeners[LOCKSTEP_LISTENERS_MAX];
     size_t listeners_count;
     enum lockstep_hostwire_role role;
+    const char *crash; /* directory of the page; NULL: none */
 };
 
 static bool take_listener(struct arguments *arguments, const char *text)
@@ -63,6 +67,30 @@ static bool take_listener(struct arguments *arguments, const char *text)
     }
     arguments->listeners[arguments->listeners_count++] = (int)fd;
     return true;
+}
+
+static bool take_poison(const char *text)
+{
+    char *end = NULL;
+    unsigned long long fingerprint = strtoull(text, &end, 16);
+    if (*end != '\0' || fingerprint == 0 || strlen(text) > 16) {
+        return false;
+    }
+    lockstep_crash_poison(fingerprint);
+    return true;
+}
+
+/* A host without a page serves all the same. */
+static void open_crash_page(const char *directory)
+{
+    if (directory == NULL) {
+        return;
+    }
+    if (lockstep_crash_open(directory)) {
+        lockstep_crash_arm();
+    } else {
+        write_log(NULL, LOCKSTEP_LOG_WARNING, "no crash page can be made");
+    }
 }
 
 static bool take_option(struct arguments *arguments, int option, const char *value)
@@ -86,6 +114,11 @@ static bool take_option(struct arguments *arguments, int option, const char *val
         return true;
     case 'n':
         return take_number(value, &arguments->options.workers);
+    case 'c':
+        arguments->crash = value;
+        return true;
+    case 'p':
+        return take_poison(value);
     case 'j': {
         uint32_t bytes = 0;
         bool taken = take_number(value, &bytes);
@@ -108,6 +141,8 @@ static int read_arguments(int argc, char **argv, struct arguments *ret_arguments
         {"listen-fd", required_argument, NULL, 'l'},
         {"successor", no_argument, NULL, 'x'},
         {"journal-bytes", required_argument, NULL, 'j'},
+        {"crash-dir", required_argument, NULL, 'c'},
+        {"poison", required_argument, NULL, 'p'},
         {"workers", required_argument, NULL, 'n'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
@@ -161,6 +196,7 @@ int main(int argc, char **argv)
     (void)sigaddset(&ending, SIGTERM);
     (void)sigaddset(&ending, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
+    open_crash_page(arguments.crash);
     signals = signalfd(-1, &ending, SFD_CLOEXEC);
     arguments.options.listeners = arguments.listeners;
     arguments.options.listeners_count = arguments.listeners_count;

@@ -5,6 +5,7 @@
  */
 #include "agent/host/serve_internal.h"
 
+#include "agent/host/crash.h"
 #include "common/base/cleanup.h"
 
 #include <errno.h>
@@ -250,6 +251,23 @@ static void hand_over(struct lockstep_serve *serve, const struct lockstep_connec
     }
 }
 
+static enum lockstep_call_result answer_call(struct lockstep_host *host,
+                                             const struct lockstep_tool_request *request,
+                                             struct lockstep_answer *ret_answer)
+{
+    static const char refused[] = "refused: this very request ended the host twice; it is taken "
+                                  "again by another version, or in ten minutes";
+    enum lockstep_call_result result = LOCKSTEP_CALL_FAILED;
+    if (!lockstep_crash_enter(request->name, request->bytes, request->size)) {
+        ret_answer->bytes = (uint8_t *)strdup(refused);
+        ret_answer->size = ret_answer->bytes == NULL ? 0 : sizeof(refused) - 1;
+        return result;
+    }
+    result = lockstep_host_call(host, request->name, request->bytes, request->size, ret_answer);
+    lockstep_crash_leave();
+    return result;
+}
+
 static enum turn answer_request(struct lockstep_serve *serve,
                                 struct lockstep_connection *connection)
 {
@@ -269,8 +287,7 @@ static enum turn answer_request(struct lockstep_serve *serve,
     } else if (request.kind == LOCKSTEP_TOOL_KIND_REGISTRY) {
         result = lockstep_host_registry(serve->host, request.name, LOCKSTEP_REGISTRY_PAGE, &answer);
     } else {
-        result = lockstep_host_call(serve->host, request.name, request.bytes, request.size,
-                                    &answer);
+        result = answer_call(serve->host, &request, &answer);
     }
     if (result == LOCKSTEP_CALL_CLOSED && atomic_load(&serve->leaving)) {
         lockstep_answer_deinit(&answer);
@@ -327,6 +344,7 @@ static void serve_connection(struct lockstep_serve *serve, uint32_t index, uint3
 static void *work(void *argument)
 {
     struct lockstep_serve *serve = argument;
+    lockstep_crash_thread();
     for (;;) {
         struct epoll_event event;
         uint32_t index;

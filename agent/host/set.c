@@ -1,5 +1,6 @@
 #include "agent/host/set.h"
 
+#include "agent/host/crash.h"
 #include "agent/host/host_internal.h"
 #include "agent/host/latch.h"
 #include "common/base/assert.h"
@@ -387,6 +388,9 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
     own_gates(set);
     lockstep_gate_publish(table);
     for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].line->live != NULL) {
+            lockstep_crash_pardon(); /* another version may bear what killed this one */
+        }
         make_live(&set->items[i]);
         if (sets->keep_changed != NULL) {
             sets->keep_changed(sets->keep_context, set->items[i].line);

@@ -28,6 +28,12 @@ static int load(const struct lockstep_load *with)
 /* The version, a blank and the request. */
 static int say(struct lockstep_call *call)
 {
+#ifdef ECHO_DIES
+    if (call->request_size == 3 && memcmp(call->request, "die", 3) == 0) {
+        volatile int *volatile nowhere = NULL;
+        return *nowhere;
+    }
+#endif
     return !call->answer->write(call->answer, ECHO_VERSION " ", sizeof(ECHO_VERSION)) ||
            !call->answer->write(call->answer, call->request, call->request_size);
 }

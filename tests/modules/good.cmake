@@ -22,6 +22,7 @@ good_module(other-candidate echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"1.
 good_module(other-counts echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRED=\"counter\"" "-DECHO_REQUIRES=\"\"")
 good_module(echo-hangs echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_SMOKE_HANGS)
 good_module(other-stray echo.c "-DECHO_NAME=\"other\"")
+good_module(echo-dies echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_DIES)
 good_module(counter-no-up counter.c -DCOUNTER_NO_UP)
 good_module(counter-1 counter.c)
 # In C++, with what outlives a version in its process. The header's order of members is C's.
