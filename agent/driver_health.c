@@ -1,18 +1,37 @@
-/* Whoever looks at what runs, for the core: health checks, and the calls that fail. */
+/* Whoever looks at what runs, for the core: health checks, the calls that fail, and the smoke tests
+ * of what has just become live. */
 #include "agent/checkup.h"
 #include "agent/core/error_rate.h"
 #include "agent/driver_internal.h"
 
+#include "common/io/log.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define SMOKING_MAX    (2 * LOCKSTEP_ITEMS_MAX)
+#define SMOKE_BEGIN_MS 1  /* the set is about to be live */
+#define SMOKE_LOOK_MS  50 /* between two questions whether they still run */
 
 struct watched {
     struct lockstep_name name;
     struct lockstep_error_watch watch;
 };
 
+/* A module whose smoke tests run. */
+struct smoking {
+    bool used;
+    bool asked; /* a question is under way */
+    uint8_t service;
+    struct lockstep_name module;
+    uint64_t generation;
+    struct lockstep_time begun; /* LOCKSTEP_TIME_NEVER: not yet */
+};
+
 struct lockstep_driver_health {
+    struct lockstep_timer smoke_timer;
+    struct smoking smoking[SMOKING_MAX];
     struct lockstep_checkups *checkups;
     struct lockstep_timer timer;
     size_t count;
@@ -95,6 +114,95 @@ static void look_at_errors(void *context)
     }
 }
 
+/* ---- smoke tests ---------------------------------------------------------------------------- */
+
+static void smoke_again(struct lockstep_node_agent *agent, uint64_t ms)
+{
+    lockstep_timer_arm(agent->loop, &agent->health->smoke_timer,
+                       lockstep_time_after(lockstep_loop_now(agent->loop), ms));
+}
+
+/* A newer version of the module takes the place of the one before. */
+static struct smoking *smoking_of(struct lockstep_driver_health *health,
+                                  const struct lockstep_name *module)
+{
+    struct smoking *place = NULL;
+    for (size_t i = 0; i < LOCKSTEP_COUNT(health->smoking); i++) {
+        struct smoking *smoking = &health->smoking[i];
+        if (smoking->used && lockstep_name_equal(&smoking->module, module)) {
+            return smoking;
+        }
+        place = place == NULL && !smoking->used && !smoking->asked ? smoking : place;
+    }
+    return place;
+}
+
+void lockstep_driver_smoke(struct lockstep_node_agent *agent, const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; i < duty->order.item_count && !duty->order.no_smoke; i++) {
+        const struct lockstep_item *item = &duty->order.items[i];
+        const struct lockstep_agent_module *module = lockstep_agent_module(agent->core,
+                                                                           &item->module);
+        struct smoking *smoking = smoking_of(agent->health, &item->module);
+        if (!lockstep_duty_changes(duty, i) || lockstep_digest_is_zero(&item->digest) ||
+            module == NULL) {
+            continue;
+        }
+        if (smoking == NULL) {
+            lockstep_log(LOCKSTEP_LEVEL_WARNING, "smoke", "too many at once, left out module=%s",
+                         item->module.text);
+            continue;
+        }
+        smoking->used = true;
+        smoking->service = module->service;
+        smoking->module = item->module;
+        smoking->generation = item->generation;
+        smoking->begun = LOCKSTEP_TIME_NEVER;
+        smoke_again(agent, SMOKE_BEGIN_MS);
+    }
+}
+
+static void ask_smokes(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_driver_health *health = agent->health;
+    for (uint32_t i = 0; i < LOCKSTEP_COUNT(health->smoking); i++) {
+        struct smoking *smoking = &health->smoking[i];
+        if (!smoking->used || smoking->asked) {
+            continue;
+        }
+        smoking->asked = true;
+        if (!lockstep_time_set(smoking->begun)) {
+            smoking->begun = lockstep_loop_now(agent->loop);
+        }
+        lockstep_hosts_smoke(agent->hosts, i, smoking->service, &smoking->module,
+                             smoking->generation);
+    }
+}
+
+void lockstep_driver_smoked(void *context, const struct lockstep_work_result *result)
+{
+    struct lockstep_node_agent *agent = context;
+    struct smoking *smoking = &agent->health->smoking[result->ticket];
+    smoking->asked = false;
+    if (!lockstep_time_set(smoking->begun) || result->no == LOCKSTEP_NO_BUSY) {
+        smoke_again(agent, SMOKE_LOOK_MS); /* or it was about the version before */
+        return;
+    }
+    smoking->used = false;
+    lockstep_log(LOCKSTEP_LEVEL_INFO, "smoke", "live module=%s generation=%" PRIu64 " %s",
+                 smoking->module.text, smoking->generation, result->ok ? "ok" : result->text);
+    if (!result->ok && result->no == LOCKSTEP_NO_SMOKE) {
+        const struct lockstep_finding finding = {.service = smoking->service,
+                                                 .module = &smoking->module,
+                                                 .no = LOCKSTEP_NO_SMOKE,
+                                                 .text = result->text,
+                                                 .since = smoking->begun,
+                                                 .begun = smoking->begun};
+        found(agent, &finding);
+    }
+}
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 enum lockstep_err lockstep_driver_open_health(struct lockstep_node_agent *agent,
@@ -107,6 +215,7 @@ enum lockstep_err lockstep_driver_open_health(struct lockstep_node_agent *agent,
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");
     }
     agent->health->timer = (struct lockstep_timer){.due = look_at_errors, .context = agent};
+    agent->health->smoke_timer = (struct lockstep_timer){.due = ask_smokes, .context = agent};
     lockstep_timer_arm(agent->loop, &agent->health->timer, lockstep_loop_now(agent->loop));
     return lockstep_checkups_new(agent->loop, &config, &agent->health->checkups, err);
 }
@@ -115,6 +224,7 @@ void lockstep_driver_close_health(struct lockstep_node_agent *agent)
 {
     if (agent->health != NULL) {
         lockstep_timer_disarm(agent->loop, &agent->health->timer);
+        lockstep_timer_disarm(agent->loop, &agent->health->smoke_timer);
         (void)lockstep_checkups_free(agent->health->checkups);
         free(agent->health);
         agent->health = NULL;

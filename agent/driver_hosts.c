@@ -66,6 +66,7 @@ static void on_host_done(void *context, const struct lockstep_work_result *resul
     const struct lockstep_duty *duty = lockstep_driver_by_ticket(agent, result->ticket);
     if (duty != NULL && result->ok && duty->work == LOCKSTEP_WORK_PUBLISH) {
         LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
+        lockstep_driver_smoke(agent, duty);
     }
     lockstep_driver_worked(agent, result);
 }
@@ -115,6 +116,7 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                           .lost = on_host_lost,
                                           .died = on_host_died,
                                           .done = on_host_done,
+                                          .smoked = lockstep_driver_smoked,
                                           .answered = lockstep_tools_answered,
                                           .context = agent};
     if (config->service_count > LOCKSTEP_AGENT_SERVICES) {

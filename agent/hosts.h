@@ -71,6 +71,8 @@ struct lockstep_hosts_config {
     void (*died)(void *context, uint8_t service);
     /* Answer to _map, _migrate and _publish. */
     void (*done)(void *context, const struct lockstep_work_result *result);
+    /* Answer to _smoke; BUSY: they still run, ask again. May be NULL. */
+    void (*smoked)(void *context, const struct lockstep_work_result *result);
     /* Answer to _snapshot; FD (a sealed memfd, -1 when not ok) is the callee's. May be NULL. */
     void (*snapshot)(void *context, const struct lockstep_work_result *result, int fd);
     /* Answer to _call. May be NULL. */
@@ -149,6 +151,9 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
 /* When it is answered, _status tells what is live since. */
 void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation);
+/* Asks for the smoke tests of a version that is live; the first time begins them. */
+void lockstep_hosts_smoke(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, uint64_t generation);
 /* The live state of a module in canonical form, of one of the processes. */
 void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const struct lockstep_name *module, uint64_t drain_ms);

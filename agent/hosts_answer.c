@@ -109,6 +109,8 @@ static void call_back(struct lockstep_hosts_request *request)
             answer.cut = reply->more;
         }
         config->answered(config->context, &answer);
+    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_SMOKE && config->smoked != NULL) {
+        config->smoked(config->context, &result);
     } else if (request->kind < LOCKSTEP_HOSTS_REQUEST_SNAPSHOT) {
         config->done(config->context, &result);
     }
@@ -187,6 +189,7 @@ static enum lockstep_hostwire_type wanted_answer(enum lockstep_hosts_kind kind)
         [LOCKSTEP_HOSTS_REQUEST_PUBLISH] = LOCKSTEP_HOSTWIRE_PUBLISHED,
         [LOCKSTEP_HOSTS_REQUEST_SNAPSHOT] = LOCKSTEP_HOSTWIRE_SNAPSHOT,
         [LOCKSTEP_HOSTS_REQUEST_CALL] = LOCKSTEP_HOSTWIRE_ANSWER,
+        [LOCKSTEP_HOSTS_REQUEST_SMOKE] = LOCKSTEP_HOSTWIRE_OK,
     };
     return wanted[kind];
 }

@@ -283,6 +283,20 @@ void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
     ask_operation(request, operation);
 }
 
+void lockstep_hosts_smoke(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, uint64_t generation)
+{
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_SMOKE, ticket, hosts->config.settings.host_answer);
+    if (request != NULL) {
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SMOKE);
+        memcpy(hosts->out->text, module->text, sizeof(module->text));
+        hosts->out->generation = generation;
+        ask_service(request, service, false);
+        lockstep_hosts_request_settle(request);
+    }
+}
+
 void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const struct lockstep_name *module, uint64_t drain_ms)
 {

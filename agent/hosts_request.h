@@ -14,6 +14,7 @@ enum lockstep_hosts_kind {
     LOCKSTEP_HOSTS_REQUEST_PUBLISH,
     LOCKSTEP_HOSTS_REQUEST_SNAPSHOT,
     LOCKSTEP_HOSTS_REQUEST_CALL,
+    LOCKSTEP_HOSTS_REQUEST_SMOKE,
 };
 
 enum lockstep_hosts_ask_state {

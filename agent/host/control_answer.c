@@ -378,6 +378,23 @@ static void answer_status(struct lockstep_control *control)
     control->reply->role = atomic_load(&control->host->role);
 }
 
+static void answer_smoke(struct lockstep_control *control)
+{
+    struct lockstep_refusal refusal = {0};
+    const struct lockstep_module_line *line = lockstep_sets_line(&control->host->sets,
+                                                                 control->request->text);
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
+    if (line == NULL || line->live == NULL ||
+        line->live->generation != control->request->generation) {
+        refusal = (struct lockstep_refusal){"STALE_GENERATION", "another version is live"};
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+    } else if (!lockstep_image_smoke_live(line->live, &refusal)) {
+        lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED); /* BUSY is no news */
+        (void)snprintf(control->reply->code, sizeof(control->reply->code), "%s", refusal.code);
+        memcpy(control->reply->text, refusal.text, sizeof(control->reply->text));
+    }
+}
+
 static void answer_shutdown(struct lockstep_control *control)
 {
     lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
@@ -405,6 +422,7 @@ static const struct {
     {LOCKSTEP_HOSTWIRE_BASE, answer_base},
     {LOCKSTEP_HOSTWIRE_CALL, answer_call},
     {LOCKSTEP_HOSTWIRE_TOOLS, answer_tools},
+    {LOCKSTEP_HOSTWIRE_SMOKE, answer_smoke},
     {LOCKSTEP_HOSTWIRE_SHUTDOWN, answer_shutdown},
     {LOCKSTEP_HOSTWIRE_HAND_OVER, lockstep_control_hand_over},
     {LOCKSTEP_HOSTWIRE_ADOPT, lockstep_control_adopt},

@@ -341,6 +341,7 @@ bool lockstep_image_purge(struct lockstep_image *image)
         return false;
     }
     lockstep_crash_unmapped(image);
+    lockstep_image_smoke_drop(image);
     free(image);
     return true;
 }

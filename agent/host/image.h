@@ -53,7 +53,8 @@ struct lockstep_image {
     bool due;       /* retire it as soon as nobody can call into it */
     uint8_t *text;  /* its executable pages */
     size_t text_size;
-    const char *stays; /* why it is not unmapped without force; NULL: it may be */
+    struct lockstep_live_smoke *smoke; /* while it was live, owned; NULL: none */
+    const char *stays;                 /* why it is not unmapped without force; NULL: it may be */
 };
 
 /* Maps the copy that ENTRY names and checks what it finds: device, inode, descriptor, name and
@@ -68,6 +69,16 @@ bool lockstep_image_load(struct lockstep_image *image, char *config, size_t size
                          struct lockstep_refusal *ret_refusal);
 /* Runs the smoke tests, several at once, each within its limit. */
 bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal *ret_refusal);
+/* The same for a list of them, by whoever has the time. *RET_STUCK: one did not end. */
+bool lockstep_smokes_run(const struct lockstep_smoke *smokes, uint32_t count, bool *ret_stuck,
+                         struct lockstep_refusal *ret_refusal);
+/* Runs the smoke tests of a version that is live beside the calls, once a generation: the first
+ * call begins, each looks. False: they failed, or still run (BUSY). */
+bool lockstep_image_smoke_live(struct lockstep_image *image, struct lockstep_refusal *ret_refusal);
+/* True while they run: the image may not be retired, and its state not be touched. */
+bool lockstep_image_smoking(struct lockstep_image *image);
+/* Forgets them, whatever they are doing. */
+void lockstep_image_smoke_drop(struct lockstep_image *image);
 /* Takes an image that was never live away: `retire`, then unmapped and freed unless it is stuck.
  * True if it is gone. */
 bool lockstep_image_unmap(struct lockstep_image *image);

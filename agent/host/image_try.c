@@ -73,14 +73,13 @@ static uint64_t limit_of(const struct lockstep_smoke *smoke)
     return smoke->timeout_ms < SMOKE_LONGEST_MS ? smoke->timeout_ms : SMOKE_LONGEST_MS;
 }
 
-static bool end_smoke(struct lockstep_image *image, size_t index, struct lockstep_job *job,
+static bool end_smoke(const struct lockstep_smoke *smoke, struct lockstep_job *job, bool *stuck,
                       struct lockstep_refusal *ret_refusal)
 {
-    const struct lockstep_smoke *smoke = &image->module.smokes[index];
     char why[LOCKSTEP_JOB_WHY];
     enum lockstep_job_end end = lockstep_job_wait(job, limit_of(smoke), why);
     job = lockstep_job_drop(job);
-    image->stuck = image->stuck || end == LOCKSTEP_JOB_STUCK;
+    *stuck = *stuck || end == LOCKSTEP_JOB_STUCK;
     if (end == LOCKSTEP_JOB_PASSED) {
         return true;
     }
@@ -88,30 +87,39 @@ static bool end_smoke(struct lockstep_image *image, size_t index, struct lockste
                                 smoke->name == NULL ? "(no name)" : smoke->name, why);
 }
 
-bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
+bool lockstep_smokes_run(const struct lockstep_smoke *smokes, uint32_t count, bool *ret_stuck,
+                         struct lockstep_refusal *ret_refusal)
 {
-    const struct lockstep_module *module = &image->module;
     bool well = true;
-    if (module->smokes_count > SMOKES_MAX) {
+    *ret_stuck = false;
+    if (count > SMOKES_MAX) {
         return lockstep_host_refuse(ret_refusal, "SMOKE", "it has more than %d smoke tests",
                                     SMOKES_MAX);
     }
-    for (size_t first = 0; first < module->smokes_count && well; first += SMOKES_AT_ONCE) {
+    for (size_t first = 0; first < count && well; first += SMOKES_AT_ONCE) {
         struct lockstep_job *jobs[SMOKES_AT_ONCE] = {NULL};
-        size_t count = module->smokes_count - first;
-        count = count < SMOKES_AT_ONCE ? count : SMOKES_AT_ONCE;
-        for (size_t i = 0; i < count; i++) {
+        size_t some = count - first < SMOKES_AT_ONCE ? count - first : SMOKES_AT_ONCE;
+        for (size_t i = 0; i < some; i++) {
             union {
                 const void *in;
                 void *out;
-            } smoke = {.in = &module->smokes[first + i]};
-            if (module->smokes[first + i].run != NULL) {
+            } smoke = {.in = &smokes[first + i]};
+            if (smokes[first + i].run != NULL) {
                 jobs[i] = lockstep_job_start(run_smoke, smoke.out, NULL);
             }
         }
-        for (size_t i = 0; i < count; i++) {
-            well = end_smoke(image, first + i, jobs[i], ret_refusal) && well;
+        for (size_t i = 0; i < some; i++) {
+            well = end_smoke(&smokes[first + i], jobs[i], ret_stuck, ret_refusal) && well;
         }
     }
+    return well;
+}
+
+bool lockstep_image_smoke(struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
+{
+    bool stuck = false;
+    bool well = lockstep_smokes_run(image->module.smokes, image->module.smokes_count, &stuck,
+                                    ret_refusal);
+    image->stuck = image->stuck || stuck;
     return well;
 }

@@ -414,6 +414,7 @@ void lockstep_sets_deinit(struct lockstep_sets *sets)
     while (sets->images != NULL) {
         struct lockstep_image *image = sets->images;
         sets->images = image->next;
+        lockstep_image_smoke_drop(image);
         if (image->loaded && !image->stuck && image->module.retire != NULL) {
             image->module.retire();
         }

@@ -31,6 +31,9 @@
  *     TOOLS {offset}                         ANSWER {bytes, more}
  *     TOOLS {bytes: "json", text: tool}      ANSWER {bytes, version: where to go on}
  *     BASE {text: module, drain}             OK | NOT_APPLIED   a new base, and a new journal
+ *     SMOKE {text: module, generation}       OK: the smoke tests of that live version are good |
+ *                                            NOT_APPLIED: not good, or they still run (BUSY); the
+ *                                            first one starts them
  *     SHUTDOWN                               OK, and the host ends (lockstep-host) or goes silent
  *
  * A process swap is between two hosts of one service, the one that serves and a second one that was
@@ -126,7 +129,8 @@
     X(34, HAND_OVER)                    \
     X(35, ADOPT)                        \
     X(36, TAKE_OVER)                    \
-    X(37, LEAVE)
+    X(37, LEAVE)                        \
+    X(42, SMOKE)
 
 enum lockstep_hostwire_type {
     LOCKSTEP_HOSTWIRE_UNSPECIFIED = 0,

@@ -63,7 +63,15 @@ static int fails(struct lockstep_call *call)
 
 static int smoke(struct lockstep_sink *why)
 {
-#ifdef ECHO_SMOKE_HANGS
+#if defined(ECHO_SMOKE_LIVE) /* 1: fails, 2: does not end; but not while nobody calls it yet */
+    static int runs;
+    const struct timespec pause = {.tv_sec = 3};
+    if (host == NULL || host->call == NULL || runs++ == 0) {
+        return 0;
+    }
+    (void)lockstep_sink_print(why, "not while it is live");
+    return ECHO_SMOKE_LIVE == 1 ? 1 : nanosleep(&pause, NULL);
+#elif defined(ECHO_SMOKE_HANGS)
     const struct timespec pause = {.tv_sec = 3};
     (void)why;
     return nanosleep(&pause, NULL);
@@ -83,7 +91,7 @@ static const struct lockstep_tool tools[] = {
     {ECHO_NAME ".pair", pair, 0, "Says it with echo", NULL},
     {ECHO_NAME ".fail", fails, 0, "Fails", NULL},
 };
-#ifdef ECHO_SMOKE_HANGS
+#if defined(ECHO_SMOKE_HANGS) || (defined(ECHO_SMOKE_LIVE) && ECHO_SMOKE_LIVE == 2)
 #define SMOKE_MS 100
 #else
 #define SMOKE_MS 20000

@@ -21,6 +21,8 @@ good_module(other-2 echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"2.0.0\"" "
 good_module(other-candidate echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRES=\"1.0.0-rc1\"")
 good_module(other-counts echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRED=\"counter\"" "-DECHO_REQUIRES=\"\"")
 good_module(echo-hangs echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_SMOKE_HANGS)
+good_module(echo-smoke-live echo.c "-DECHO_VERSION=\"3.1.0\"" -DECHO_SMOKE_LIVE=1)
+good_module(echo-hangs-live echo.c "-DECHO_VERSION=\"3.2.0\"" -DECHO_SMOKE_LIVE=2)
 good_module(other-stray echo.c "-DECHO_NAME=\"other\"")
 good_module(echo-dies echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_DIES)
 good_module(counter-no-up counter.c -DCOUNTER_NO_UP)
