@@ -114,20 +114,23 @@ static int open_spare(void)
 }
 
 /* Without a descriptor to be had, who waits at the listener would be told of for ever: the spare
- * one makes room to take a connection and hang up. False: there is nobody, or not even that is
- * left. */
-static bool turn_away(struct lockstep_serve *serve, int listener)
+ * one makes room to take a connection and hang up. If descriptors have come free meanwhile it is
+ * served all the same: *ret_fd. False: there is nobody, or not even the spare one is left. */
+static bool turn_away(struct lockstep_serve *serve, int listener, int *ret_fd)
 {
-    int fd = -1;
+    int fd;
     if (serve->spare >= 0) {
         (void)close(serve->spare);
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    fd = serve->spare >= 0 ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
     serve->spare = open_spare();
-    return fd >= 0;
+    if (fd >= 0 && serve->spare < 0) {
+        (void)close(fd);
+        serve->spare = open_spare();
+        return true;
+    }
+    *ret_fd = fd;
+    return false;
 }
 
 /* The next connection; -1: there is none. One at a time, so that nobody else takes the spare's
@@ -142,9 +145,9 @@ static int take_connection(struct lockstep_serve *serve, uint32_t index)
     do {
         fd = listener < 0 ? -1 : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         starved = listener >= 0 && fd < 0 && (errno == EMFILE || errno == ENFILE);
-    } while (starved && turn_away(serve, listener));
+    } while (starved && turn_away(serve, listener, &fd));
     (void)pthread_mutex_unlock(&serve->mutex);
-    if (starved) {
+    if (starved && fd < 0) {
         (void)poll(NULL, 0, STARVED_MS);
     }
     return fd;
