@@ -118,6 +118,8 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                           .done = on_host_done,
                                           .smoked = lockstep_driver_smoked,
                                           .answered = lockstep_tools_answered,
+                                          .drained = lockstep_drains_done,
+                                          .gates = lockstep_drains_changed,
                                           .context = agent};
     if (config->service_count > LOCKSTEP_AGENT_SERVICES) {
         return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);

@@ -94,6 +94,14 @@ struct lockstep_trial {
     struct lockstep_probe_request *request;
 };
 
+/* A drain that the coordinator asked for, of one module or several. */
+struct lockstep_draining {
+    uint32_t ticket; /* 0: free */
+    uint32_t open;   /* modules that have not answered */
+    uint64_t request;
+    char text[LOCKSTEP_TEXT_MAX + 1]; /* why the first did not end as asked; empty: all is well */
+};
+
 struct lockstep_node_agent {
     struct lockstep_loop *loop;
     struct lockstep_node_agent_config config;
@@ -149,6 +157,7 @@ struct lockstep_node_agent {
         uint8_t service; /* of a page of tools, + 1; 0: it is something else */
     } calls[16];
     uint32_t call_tickets;
+    struct lockstep_draining drainings[8];
     enum lockstep_err failed;
     struct lockstep_error failure;
     uint8_t frame[LOCKSTEP_FRAME_MAX];
@@ -198,6 +207,14 @@ void lockstep_report_send(void *context);
 void lockstep_tools_run(struct lockstep_node_agent *agent,
                         const struct lockstep_wire_tool_run *message);
 void lockstep_tools_answered(void *context, const struct lockstep_hosts_answer *answer);
+
+/* ---- drains.c: modules that an operator wants shut --------------------------------------------
+ */
+
+void lockstep_drains_run(struct lockstep_node_agent *agent,
+                         const struct lockstep_wire_drain *message);
+void lockstep_drains_done(void *context, uint32_t ticket, bool ok, const char *text);
+void lockstep_drains_changed(void *context);
 
 /* ---- admit.c: trust -------------------------------------------------------------------------- */
 

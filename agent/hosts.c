@@ -138,6 +138,8 @@ enum lockstep_err lockstep_hosts_new(struct lockstep_loop *loop,
         .ready = lockstep_hosts_link_accept, .context = hosts, .fd = -1};
     hosts->poll = (struct lockstep_timer){.due = lockstep_hosts_poll, .context = hosts};
     hosts->bases = (struct lockstep_timer){.due = lockstep_hosts_keep_base, .context = hosts};
+    hosts->drains_timer = (struct lockstep_timer){.due = lockstep_hosts_drain_tick,
+                                                  .context = hosts};
     hosts->post = (struct lockstep_post){.arrived = lockstep_hosts_request_flush, .context = hosts};
     for (size_t i = 0; i < LOCKSTEP_AGENT_SERVICES; i++) {
         hosts->rooms[i].listener = -1;
@@ -176,6 +178,7 @@ struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts)
     lockstep_timer_disarm(hosts->loop, &hosts->poll);
     lockstep_timer_disarm(hosts->loop, &hosts->bases);
     lockstep_hosts_keep_deinit(hosts);
+    lockstep_timer_disarm(hosts->loop, &hosts->drains_timer);
     lockstep_loop_unpost(hosts->loop, &hosts->post);
     if (hosts->listener >= 0) {
         (void)close(hosts->listener);

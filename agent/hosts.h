@@ -77,6 +77,11 @@ struct lockstep_hosts_config {
     void (*snapshot)(void *context, const struct lockstep_work_result *result, int fd);
     /* Answer to _call. May be NULL. */
     void (*answered)(void *context, const struct lockstep_hosts_answer *answer);
+    /* Answer to _drain: no call is in flight, or the gate is open; else TEXT says why not. A drain
+     * that comes to nothing leaves the gate open. May be NULL. */
+    void (*drained)(void *context, uint32_t ticket, bool ok, const char *text);
+    /* What gates let pass, or who is inside of those that are shut, has changed. May be NULL. */
+    void (*gates)(void *context);
     void *context;
 };
 
@@ -168,6 +173,20 @@ void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket);
 void lockstep_hosts_registry(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const char *after);
 
+/* What is to become of a module's gate. */
+struct lockstep_hosts_gating {
+    uint8_t service;
+    const struct lockstep_name *module;
+    bool resume;
+    bool refuse;       /* who calls meanwhile does not wait */
+    uint64_t drain_ms; /* for calls in flight to end; 0: settings.drain */
+};
+
+/* Shuts the gate of a module in every process, also in those that come later; or opens it again.
+ * Answered by `drained`. */
+void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket,
+                          const struct lockstep_hosts_gating *gating);
+
 /* Forgets an operation: its open requests are not answered any more, hosts drop its set. */
 void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation);
 /* The windows of these versions (service, module, generation) are over. */
@@ -187,8 +206,8 @@ struct lockstep_hosts_module {
     uint64_t failed;    /* of them */
     uint64_t in_flight; /* of all processes and images */
     uint64_t loaded_ms; /* since 1970: when this agent first saw it live */
-    bool closed;        /* its gate is shut */
-    bool differs;       /* processes of the service run different versions */
+    enum lockstep_gate_state gate;
+    bool differs; /* processes of the service run different versions */
 };
 
 /* Fills in at most ROOM modules; how many they are. */

@@ -25,6 +25,22 @@ struct lockstep_hosts_image {
     uint64_t in_flight;
     uint64_t loaded_ms;
     bool closed;
+    enum lockstep_hostwire_drain drain;
+    bool refuses; /* who calls meanwhile */
+};
+
+/* A module that an operator wants shut. */
+struct lockstep_hosts_drain {
+    bool used;
+    bool waits; /* `drained` is to come */
+    bool resume;
+    bool refuse;
+    uint8_t service;
+    struct lockstep_name module;
+    uint32_t ticket;
+    uint64_t asked_id; /* a STATUS asked for later says what has become of it */
+    uint64_t drain_ms;
+    struct lockstep_time end; /* then nobody waits any more */
 };
 
 struct lockstep_hosts_view {
@@ -77,6 +93,7 @@ struct lockstep_hosts_process {
     enum lockstep_hosts_step step;
     uint64_t step_id;
     uint64_t status_id; /* 0: not asked */
+    uint64_t view_id;   /* of the STATUS that was answered last */
     size_t boot_index;  /* which entry of the boot file is being mapped */
     bool boot_moved;    /* one was mapped in this turn */
     bool boot_given;    /* with what was kept of it */
@@ -141,6 +158,7 @@ struct lockstep_hosts {
     struct lockstep_timer poll;
     struct lockstep_timer bases;
     struct lockstep_hosts_kept *kept;
+    struct lockstep_timer drains_timer;
     struct lockstep_post post;
     uint64_t ids;
     size_t rooms_count;
@@ -153,6 +171,7 @@ struct lockstep_hosts {
     struct lockstep_hosts_room rooms[LOCKSTEP_AGENT_SERVICES];
     struct lockstep_hosts_known known[LOCKSTEP_HOSTS_SETS_MAX];
     struct lockstep_hosts_request requests[LOCKSTEP_HOSTS_REQUESTS_MAX];
+    struct lockstep_hosts_drain drains[LOCKSTEP_NODE_MODULES_MAX];
 };
 
 /* ---- hosts_files.c: the boot file, directories, tool sockets -------------------------------- */
@@ -234,5 +253,15 @@ void lockstep_hosts_view_deinit(struct lockstep_hosts_view *view);
 size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service,
                              struct lockstep_hosts_module *ret_modules, size_t room);
 void lockstep_hosts_poll(void *context);
+/* Asks the service's processes that are not busy for STATUS, unless they are being asked. */
+void lockstep_hosts_poll_service(struct lockstep_hosts *hosts, uint8_t service);
+
+/* ---- hosts_drain.c -------------------------------------------------------------------------- */
+
+/* The process is up, or has begun to serve: it is told what is to be shut, and tells what is. */
+void lockstep_hosts_drain_up(struct lockstep_hosts_process *process);
+/* Looks what has become of the service's drains, by what its processes last told. */
+void lockstep_hosts_drain_look(struct lockstep_hosts *hosts, uint8_t service);
+void lockstep_hosts_drain_tick(void *context);
 
 #endif

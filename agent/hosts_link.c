@@ -195,6 +195,8 @@ static void take_message(struct lockstep_hosts_link *link)
         lockstep_hosts_keep_take(process);
     } else if (process->step != LOCKSTEP_HOSTS_STEP_NONE && in->id == process->step_id) {
         lockstep_hosts_fit_answer(process);
+    } else if (in->type == LOCKSTEP_HOSTWIRE_STATUS && in->id == 0) {
+        (void)lockstep_hosts_view_take(process); /* while it waits for calls in flight */
     } else if (process->status_id != 0 && in->id == process->status_id) {
         process->status_id = lockstep_hosts_view_take(process) ? 0 : process->status_id;
         lockstep_hosts_request_answer(process);

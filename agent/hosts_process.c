@@ -488,6 +488,7 @@ static void tell_up(struct lockstep_hosts_process *process)
     }
     lockstep_log(LOCKSTEP_LEVEL_INFO, "hosts", "host up service=%s pid=%d modules=%zu",
                  hosts->rooms[service].name.text, (int)process->pid, count);
+    lockstep_hosts_drain_up(process);
     hosts->config.up(hosts->config.context, service, live, (uint32_t)count);
 }
 

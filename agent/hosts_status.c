@@ -41,6 +41,22 @@ const struct lockstep_hosts_image *lockstep_hosts_view_live(const struct lockste
     return NULL;
 }
 
+/* True if a gate, or who is inside of one that is shut, is not as it was. */
+static bool gates_differ(const struct lockstep_hosts_view *view,
+                         const struct lockstep_hosts_view *before)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        const struct lockstep_hosts_image *image = &view->images[i];
+        const struct lockstep_hosts_image *other = lockstep_hosts_view_live(before, &image->module);
+        if (image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE && other != NULL &&
+            (image->closed != other->closed || image->drain != other->drain ||
+             (image->closed && image->in_flight != other->in_flight))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool same_version(const struct lockstep_hosts_image *a, uint64_t generation,
                          const struct lockstep_digest *digest)
 {
@@ -62,6 +78,7 @@ static void copy_ages(struct lockstep_hosts_view *to, const struct lockstep_host
 bool lockstep_hosts_view_take(struct lockstep_hosts_process *process)
 {
     const struct lockstep_hostwire_message *message = process->hosts->in;
+    bool changed;
     for (size_t i = 0; i < message->entries_count; i++) {
         const struct lockstep_hostwire_entry *entry = &message->entries[i];
         struct lockstep_hosts_image image = {.module = entry->module,
@@ -74,7 +91,9 @@ bool lockstep_hosts_view_take(struct lockstep_hosts_process *process)
                                              .calls = entry->calls,
                                              .failed = entry->failed,
                                              .in_flight = entry->in_flight,
-                                             .closed = entry->closed};
+                                             .closed = entry->closed,
+                                             .drain = entry->drain,
+                                             .refuses = entry->refuses};
         memcpy(image.version, entry->version, sizeof(image.version));
         lockstep_hosts_view_add(&process->coming, &image);
     }
@@ -82,10 +101,16 @@ bool lockstep_hosts_view_take(struct lockstep_hosts_process *process)
         return false;
     }
     copy_ages(&process->coming, &process->view);
+    changed = gates_differ(&process->coming, &process->view);
     lockstep_hosts_view_deinit(&process->view);
     process->view = process->coming;
     process->coming = (struct lockstep_hosts_view){0};
     process->retired = message->retired;
+    process->view_id = message->id > process->view_id ? message->id : process->view_id;
+    lockstep_hosts_drain_look(process->hosts, process->service);
+    if (changed && process->hosts->config.gates != NULL) {
+        process->hosts->config.gates(process->hosts->config.context);
+    }
     return true;
 }
 
@@ -108,6 +133,16 @@ static struct lockstep_hosts_module *find_module(const struct gathering *gatheri
     return NULL;
 }
 
+/* Of two processes the one that lets less pass is the module's. */
+static enum lockstep_gate_state gate_of(const struct lockstep_hosts_image *image)
+{
+    if (image->drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE) {
+        return image->drain == LOCKSTEP_HOSTWIRE_DRAIN_WAITS ? LOCKSTEP_GATE_DRAINING
+                                                             : LOCKSTEP_GATE_DRAINED;
+    }
+    return image->closed ? LOCKSTEP_GATE_SWAPPING : LOCKSTEP_GATE_OPEN;
+}
+
 static void gather_live(struct gathering *gathering, const struct lockstep_hosts_image *image,
                         uint8_t service)
 {
@@ -128,7 +163,9 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
     if (image->generation < module->generation) {
         module->generation = image->generation;
     }
-    module->closed = module->closed || image->closed;
+    if (module->gate != LOCKSTEP_GATE_DRAINING && gate_of(image) > module->gate) {
+        module->gate = gate_of(image);
+    }
     if (image->loaded_ms > module->loaded_ms) {
         module->loaded_ms = image->loaded_ms;
     }
@@ -208,19 +245,26 @@ const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t s
 }
 
 /* A host does one thing after another: who is busy is not asked as well. */
-void lockstep_hosts_poll(void *context)
+void lockstep_hosts_poll_service(struct lockstep_hosts *hosts, uint8_t service)
 {
-    struct lockstep_hosts *hosts = context;
     struct lockstep_hosts_process *next = NULL;
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = next) {
         next = process->next;
-        if (process->stage != LOCKSTEP_HOSTS_UP || process->status_id != 0 ||
-            lockstep_hosts_request_pending(process)) {
+        if (process->service != service || process->stage != LOCKSTEP_HOSTS_UP ||
+            process->status_id != 0 || lockstep_hosts_request_pending(process)) {
             continue;
         }
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
         process->status_id = lockstep_hosts_send(process, NULL);
+    }
+}
+
+void lockstep_hosts_poll(void *context)
+{
+    struct lockstep_hosts *hosts = context;
+    for (uint8_t i = 0; i < hosts->rooms_count; i++) {
+        lockstep_hosts_poll_service(hosts, i);
     }
     lockstep_hosts_recycle(hosts);
     lockstep_timer_arm(

@@ -312,6 +312,7 @@ void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *process)
     if (before != NULL) {
         before->role = LOCKSTEP_HOSTS_WARM;
     }
+    lockstep_hosts_drain_up(process);
     for (const struct lockstep_hosts_process *other = hosts->processes; other != NULL;
          other = other->next) {
         more = more || succeeds(other, process->service);

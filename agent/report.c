@@ -44,6 +44,7 @@ static void fill_module(struct lockstep_node_agent *agent,
     row->generation = live.generation;
     row->digest = live.digest;
     row->previous = module->previous.digest;
+    row->gate = status == NULL ? LOCKSTEP_GATE_OPEN : status->gate;
     if (known != NULL) {
         row->md5 = known->md5;
         row->state_schema = known->state_schema;

@@ -301,6 +301,9 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
     case LOCKSTEP_MESSAGE_PING:
         answer_ping(agent, wire->u.ping.request);
         break;
+    case LOCKSTEP_MESSAGE_DRAIN:
+        lockstep_drains_run(agent, &wire->u.drain);
+        break;
     case LOCKSTEP_MESSAGE_TOOL_RUN:
         lockstep_tools_run(agent, &wire->u.tool_run);
         break;

@@ -196,6 +196,8 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
         note_resolved(session, &wire->u.resolved);
     } else if (message->type == LOCKSTEP_MESSAGE_PONG) {
         lockstep_control_pong(session, wire->u.ping.request);
+    } else if (message->type == LOCKSTEP_MESSAGE_DRAINED) {
+        lockstep_control_drained_answer(session, &wire->u.drained);
     } else if (message->type == LOCKSTEP_MESSAGE_TOOL_RESULT) {
         lockstep_control_tool_result(session, &wire->u.tool_result);
     }

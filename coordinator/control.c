@@ -343,6 +343,9 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_NODE_PING:
         lockstep_control_ping(session, &wire->u.node_ping);
         break;
+    case LOCKSTEP_MESSAGE_MODULE_DRAIN:
+        lockstep_control_module_drain(session, &wire->u.module_drain);
+        break;
     case LOCKSTEP_MESSAGE_TOOL_CALL:
         lockstep_control_tool_call(session, &wire->u.tool_call);
         break;

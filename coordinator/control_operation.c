@@ -324,6 +324,21 @@ static void accept_loss(struct lockstep_session *session, const struct lockstep_
     }
 }
 
+/* What an operator has shut on the node is opened again. */
+static void open_again(struct lockstep_session *session, const struct lockstep_wire_resume *resume)
+{
+    struct lockstep_name node;
+    const struct lockstep_wire_module_drain drain = {.request = resume->request,
+                                                     .module = "",
+                                                     .node_count = 1,
+                                                     .nodes = &node,
+                                                     .selector = "",
+                                                     .resume = true,
+                                                     .message = resume->message};
+    (void)snprintf(node.text, sizeof(node.text), "%s", resume->node);
+    lockstep_control_module_drain(session, &drain);
+}
+
 static void trust_again(struct lockstep_session *session, const struct lockstep_wire_resume *resume)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
@@ -335,10 +350,13 @@ static void trust_again(struct lockstep_session *session, const struct lockstep_
     uint32_t node = 0;
     if (lockstep_control_node(coordinator, resume->node, &node, &err) != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, resume->request, &err);
+    } else if (!lockstep_time_set(coordinator->nodes[node].held) &&
+               lockstep_control_is_drained(coordinator, node)) {
+        open_again(session, resume);
     } else if (!lockstep_time_set(coordinator->nodes[node].held)) {
         lockstep_control_refuse(session, resume->request,
                                 LOCKSTEP_WHY(4, "not-held", "lockstep node ls"),
-                                "node %s is not held", resume->node);
+                                "node %s is not held, and nothing on it is drained", resume->node);
     } else if (note(session, resume->request, &audit)) {
         lockstep_fleet_release(&coordinator->fleet, lockstep_loop_now(coordinator->loop), node,
                                coordinator->actions);

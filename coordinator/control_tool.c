@@ -9,6 +9,7 @@
 void lockstep_control_calls_forget(const struct lockstep_session *session)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
+    lockstep_control_drains_forget(session);
     for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
         struct lockstep_calling *call = &coordinator->calls[i];
         if (call->ticket != 0 && call->person == session) {

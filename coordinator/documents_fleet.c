@@ -107,7 +107,8 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
                           const struct lockstep_wire_module *module)
 {
     return json_pack(
-        "{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:i, s:o, s:o, s:i, s:o}",
+        "{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:i, s:o, s:o, s:i, s:o, "
+        "s:s}",
         "node", view->fleet->nodes[node].name.text, "module", module->module.text, "service",
         module->service.text, "state", lockstep_disk_text(module->disk), "version",
         lockstep_json_text(module->version), "digest", lockstep_json_digest(&module->digest), "md5",
@@ -117,7 +118,8 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
         "calls", (json_int_t)module->calls, "hosts", (int)module->hosts, "config_digest",
         lockstep_json_digest(&module->config_digest), "loaded_unix_ms",
         lockstep_json_time(module->loaded_unix_ms), "state_schema", (int)module->state_schema,
-        "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms));
+        "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms), "gate",
+        lockstep_gate_text(module->gate));
 }
 
 static void list_status(const struct lockstep_view *view,

@@ -119,7 +119,23 @@ struct lockstep_waiting {
     struct lockstep_operation_record *record; /* opened when it began to wait */
 };
 
-#define LOCKSTEP_CALLS_MAX 64
+#define LOCKSTEP_CALLS_MAX     64
+#define LOCKSTEP_DRAININGS_MAX 8
+
+/* A drain, or its end, that nodes have been asked for on behalf of a person. */
+struct lockstep_draining {
+    uint64_t ticket; /* the request's number towards the nodes; 0: free */
+    uint64_t request;
+    struct lockstep_session *person;
+    bool resume;
+    bool refuse;
+    uint32_t open; /* nodes that have not answered */
+    size_t done;   /* nodes on which it is as asked for */
+    uint32_t node_count;
+    bool *waits;  /* owned; of each node: it has not answered */
+    json_t *rows; /* owned */
+    char module[LOCKSTEP_NAME_MAX + 1];
+};
 
 struct lockstep_coordinator {
     struct lockstep_loop *loop;
@@ -155,6 +171,7 @@ struct lockstep_coordinator {
     struct lockstep_waiting waits[LOCKSTEP_SESSION_WAITS];
     struct lockstep_view_waiting shown[LOCKSTEP_SESSION_WAITS]; /* of a view */
     struct lockstep_calling calls[LOCKSTEP_CALLS_MAX];
+    struct lockstep_draining drainings[LOCKSTEP_DRAININGS_MAX];
     uint64_t call_tickets;
     enum lockstep_err failed;
     struct lockstep_error failure;

@@ -179,6 +179,17 @@ static void tell_health(struct lockstep_control *control)
     control->host->health_told = lockstep_control_send(control);
 }
 
+/* A STATUS that nobody asked for: who waits for calls in flight answers nothing else. */
+static void tell_waiting(void *context)
+{
+    struct lockstep_control *control = context;
+    if (control->fd >= 0) {
+        lockstep_hostwire_reset(control->reply, LOCKSTEP_HOSTWIRE_STATUS);
+        control->reply->retired = lockstep_sets_retired(&control->host->sets);
+        (void)lockstep_control_send_images(control, false);
+    }
+}
+
 /* Serves one connection until it ends. */
 static void serve_agent(struct lockstep_control *control)
 {
@@ -240,6 +251,8 @@ void *lockstep_control_run(void *argument)
     host->sets.keep_changed = keep_changed;
     host->sets.keep_context = &control;
     if (control.request != NULL && control.reply != NULL) {
+        host->sets.waits_context = &control;
+        host->sets.waits = tell_waiting;
         boot(&control);
         lockstep_host_ready(host);
         control.alone_ms = lockstep_job_now_ms();
@@ -254,6 +267,7 @@ void *lockstep_control_run(void *argument)
             }
         }
     }
+    host->sets.waits = NULL;
     lockstep_host_ready(host);
     host->sets.keep_changed = NULL;
     disconnect(&control);

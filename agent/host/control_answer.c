@@ -59,6 +59,8 @@ static void fill_entry(const struct lockstep_sets *sets, const struct lockstep_i
     ret_entry->failed = counts.failed;
     ret_entry->in_flight = counts.in_flight;
     ret_entry->closed = (atomic_load(&line->gate.word) & LOCKSTEP_SHUT_ANY) != 0;
+    ret_entry->drain = lockstep_sets_drain_state(line);
+    ret_entry->refuses = (atomic_load(&line->gate.word) & LOCKSTEP_SHUT_REFUSE) != 0;
 }
 
 bool lockstep_control_send_images(struct lockstep_control *control, bool live_only)
@@ -195,7 +197,8 @@ static void answer_drain(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {0};
     if (lockstep_sets_drain(&control->host->sets, control->request->text,
-                            lockstep_control_drain_ms(control), &refusal)) {
+                            lockstep_control_drain_ms(control), control->request->refuse,
+                            &refusal)) {
         lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
     } else {
         lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);

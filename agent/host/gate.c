@@ -194,19 +194,23 @@ static struct timespec end_of_patience(void)
     return end;
 }
 
-/* Waits outside of everything. The gate itself stays: gates live as long as their host. */
+/* Waits outside of everything. The gate itself stays: gates live as long as their host. False: it
+ * did not open in time, or nobody is to wait at it. */
 static bool wait_until_open(struct lockstep_gate *gate)
 {
     struct timespec end = end_of_patience();
+    unsigned word;
     int waited = 0;
     (void)pthread_mutex_lock(&mutex);
-    while ((atomic_load(&gate->word) & LOCKSTEP_SHUT_ANY) != 0 && waited == 0) {
+    word = atomic_load(&gate->word);
+    while ((word & LOCKSTEP_SHUT_ANY) != 0 && (word & LOCKSTEP_SHUT_REFUSE) == 0 && waited == 0) {
         waited = atomic_load(&aside)
                      ? ETIMEDOUT
                      : pthread_cond_clockwait(&opened, &mutex, CLOCK_MONOTONIC, &end);
+        word = atomic_load(&gate->word);
     }
     (void)pthread_mutex_unlock(&mutex);
-    return waited == 0;
+    return waited == 0 && (word & LOCKSTEP_SHUT_REFUSE) == 0;
 }
 
 /* One attempt to enter; CLOSED with *ret_gate if it stopped at a gate that may be waited for. */
@@ -409,6 +413,11 @@ void lockstep_gate_shut(struct lockstep_gate *gate, unsigned reason)
 {
     (void)atomic_fetch_or(&gate->word, reason);
     lockstep_gate_barrier();
+    if ((reason & LOCKSTEP_SHUT_REFUSE) != 0) {
+        (void)pthread_mutex_lock(&mutex);
+        (void)pthread_cond_broadcast(&opened);
+        (void)pthread_mutex_unlock(&mutex);
+    }
 }
 
 void lockstep_gate_open(struct lockstep_gate *gate, unsigned reason)

@@ -26,11 +26,12 @@
 #define LOCKSTEP_IMAGES_MAX (LOCKSTEP_RETIRED_MAX + 3 * LOCKSTEP_NODE_MODULES_MAX)
 
 /* Why a module's gate is shut. Several reasons can hold at once. */
-#define LOCKSTEP_SHUT_SWAP  1U /* its state is about to be handed over */
-#define LOCKSTEP_SHUT_DRAIN 2U /* an operator wants it so */
-#define LOCKSTEP_SHUT_SEAL  4U /* its state is being handed over: not even nested calls pass */
+#define LOCKSTEP_SHUT_SWAP   1U /* its state is about to be handed over */
+#define LOCKSTEP_SHUT_DRAIN  2U /* an operator wants it so */
+#define LOCKSTEP_SHUT_SEAL   4U /* its state is being handed over: not even nested calls pass */
+#define LOCKSTEP_SHUT_REFUSE 8U /* beside DRAIN: callers are refused at once, and do not wait */
 
-#define LOCKSTEP_SHUT_ANY 7U
+#define LOCKSTEP_SHUT_ANY 15U
 
 /* A module's gate, whatever its version. Zero is open, and nobody's. */
 struct lockstep_gate {
@@ -128,7 +129,7 @@ void lockstep_gate_open(struct lockstep_gate *gate, unsigned reason);
  * longer owns it would change what nobody reads: an outermost one starts again, in the live set. */
 static inline unsigned lockstep_gate_owner(uint32_t image)
 {
-    return (image + 1) << 3;
+    return (image + 1) << 4;
 }
 /* Makes IMAGE the owner. Call while the gate is shut. */
 void lockstep_gate_own(struct lockstep_gate *gate, uint32_t image);

@@ -27,6 +27,7 @@ struct lockstep_module_line {
     uint32_t waiting;            /* mark of walks over dependents */
     uint64_t purged_calls;       /* of versions that are unmapped */
     uint64_t purged_failed;
+    uint64_t drain_end_ms; /* an operator's drain waits until then, monotonic; 0: it does not */
     struct lockstep_bag residue; /* what the live version's schema cannot hold */
     struct lockstep_keep keep;   /* what outlives the live version */
     bool restarted;              /* it began with what a host that died had kept */
@@ -65,6 +66,9 @@ struct lockstep_sets_freeze {
 
 struct lockstep_sets {
     struct lockstep_host *host;
+    /* Told now and then while the control thread waits for calls in flight; NULL: nobody is. */
+    void (*waits)(void *context);
+    void *waits_context;
     struct lockstep_module_line *lines;
     struct lockstep_image *images;
     uint32_t images_count; /* indices given out, ever */
@@ -127,10 +131,16 @@ struct lockstep_purge {
 void lockstep_sets_purge(struct lockstep_sets *sets, const char *module, bool hard,
                          uint32_t wait_ms, struct lockstep_purge *ret_purge);
 
-/* Shuts a module for an operator, and waits for calls in flight. False: refused, open again. */
+/* Shuts a module for an operator: callers wait, or with REFUSE are refused. Does not wait itself:
+ * lockstep_sets_collect() ends it when no call is in flight, or opens the gate again when one is
+ * after DRAIN_MS. Once more changes wait and refuse, and begins the time anew if it still waits.
+ * Nested calls pass: what requires the module goes on. False: refused. */
 bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
-                         struct lockstep_refusal *ret_refusal);
+                         bool refuse, struct lockstep_refusal *ret_refusal);
 bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module);
+enum lockstep_hostwire_drain lockstep_sets_drain_state(const struct lockstep_module_line *line);
+/* Ends drains that are done, or have taken too long. */
+void lockstep_sets_drain_collect(struct lockstep_sets *sets, uint64_t now_ms);
 /* Writes the live state of MODULE to a sealed memfd; shuts its gate meanwhile. */
 bool lockstep_sets_snapshot(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
                             int *ret_fd, struct lockstep_refusal *ret_refusal);

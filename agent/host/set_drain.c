@@ -1,8 +1,13 @@
 /* Shutting gates and waiting until nobody is inside. */
 #include "agent/host/set.h"
 
+#include "agent/host/host_internal.h"
+
 #include <string.h>
 #include <time.h>
+
+#define TELL_FIRST_MS 20  /* until who waits says so */
+#define TELL_MS       200 /* between two such words */
 
 #define SEALED (LOCKSTEP_SHUT_SWAP | LOCKSTEP_SHUT_SEAL)
 
@@ -107,6 +112,7 @@ bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
                                struct lockstep_refusal *ret_refusal)
 {
     uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
+    uint64_t tell_ms = lockstep_job_now_ms() + TELL_FIRST_MS;
     const struct lockstep_image *image = NULL;
     uint64_t inside = 0;
     shut_all(sets, LOCKSTEP_SHUT_SWAP);
@@ -121,6 +127,10 @@ bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
         }
         if (lockstep_job_now_ms() >= end_ms) {
             break;
+        }
+        if (sets->waits != NULL && lockstep_job_now_ms() >= tell_ms) {
+            sets->waits(sets->waits_context);
+            tell_ms = lockstep_job_now_ms() + TELL_MS;
         }
         lockstep_sets_pause(attempt);
     }
@@ -218,33 +228,66 @@ static uint64_t count_in_module(const struct lockstep_sets *sets, const char *mo
     return inside;
 }
 
+/* ---- for an operator ------------------------------------------------------------------------ */
+
+enum lockstep_hostwire_drain lockstep_sets_drain_state(const struct lockstep_module_line *line)
+{
+    if ((atomic_load(&line->gate.word) & LOCKSTEP_SHUT_DRAIN) == 0) {
+        return LOCKSTEP_HOSTWIRE_DRAIN_NONE;
+    }
+    return line->drain_end_ms != 0 ? LOCKSTEP_HOSTWIRE_DRAIN_WAITS : LOCKSTEP_HOSTWIRE_DRAIN_DONE;
+}
+
+static void open_drained(struct lockstep_module_line *line)
+{
+    line->drain_end_ms = 0;
+    lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN | LOCKSTEP_SHUT_REFUSE);
+}
+
 bool lockstep_sets_drain(struct lockstep_sets *sets, const char *module, uint32_t drain_ms,
-                         struct lockstep_refusal *ret_refusal)
+                         bool refuse, struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    uint64_t end_ms = lockstep_job_now_ms() + drain_ms;
-    uint64_t inside = 0;
     if (line == NULL || line->live == NULL) {
         return lockstep_host_refuse(ret_refusal, "NOFILE", "module %.63s is not live", module);
     }
-    lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN);
-    for (unsigned attempt = 0; lockstep_job_now_ms() < end_ms || attempt == 0; attempt++) {
-        inside = count_in_module(sets, module);
-        if (inside == 0) {
-            return true;
-        }
-        lockstep_sets_pause(attempt);
+    if (lockstep_sets_drain_state(line) != LOCKSTEP_HOSTWIRE_DRAIN_DONE) {
+        line->drain_end_ms = lockstep_job_now_ms() + drain_ms;
     }
-    lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
-    return lockstep_host_refuse(ret_refusal, "DRAIN", "%llu calls in flight in %.63s after %u ms",
-                                (unsigned long long)inside, module, drain_ms);
+    if (!refuse) {
+        lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_REFUSE);
+    }
+    lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN | (refuse ? LOCKSTEP_SHUT_REFUSE : 0U));
+    lockstep_sets_drain_collect(sets, lockstep_job_now_ms());
+    return true;
+}
+
+void lockstep_sets_drain_collect(struct lockstep_sets *sets, uint64_t now_ms)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        enum lockstep_hostwire_drain drain = lockstep_sets_drain_state(line);
+        uint64_t inside = drain == LOCKSTEP_HOSTWIRE_DRAIN_WAITS
+                              ? count_in_module(sets, line->name.text)
+                              : 0;
+        if (drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE && line->live == NULL) {
+            open_drained(line); /* taken out: whoever brings it again wants it open */
+        } else if (inside == 0) {
+            line->drain_end_ms = 0;
+        } else if (now_ms >= line->drain_end_ms) {
+            lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
+                              "module %.63s is not drained in time, %llu calls in flight: it is "
+                              "open again",
+                              line->name.text, (unsigned long long)inside);
+            open_drained(line);
+        }
+    }
 }
 
 bool lockstep_sets_resume(struct lockstep_sets *sets, const char *module)
 {
     struct lockstep_module_line *line = lockstep_sets_line(sets, module);
     if (line != NULL) {
-        lockstep_gate_open(&line->gate, LOCKSTEP_SHUT_DRAIN);
+        open_drained(line);
     }
     return line != NULL;
 }

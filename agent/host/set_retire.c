@@ -178,6 +178,7 @@ void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms)
         lockstep_sets_thaw(sets, NULL);
     }
     lockstep_sets_keep_tick(sets, now_ms);
+    lockstep_sets_drain_collect(sets, now_ms);
     for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
         if (image->due && !is_in_a_set(sets, image) && !lockstep_gate_holds(image->index) &&
             !lockstep_image_smoking(image)) {

@@ -28,6 +28,7 @@ enum tag {
     TAG_FDS,
     TAG_ENTRY,
     TAG_ROLE = 60,
+    TAG_REFUSE = 90,
 };
 
 /* One row a number: where it is and how large it may be. */
@@ -55,6 +56,7 @@ static const struct number_row numbers[] = {
     NUMBER(TAG_RETIRED, retired),
     NUMBER(TAG_SMOKE, smoke),
     NUMBER(TAG_DRAIN, drain),
+    NUMBER(TAG_REFUSE, refuse),
     NUMBER(TAG_STATEFUL, stateful),
     NUMBER(TAG_MORE, more),
     NUMBER(TAG_LATCHED, latched),

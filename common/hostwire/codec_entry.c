@@ -22,6 +22,8 @@ enum tag {
     TAG_JOURNAL = 50,
     TAG_BACK,
     TAG_WHOLE,
+    TAG_DRAIN = 90,
+    TAG_REFUSES,
 };
 
 void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16_t tag,
@@ -50,6 +52,8 @@ void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16
     lockstep_hostwire_put_number(&inner, TAG_JOURNAL, entry->journal_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_BACK, entry->back_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_WHOLE, entry->whole);
+    lockstep_hostwire_put_number(&inner, TAG_DRAIN, entry->drain);
+    lockstep_hostwire_put_number(&inner, TAG_REFUSES, entry->refuses);
     writer->full = writer->full || inner.full;
     lockstep_hostwire_put(writer, tag, bytes, inner.size);
 }
@@ -90,6 +94,15 @@ static bool take_state(const struct lockstep_hostwire_value *value,
     uint64_t number = 0;
     bool taken = lockstep_hostwire_number(value, LOCKSTEP_HOSTWIRE_STATE_RETIRED, &number);
     entry->state = (enum lockstep_hostwire_state)number;
+    return taken;
+}
+
+static bool take_drain(const struct lockstep_hostwire_value *value,
+                       struct lockstep_hostwire_entry *entry)
+{
+    uint64_t number = 0;
+    bool taken = lockstep_hostwire_number(value, LOCKSTEP_HOSTWIRE_DRAIN_DONE, &number);
+    entry->drain = (enum lockstep_hostwire_drain)number;
     return taken;
 }
 
@@ -144,6 +157,10 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return take_flag(value, &ret_wanted[3]);
     case TAG_WHOLE:
         return take_flag(value, &entry->whole);
+    case TAG_DRAIN:
+        return take_drain(value, entry);
+    case TAG_REFUSES:
+        return take_flag(value, &entry->refuses);
     default:
         return true;
     }

@@ -28,6 +28,13 @@ enum lockstep_hostwire_role {
     LOCKSTEP_HOSTWIRE_ROLE_LEFT = 2,  /* another one serves; its state is frozen */
 };
 
+/* What an operator's drain of a module has come to. One that takes too long ends as NONE. */
+enum lockstep_hostwire_drain {
+    LOCKSTEP_HOSTWIRE_DRAIN_NONE = 0,
+    LOCKSTEP_HOSTWIRE_DRAIN_WAITS = 1, /* for calls in flight */
+    LOCKSTEP_HOSTWIRE_DRAIN_DONE = 2,
+};
+
 /* One module of a set, or one image of a status. What a message does not need stays zero. */
 struct lockstep_hostwire_entry {
     struct lockstep_name module;
@@ -47,7 +54,9 @@ struct lockstep_hostwire_entry {
     uint64_t calls;
     uint64_t failed;
     uint64_t in_flight;
-    bool closed;                               /* its gate is shut */
+    bool closed; /* its gate is shut */
+    enum lockstep_hostwire_drain drain;
+    bool refuses;                              /* drained, and who calls does not wait */
     char tool[LOCKSTEP_HOSTWIRE_TOOL_MAX + 1]; /* COUNTS: whose calls these are */
 };
 

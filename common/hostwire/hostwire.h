@@ -25,7 +25,8 @@
  *                                            what keeps those that are left}
  *     STATUS                                 STATUS {entries, more} …
  *     COUNTS                                 COUNTS {entries: a tool of a version each, more} …
- *     DRAIN {text: module, drain} RESUME     OK | NOT_APPLIED
+ *     DRAIN {text: module, drain, refuse}    OK, and STATUS tells when | NOT_APPLIED
+ *     RESUME {text: module}                  OK | NOT_APPLIED
  *     SNAPSHOT {text: module, drain}         SNAPSHOT {state, a sealed memfd} | NOT_APPLIED
  *     CALL {text: tool, bytes}               ANSWER {result, generation, version, bytes}
  *     TOOLS {offset}                         ANSWER {bytes, more}
@@ -63,7 +64,8 @@
  * private copy of the old version: an image that is still mapped is used again (as it was loaded,
  * with the configuration of then; another copy is mapped and loaded anew), with state by
  * `down`. An entry of PREPARE without a path and a digest takes the module out. The
- * host sends HEALTH by itself when the library has latched.
+ * host sends HEALTH by itself when the library has latched, and STATUS with no id now and then
+ * while it waits for calls in flight, for it answers nothing else then.
  *
  * KEEP {entry: module, generation, base, journal, state at the commit} comes by itself: after READY
  * for every module that has state, and whenever what is kept of one is another, before anybody is
@@ -158,7 +160,8 @@ struct lockstep_hostwire_message {
     uint32_t retired; /* STATUS: images that are retired, of LOCKSTEP_RETIRED_MAX */
     uint32_t role;    /* HELLO, STATUS: enum lockstep_hostwire_role */
     bool smoke;
-    bool drain; /* CLOSE: shut the gates of stateless modules of the set as well; PURGE: hard */
+    bool drain;  /* CLOSE: shut the gates of stateless modules of the set as well; PURGE: hard */
+    bool refuse; /* DRAIN: callers are refused at once, and do not wait */
     bool stateful;
     bool more;    /* another message with the same id follows */
     bool latched; /* STATUS, HEALTH: the library refuses reloads */

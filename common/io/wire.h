@@ -69,6 +69,7 @@ struct lockstep_wire_module {
     struct lockstep_digest config_digest; /* of modules/MODULE.conf; may be absent */
     uint64_t loaded_unix_ms;
     uint32_t state_schema; /* zero: stateless */
+    enum lockstep_gate_state gate;
 };
 
 /* A sequence of at most LOCKSTEP_REPORTS_MAX modules a message. */
@@ -90,6 +91,21 @@ enum lockstep_artifact_part {
 
 struct lockstep_wire_ping {
     uint64_t request; /* of the coordinator; the answer carries it */
+};
+
+/* Shuts the gate of a module, or opens it. */
+struct lockstep_wire_drain {
+    uint64_t request;
+    const char *module; /* "": every module of the node */
+    bool resume;
+    bool refuse;       /* callers are refused at once, and do not wait */
+    uint64_t drain_ms; /* for calls in flight; zero: the node's setting */
+};
+
+struct lockstep_wire_drained {
+    uint64_t request;
+    bool ok;
+    const char *text; /* why not */
 };
 
 struct lockstep_wire_fetch {
@@ -179,6 +195,8 @@ struct lockstep_wire {
         struct lockstep_wire_bundle bundle;
         struct lockstep_wire_tool_run tool_run;
         struct lockstep_wire_tool_result tool_result;
+        struct lockstep_wire_drain drain;
+        struct lockstep_wire_drained drained;
         struct lockstep_wire_resolved resolved;
         struct lockstep_wire_show show;
         struct lockstep_wire_plan plan;
@@ -199,6 +217,7 @@ struct lockstep_wire {
         struct lockstep_wire_reconcile_mode reconcile_mode;
         struct lockstep_wire_node_admit node_admit;
         struct lockstep_wire_node_ping node_ping;
+        struct lockstep_wire_module_drain module_drain;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;
         struct lockstep_wire_failure failure;

@@ -261,6 +261,7 @@ static const struct lockstep_wire_field module_rows[] = {
     MODULE(config_digest, DIGEST_OR_NONE, 0),
     MODULE(loaded_unix_ms, U64, 0),
     MODULE(state_schema, U32, 0),
+    MODULE(gate, ENUM, LOCKSTEP_GATE_DRAINED),
 };
 SHAPE(module_shape, module_report, module_rows, struct lockstep_wire_module, NULL);
 
@@ -340,6 +341,22 @@ static const struct lockstep_wire_field tool_result_rows[] = {
 };
 SHAPE(tool_result_shape, tool_result, tool_result_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field drain_rows[] = {
+    REST(GateDrain, drain, request, U64, 0, 0),
+    REST(GateDrain, drain, module, TEXT, 0, LOCKSTEP_NAME_MAX),
+    REST(GateDrain, drain, resume, BOOL, 0, 0),
+    REST(GateDrain, drain, refuse, BOOL, 0, 0),
+    REST(GateDrain, drain, drain_ms, U64, 0, 0),
+};
+SHAPE(drain_shape, gate_drain, drain_rows, struct lockstep_wire, NULL);
+
+static const struct lockstep_wire_field drained_rows[] = {
+    REST(GateDrained, drained, request, U64, 0, 0),
+    REST(GateDrained, drained, ok, BOOL, 0, 0),
+    REST(GateDrained, drained, text, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(drained_shape, gate_drained, drained_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field resolved_rows[] = {
     REST(Resolved, resolved, operation, ID, 0, 0),
     REST(Resolved, resolved, commit, BOOL, 0, 0),
@@ -372,6 +389,8 @@ const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_TOOL_RESULT, &tool_result_shape},
     {LOCKSTEP_MESSAGE_PONG, &pong_shape},
     {LOCKSTEP_MESSAGE_RESOLVED, &resolved_shape},
+    {LOCKSTEP_MESSAGE_DRAINED, &drained_shape},
+    {LOCKSTEP_MESSAGE_DRAIN, &drain_shape},
     {LOCKSTEP_MESSAGE_READY, &ready_shape},
     {LOCKSTEP_MESSAGE_PREPARE, &prepare_shape},
     {LOCKSTEP_MESSAGE_DECISION, &decision_shape},

@@ -299,6 +299,19 @@ static const struct lockstep_wire_field node_admit_rows[] = {
 };
 SHAPE(node_admit_shape, node_admit, node_admit_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field module_drain_rows[] = {
+    REST(ModuleDrain, module_drain, request, U64, 0, 0),
+    REST(ModuleDrain, module_drain, module, TEXT, 0, LOCKSTEP_NAME_MAX),
+    LOCKSTEP_WIRE_LIST(Lockstep__V1__ModuleDrain, nodes, NAMES, struct lockstep_wire,
+                       u.module_drain.nodes, u.module_drain.node_count, 0, LOCKSTEP_LIST_MAX),
+    REST(ModuleDrain, module_drain, selector, TEXT, 0, LOCKSTEP_SELECTOR_MAX),
+    REST(ModuleDrain, module_drain, resume, BOOL, 0, 0),
+    REST(ModuleDrain, module_drain, refuse, BOOL, 0, 0),
+    REST(ModuleDrain, module_drain, drain_ms, U64, 0, 0),
+    REST(ModuleDrain, module_drain, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(module_drain_shape, module_drain, module_drain_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field document_rows[] = {
     REST(Document, document, request, U64, 0, 0),
     REST(Document, document, json, BLOB, 0, LOCKSTEP_CHUNK_MAX),
@@ -338,6 +351,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_NODE_PING, &node_ping_shape},
     {LOCKSTEP_MESSAGE_RECONCILE_MODE, &reconcile_mode_shape},
     {LOCKSTEP_MESSAGE_NODE_ADMIT, &node_admit_shape},
+    {LOCKSTEP_MESSAGE_MODULE_DRAIN, &module_drain_shape},
     {LOCKSTEP_MESSAGE_DOCUMENT, &document_shape},
     {LOCKSTEP_MESSAGE_FAILURE, &failure_shape},
 };

@@ -30,6 +30,19 @@ struct lockstep_wire_node_ping {
     struct lockstep_name node;
 };
 
+/* Drains a module, or all, on nodes; none of them and no selector: on all that run it. */
+struct lockstep_wire_module_drain {
+    uint64_t request;
+    const char *module; /* "": every module */
+    uint32_t node_count;
+    const struct lockstep_name *nodes;
+    const char *selector;
+    bool resume;
+    bool refuse;       /* callers are refused at once, and do not wait */
+    uint64_t drain_ms; /* for calls in flight; zero: each node's setting */
+    const char *message;
+};
+
 struct lockstep_wire_node_remove {
     uint64_t request;
     struct lockstep_name node;

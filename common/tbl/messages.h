@@ -27,6 +27,7 @@
     X(17, TOOL_RESULT, AGENT, "answer to TOOL_RUN")                                             \
     X(18, PONG, AGENT, "answer to PING")                                                        \
     X(19, RESOLVED, AGENT, "a person on this node has decided what was in doubt")               \
+    X(22, DRAINED, AGENT, "answer to DRAIN, when it is done or took too long")                  \
     X(40, READY, COORDINATOR, "joining is done: the node counts as present")                    \
     X(41, PREPARE, COORDINATOR, "get ready to run these versions, and vote")                    \
     X(42, DECISION, COORDINATOR, "commit, or abort")                                            \
@@ -38,6 +39,7 @@
     X(48, BUNDLE, COORDINATOR, "a newer trust bundle")                                          \
     X(49, TOOL_RUN, COORDINATOR, "call a tool of a module on this node")                        \
     X(50, PING, COORDINATOR, "asks for a PONG")                                                 \
+    X(51, DRAIN, COORDINATOR, "shut the gates of modules on this node, or open them again")     \
     X(70, SHOW, VIEWER, "asks for a document: status, nodes, operations, …")                    \
     X(71, PLAN, VIEWER, "what would this operation do, and under which numbers?")               \
     X(72, WATCH, VIEWER, "asks for an operation's document each time it changes")               \
@@ -59,7 +61,8 @@
     X(88, RECONCILE_MODE, OPERATOR, "what is done about drift without being asked")             \
     X(89, NODE_ADMIT, SECURITY_ADMIN, "lets a key take a node's place, or refuses it")          \
     X(90, DOCUMENT, COORDINATOR, "answer to a person's request: JSON, in pieces")               \
-    X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")
+    X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")           \
+    X(92, MODULE_DRAIN, OPERATOR, "drains modules on nodes, or ends that")
 
 enum lockstep_message_type {
     LOCKSTEP_MESSAGE_UNSPECIFIED = 0,

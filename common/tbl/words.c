@@ -33,6 +33,7 @@ static const char *const outcomes[] = {LOCKSTEP_OUTCOME_TABLE(WORD)};
 static const char *const applieds[] = {LOCKSTEP_APPLIED_TABLE(WORD)};
 static const char *const modes[] = {LOCKSTEP_MODE_TABLE(WORD)};
 static const char *const disks[] = {LOCKSTEP_DISK_TABLE(WORD)};
+static const char *const gates[] = {LOCKSTEP_GATE_TABLE(WORD)};
 
 #define TEXT(table, value) text_of((table), LOCKSTEP_COUNT(table), (unsigned)(value))
 #define PARSE(table, text) parse((table), LOCKSTEP_COUNT(table), (text))
@@ -75,6 +76,11 @@ const char *lockstep_applied_text(enum lockstep_applied value)
 const char *lockstep_disk_text(enum lockstep_disk value)
 {
     return TEXT(disks, value);
+}
+
+const char *lockstep_gate_text(enum lockstep_gate_state value)
+{
+    return TEXT(gates, value);
 }
 
 const char *lockstep_mode_text(enum lockstep_mode value)

@@ -64,6 +64,13 @@
     X(3, MODIFIED, "modified")     \
     X(4, REMOVED, "removed")
 
+/* What a module's gate lets pass. SWAPPING: its state is being handed over. */
+#define LOCKSTEP_GATE_TABLE(X) \
+    X(1, OPEN, "open")         \
+    X(2, SWAPPING, "swapping") \
+    X(3, DRAINING, "draining") \
+    X(4, DRAINED, "drained")
+
 /* What a coordinator does about drift by itself: nothing, say what it would do, or do it. */
 #define LOCKSTEP_MODE_TABLE(X) \
     X(1, OFF, "off")           \
@@ -79,6 +86,7 @@
 #define LOCKSTEP_WORD_APPLIED(number, name, text)    LOCKSTEP_APPLIED_##name = (number),
 #define LOCKSTEP_WORD_MODE(number, name, text)       LOCKSTEP_MODE_##name = (number),
 #define LOCKSTEP_WORD_DISK(number, name, text)       LOCKSTEP_DISK_##name = (number),
+#define LOCKSTEP_WORD_GATE(number, name, text)       LOCKSTEP_GATE_##name = (number),
 
 enum lockstep_strategy {
     LOCKSTEP_STRATEGY_UNSPECIFIED = 0,
@@ -111,6 +119,8 @@ enum lockstep_applied {
 
 enum lockstep_mode { LOCKSTEP_MODE_UNSPECIFIED = 0, LOCKSTEP_MODE_TABLE(LOCKSTEP_WORD_MODE) };
 
+enum lockstep_gate_state { LOCKSTEP_GATE_UNSPECIFIED = 0, LOCKSTEP_GATE_TABLE(LOCKSTEP_WORD_GATE) };
+
 enum lockstep_disk { LOCKSTEP_DISK_UNSPECIFIED = 0, LOCKSTEP_DISK_TABLE(LOCKSTEP_WORD_DISK) };
 
 /* The text of a value, or NULL if it is none of the enum's. */
@@ -122,6 +132,7 @@ const char *lockstep_drain_text(enum lockstep_drain value);
 const char *lockstep_outcome_text(enum lockstep_outcome value);
 const char *lockstep_applied_text(enum lockstep_applied value);
 const char *lockstep_disk_text(enum lockstep_disk value);
+const char *lockstep_gate_text(enum lockstep_gate_state value);
 const char *lockstep_mode_text(enum lockstep_mode value);
 
 /* True for what leads back to a version that ran before: an undo, and a compensation. */

@@ -43,20 +43,6 @@ enum lockstep_exit lockstep_command_node_uncordon(struct lockstep_run *run)
     return set_cordon(run, true);
 }
 
-enum lockstep_exit lockstep_command_node_resume(struct lockstep_run *run)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_RESUME};
-    struct lockstep_name node;
-    enum lockstep_exit code = find(run, &node);
-    if (code != LOCKSTEP_EXIT_DONE) {
-        return code;
-    }
-    wire.u.resume = (struct lockstep_wire_resume){.request = lockstep_session_number(run->session),
-                                                  .node = node.text,
-                                                  .message = run->flags.message};
-    return lockstep_run_do(run, &wire);
-}
-
 /* ---- pins ----------------------------------------------------------------------------------- */
 
 /* Asks for the pin. *RET_OTHER: the node does not run this version, so there is nothing to pin yet;

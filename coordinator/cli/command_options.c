@@ -132,6 +132,12 @@ const struct lockstep_option lockstep_options_admit[LOCKSTEP_OPTIONS_ADMIT] = {
     ROW("key", '\0', TEXT, "DIGITS", "only if the key that waits begins like this", key),
 };
 
+const struct lockstep_option lockstep_options_drain[LOCKSTEP_OPTIONS_DRAIN] = {
+    ROW("refuse", '\0', FLAG, NULL, "refuse calls meanwhile; else they wait", refuse),
+    BOUND("drain-timeout", DURATION, "D", "time for calls in flight to end; then it is open again",
+          drain_timeout, 1, 10 * LOCKSTEP_MINUTE),
+};
+
 const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("sign", '\0', TEXT, "KEY", "file of the release key", sign),
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,

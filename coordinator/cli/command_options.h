@@ -15,6 +15,7 @@
 #define LOCKSTEP_OPTIONS_PIN       2
 #define LOCKSTEP_OPTIONS_ADMIT     2
 #define LOCKSTEP_OPTIONS_PUSH      4
+#define LOCKSTEP_OPTIONS_DRAIN     2
 #define LOCKSTEP_OPTIONS_TOKEN     2
 #define LOCKSTEP_OPTIONS_KEY       2
 #define LOCKSTEP_OPTIONS_TOOL      1
@@ -29,6 +30,7 @@ extern const struct lockstep_option lockstep_options_check[LOCKSTEP_OPTIONS_CHEC
 extern const struct lockstep_option lockstep_options_events[LOCKSTEP_OPTIONS_EVENTS];
 extern const struct lockstep_option lockstep_options_pin[LOCKSTEP_OPTIONS_PIN];
 extern const struct lockstep_option lockstep_options_admit[LOCKSTEP_OPTIONS_ADMIT];
+extern const struct lockstep_option lockstep_options_drain[LOCKSTEP_OPTIONS_DRAIN];
 extern const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH];
 extern const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN];
 extern const struct lockstep_option lockstep_options_key[LOCKSTEP_OPTIONS_KEY];

@@ -55,6 +55,15 @@ static const struct {
     {"audit", "verified", LOCKSTEP_EXIT_DIFFERENT},
 };
 
+static enum lockstep_exit drain_exit(const json_t *document)
+{
+    uint64_t done = lockstep_document_number(document, "done");
+    if (done == lockstep_document_number(document, "total")) {
+        return LOCKSTEP_EXIT_DONE;
+    }
+    return done == 0 ? LOCKSTEP_EXIT_FAILED : LOCKSTEP_EXIT_MIXED;
+}
+
 enum lockstep_exit lockstep_exit_of(const json_t *document, bool detailed, bool *ret_waiting)
 {
     *ret_waiting = false;
@@ -65,6 +74,9 @@ enum lockstep_exit lockstep_exit_of(const json_t *document, bool detailed, bool 
     }
     if (lockstep_document_is(document, "operation")) {
         return operation_exit(document, detailed, ret_waiting);
+    }
+    if (lockstep_document_is(document, "drain")) {
+        return drain_exit(document);
     }
     for (size_t i = 0; i < LOCKSTEP_COUNT(answers); i++) {
         if (lockstep_document_is(document, answers[i].thing)) {

@@ -96,6 +96,7 @@ static const struct lockstep_column status_columns[] = {
     NUMBER("GENERATION", "generation"),
     NUMBER("IN-FLIGHT", "in_flight"),
     NUMBER("CALLS", "calls"),
+    TEXT("GATE", "gate"),
     CELL("HOSTS", "hosts", NUMBER, true),
     WIDE("SERVICE", "service"),
     CELL("PREVIOUS", "previous", DIGEST, true),
@@ -236,6 +237,10 @@ static const struct lockstep_column audit_columns[] = {NUMBER("SEQUENCE", "seque
                                                        TEXT("SUBJECT", "subject"),
                                                        CELL("HASH", "hash", DIGEST, true),
                                                        END};
+static const struct lockstep_column drain_fields[] = {TEXT("module", "module"),
+                                                      TEXT("note", "text"), END};
+static const struct lockstep_column drain_columns[] = {
+    TEXT("NODE", "node"), CELL("OK", "ok", BOOL, false), TEXT("TEXT", "text"), END};
 static const struct lockstep_column done_fields[] = {TEXT("done", "what"), TEXT("name", "name"),
                                                      TEXT("note", "text"), END};
 
@@ -277,6 +282,8 @@ static const struct section {
     {"tokens", ROWS, "tokens", tokens_columns},
     {"tools", ROWS, "tools", tools_columns},
     {"audit", ROWS, "rows", audit_columns},
+    {"drain", FIELDS, NULL, drain_fields},
+    {"drain", ROWS, "nodes", drain_columns},
     {"done", FIELDS, NULL, done_fields},
 };
 

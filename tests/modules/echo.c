@@ -38,10 +38,18 @@ static int say(struct lockstep_call *call)
            !call->answer->write(call->answer, call->request, call->request_size);
 }
 
-/* Takes 300 ms. */
+/* Takes as many milliseconds as it is told, or 300. */
 static int wait(struct lockstep_call *call)
 {
-    const struct timespec pause = {.tv_nsec = 300000000};
+    struct timespec pause = {.tv_sec = 0};
+    long ms = 0;
+    for (size_t i = 0; i < call->request_size && i < 5; i++) {
+        ms = call->request[i] >= '0' && call->request[i] <= '9' ? ms * 10 + (call->request[i] - '0')
+                                                                : 0;
+    }
+    ms = ms == 0 ? 300 : ms;
+    pause.tv_sec = ms / 1000;
+    pause.tv_nsec = ms % 1000 * 1000000;
     (void)nanosleep(&pause, NULL);
     return say(call);
 }

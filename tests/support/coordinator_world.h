@@ -110,7 +110,8 @@ static inline void give(uint32_t i, const char *digest, uint64_t generation, boo
                                             .in_flight = 2,
                                             .calls = 1200,
                                             .hosts = 1,
-                                            .loaded_unix_ms = NOW - 60000};
+                                            .loaded_unix_ms = NOW - 60000,
+                                            .gate = LOCKSTEP_GATE_OPEN};
     assert_true(lockstep_md5_parse("d41d8cd98f00b204e9800998ecf8427e", &report->md5));
     (void)snprintf(view->software, sizeof(view->software), "0.1.0");
     (void)snprintf(view->address, sizeof(view->address), "127.0.0.1:4011%u", i + 2);

@@ -232,7 +232,9 @@ enum lockstep_hostwire_type host_agent_ask(struct host_agent *agent,
     agent->order->type = type;
     agent->order->id = ++agent->request;
     assert_int_equal(lockstep_hostwire_send(agent->fd, agent->order, ANSWER_MS, NULL), LOCKSTEP_OK);
-    receive(agent);
+    do {
+        receive(agent);
+    } while (agent->reply->id == 0 && agent->reply->type == LOCKSTEP_HOSTWIRE_STATUS);
     assert_int_equal(agent->reply->id, agent->request);
     return agent->reply->type;
 }
@@ -318,4 +320,21 @@ void host_agent_take_kept(struct host_agent *agent)
             agent->reply = kept;
         }
     }
+}
+
+void host_agent_drain(struct host_agent *agent, const char *module, uint32_t drain_ms, bool refuse)
+{
+    lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_DRAIN);
+    (void)snprintf(agent->order->text, sizeof(agent->order->text), "%s", module);
+    agent->order->drain_ms = drain_ms;
+    agent->order->refuse = refuse;
+    assert_int_equal(host_agent_ask(agent, LOCKSTEP_HOSTWIRE_DRAIN), LOCKSTEP_HOSTWIRE_OK);
+}
+
+enum lockstep_hostwire_drain host_agent_drained(struct host_agent *agent)
+{
+    do {
+        (void)host_agent_in_flight(agent);
+    } while (agent->reply->entries[0].drain == LOCKSTEP_HOSTWIRE_DRAIN_WAITS);
+    return agent->reply->entries[0].drain;
 }

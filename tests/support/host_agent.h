@@ -67,6 +67,10 @@ enum lockstep_call_result host_agent_call(const struct host_agent *agent, const 
 /* Calls, and expects the answer WANTED. */
 void host_agent_expect(const struct host_agent *agent, const char *tool, const char *request,
                        const char *wanted);
+/* Drains MODULE; until when, and with what end, host_agent_drained() tells. */
+void host_agent_drain(struct host_agent *agent, const char *module, uint32_t drain_ms, bool refuse);
+/* Asks for STATUS until no drain waits: what the first module's has come to. */
+enum lockstep_hostwire_drain host_agent_drained(struct host_agent *agent);
 /* Asks for a STATUS: how many calls are in flight, the rest is in agent->reply. */
 uint64_t host_agent_in_flight(struct host_agent *agent);
 

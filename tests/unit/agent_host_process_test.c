@@ -305,9 +305,8 @@ static void test_drain_and_resume(void **state)
     (void)state;
     host_agent_install(&agent, "echo", "echo-1", NULL, 0);
     start_callers(callers, "echo.say");
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_DRAIN);
-    (void)snprintf(agent.order->text, sizeof(agent.order->text), "echo");
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DRAIN), LOCKSTEP_HOSTWIRE_OK);
+    host_agent_drain(&agent, "echo", 60000, false);
+    assert_int_equal(host_agent_drained(&agent), LOCKSTEP_HOSTWIRE_DRAIN_DONE);
     assert_int_equal(host_agent_in_flight(&agent), 0);
     assert_true(agent.reply->entries[0].closed);
     calls = agent.reply->entries[0].calls;
@@ -321,6 +320,31 @@ static void test_drain_and_resume(void **state)
     calls = stop_callers(callers);
     assert_int_equal(host_agent_in_flight(&agent), 0);
     assert_int_equal(agent.reply->entries[0].calls, calls);
+}
+
+/* Who is refused is told at once, also who has been waiting; the drain goes over to the version
+ * that comes meanwhile, and ends with the module. */
+static void test_drain_refuses(void **state)
+{
+    char text[128];
+    struct lockstep_hostwire_entry *entry;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    host_agent_drain(&agent, "echo", 60000, true);
+    assert_int_equal(host_agent_call(&agent, "echo.say", "x", text, sizeof(text)),
+                     LOCKSTEP_CALL_CLOSED);
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    assert_int_equal(host_agent_call(&agent, "echo.say", "x", text, sizeof(text)),
+                     LOCKSTEP_CALL_CLOSED);
+    host_agent_begin(&agent);
+    entry = host_agent_add(&agent, "echo", "");
+    memset(&entry->digest, 0, sizeof(entry->digest));
+    host_agent_commit(&agent);
+    do {
+        (void)host_agent_in_flight(&agent);
+    } while (agent.reply->entries[0].drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE);
+    host_agent_install(&agent, "echo", "echo-2", NULL, 0);
+    host_agent_expect(&agent, "echo.say", "x", "2.0.0 x");
 }
 
 static void retire(const char *module, uint64_t generation)
@@ -551,6 +575,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_snapshot_and_looking, start, stop),
         cmocka_unit_test_setup_teardown(test_host_is_killed, start, stop),
         cmocka_unit_test_setup_teardown(test_drain_and_resume, start, stop),
+        cmocka_unit_test_setup_teardown(test_drain_refuses, start, stop),
         cmocka_unit_test_setup_teardown(test_one_operation_a_module, start, stop),
         cmocka_unit_test_setup_teardown(test_sets_that_exclude_each_other, start, stop),
         cmocka_unit_test_setup_teardown(test_smoke_hangs, start, stop),

@@ -19,6 +19,7 @@ static struct lockstep_hostwire_message *fill(void)
     message->drain_ms = UINT32_MAX;
     message->smoke = true;
     message->latched = true;
+    message->refuse = true;
     memset(message->operation.bytes, 7, sizeof(message->operation.bytes));
     (void)snprintf(message->code, sizeof(message->code), "SMOKE");
     (void)snprintf(message->text, sizeof(message->text), "because");
@@ -33,6 +34,8 @@ static struct lockstep_hostwire_message *fill(void)
         entry->inode = 1ULL << 40;
         (void)snprintf(entry->tool, sizeof(entry->tool), "tool.%zu", i);
         entry->state = LOCKSTEP_HOSTWIRE_STATE_LIVE;
+        entry->drain = LOCKSTEP_HOSTWIRE_DRAIN_DONE;
+        entry->refuses = i == 0;
         memset(entry->digest.bytes, (int)i + 1, sizeof(entry->digest.bytes));
     }
     return message;
@@ -63,7 +66,9 @@ static void test_there_and_back(void **state)
     assert_string_equal(out->text, "because");
     assert_string_equal(out->service.text, "web");
     assert_string_equal(out->extra, "more");
+    assert_true(out->refuse && out->entries[0].refuses && !out->entries[1].refuses);
     assert_int_equal(out->entries_count, 2);
+    assert_int_equal(out->entries[1].drain, LOCKSTEP_HOSTWIRE_DRAIN_DONE);
     assert_string_equal(out->entries[1].path, "/gen/1.so");
     assert_true(out->entries[1].inode == 1ULL << 40);
     assert_true(lockstep_digest_equal(&out->entries[1].digest, &in->entries[1].digest));

@@ -25,6 +25,7 @@ static const struct row rows[] = {
     TABLE("check"),
     TABLE("diff"),
     TABLE("done"),
+    TABLE("drain"),
     TABLE("history"),
     TABLE("module"),
     TABLE("module-status"),

@@ -363,6 +363,7 @@ static const struct keys_row keys_rows[] = {
     {"tool-result", {"node", "tool", "ok", "output_base64", "text"}},
     {"bundle", {"version", "digest", "text"}},
     {"done", {"what", "name", "text"}},
+    {"drain", {"what", "module", "refuse", "done", "total", "text", "nodes"}},
     {"artifact-manifest", {"module", "digest", "manifest", "signature"}},
 };
 
