@@ -2,6 +2,7 @@
 #ifndef LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 #define LOCKSTEP_AGENT_DRIVER_INTERNAL_H
 
+#include "agent/asked.h"
 #include "agent/driver.h"
 #include "agent/hosts.h"
 #include "agent/probes.h"
@@ -92,14 +93,6 @@ struct lockstep_trial {
     struct lockstep_id operation;
     uint32_t next; /* the subject whose snapshot is next */
     struct lockstep_probe_request *request;
-};
-
-/* A drain that the coordinator asked for, of one module or several. */
-struct lockstep_draining {
-    uint32_t ticket; /* 0: free */
-    uint32_t open;   /* modules that have not answered */
-    uint64_t request;
-    char text[LOCKSTEP_TEXT_MAX + 1]; /* why the first did not end as asked; empty: all is well */
 };
 
 struct lockstep_node_agent {
@@ -201,20 +194,6 @@ void lockstep_report_heartbeat(void *context);
 void lockstep_report_soon(struct lockstep_node_agent *agent);
 void lockstep_report_now(struct lockstep_node_agent *agent);
 void lockstep_report_send(void *context);
-
-/* ---- tools.c: calls through the coordinator -------------------------------------------------- */
-
-void lockstep_tools_run(struct lockstep_node_agent *agent,
-                        const struct lockstep_wire_tool_run *message);
-void lockstep_tools_answered(void *context, const struct lockstep_hosts_answer *answer);
-
-/* ---- drains.c: modules that an operator wants shut --------------------------------------------
- */
-
-void lockstep_drains_run(struct lockstep_node_agent *agent,
-                         const struct lockstep_wire_drain *message);
-void lockstep_drains_done(void *context, uint32_t ticket, bool ok, const char *text);
-void lockstep_drains_changed(void *context);
 
 /* ---- admit.c: trust -------------------------------------------------------------------------- */
 

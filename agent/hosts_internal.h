@@ -3,6 +3,7 @@
 #define LOCKSTEP_AGENT_HOSTS_INTERNAL_H
 
 #include "agent/hosts.h"
+#include "agent/hosts_drain.h"
 #include "agent/hosts_request.h"
 #include "common/io/log.h"
 
@@ -27,20 +28,6 @@ struct lockstep_hosts_image {
     bool closed;
     enum lockstep_hostwire_drain drain;
     bool refuses; /* who calls meanwhile */
-};
-
-/* A module that an operator wants shut. */
-struct lockstep_hosts_drain {
-    bool used;
-    bool waits; /* `drained` is to come */
-    bool resume;
-    bool refuse;
-    uint8_t service;
-    struct lockstep_name module;
-    uint32_t ticket;
-    uint64_t asked_id; /* a STATUS asked for later says what has become of it */
-    uint64_t drain_ms;
-    struct lockstep_time end; /* then nobody waits any more */
 };
 
 struct lockstep_hosts_view {
@@ -255,13 +242,5 @@ size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service
 void lockstep_hosts_poll(void *context);
 /* Asks the service's processes that are not busy for STATUS, unless they are being asked. */
 void lockstep_hosts_poll_service(struct lockstep_hosts *hosts, uint8_t service);
-
-/* ---- hosts_drain.c -------------------------------------------------------------------------- */
-
-/* The process is up, or has begun to serve: it is told what is to be shut, and tells what is. */
-void lockstep_hosts_drain_up(struct lockstep_hosts_process *process);
-/* Looks what has become of the service's drains, by what its processes last told. */
-void lockstep_hosts_drain_look(struct lockstep_hosts *hosts, uint8_t service);
-void lockstep_hosts_drain_tick(void *context);
 
 #endif

@@ -50,14 +50,6 @@ void lockstep_control_ping(struct lockstep_session *session,
 void lockstep_control_pong(struct lockstep_session *agent, uint64_t request);
 /* Calls of a person who has left, and calls on a node that has. */
 void lockstep_control_calls_forget(const struct lockstep_session *session);
-/* MODULE_DRAIN; a node's answer to what it was asked; who has left is not waited for. */
-void lockstep_control_module_drain(struct lockstep_session *session,
-                                   const struct lockstep_wire_module_drain *message);
-void lockstep_control_drained_answer(struct lockstep_session *agent,
-                                     const struct lockstep_wire_drained *message);
-void lockstep_control_drains_forget(const struct lockstep_session *session);
-/* True if the node reports a module that an operator has shut. */
-bool lockstep_control_is_drained(const struct lockstep_coordinator *coordinator, uint32_t node);
 void lockstep_control_tool_call(struct lockstep_session *session,
                                 const struct lockstep_wire_tool_call *message);
 /* A request as the core wants it, with the memory it borrows. What is of each selected node and

@@ -8,6 +8,7 @@
 #include "common/io/manifest.h"
 #include "common/io/wire.h"
 #include "coordinator/automatic.h"
+#include "coordinator/control_drain.h"
 #include "coordinator/core/admission.h"
 #include "coordinator/documents.h"
 #include "coordinator/driver.h"
@@ -119,23 +120,7 @@ struct lockstep_waiting {
     struct lockstep_operation_record *record; /* opened when it began to wait */
 };
 
-#define LOCKSTEP_CALLS_MAX     64
-#define LOCKSTEP_DRAININGS_MAX 8
-
-/* A drain, or its end, that nodes have been asked for on behalf of a person. */
-struct lockstep_draining {
-    uint64_t ticket; /* the request's number towards the nodes; 0: free */
-    uint64_t request;
-    struct lockstep_session *person;
-    bool resume;
-    bool refuse;
-    uint32_t open; /* nodes that have not answered */
-    size_t done;   /* nodes on which it is as asked for */
-    uint32_t node_count;
-    bool *waits;  /* owned; of each node: it has not answered */
-    json_t *rows; /* owned */
-    char module[LOCKSTEP_NAME_MAX + 1];
-};
+#define LOCKSTEP_CALLS_MAX 64
 
 struct lockstep_coordinator {
     struct lockstep_loop *loop;

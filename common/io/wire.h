@@ -18,6 +18,7 @@
 #include "common/base/error.h"
 #include "common/core/message.h"
 #include "common/io/wire_control.h"
+#include "common/io/wire_report.h"
 
 #include <stdio.h>
 
@@ -52,36 +53,6 @@ struct lockstep_wire_prepare {
     struct lockstep_name standing_signer;
 };
 
-/* One module as it is mapped and as it is on disk. Digests that may be absent are zeros then. */
-struct lockstep_wire_module {
-    struct lockstep_name module;
-    struct lockstep_name service;
-    char version[LOCKSTEP_VERSION_MAX + 1];
-    uint64_t generation;
-    struct lockstep_digest digest;
-    struct lockstep_md5 md5;
-    enum lockstep_disk disk;
-    struct lockstep_digest disk_digest; /* of the file in module_path; may be absent */
-    struct lockstep_digest previous;    /* kept for the window; may be absent */
-    uint64_t in_flight;
-    uint64_t calls;                       /* of the live version, since it became live */
-    uint32_t hosts;                       /* processes that have it mapped */
-    struct lockstep_digest config_digest; /* of modules/MODULE.conf; may be absent */
-    uint64_t loaded_unix_ms;
-    uint32_t state_schema; /* zero: stateless */
-    enum lockstep_gate_state gate;
-};
-
-/* A sequence of at most LOCKSTEP_REPORTS_MAX modules a message. */
-struct lockstep_wire_report {
-    const struct lockstep_wire_module *modules;
-    uint32_t module_count;
-    bool more;
-    uint64_t disk_free_bytes;
-    uint32_t memory_used_percent;
-    uint32_t host_restarts;
-};
-
 enum lockstep_artifact_part {
     LOCKSTEP_ARTIFACT_PART_UNSPECIFIED = 0,
     LOCKSTEP_ARTIFACT_PART_BYTES = 1,
@@ -91,21 +62,6 @@ enum lockstep_artifact_part {
 
 struct lockstep_wire_ping {
     uint64_t request; /* of the coordinator; the answer carries it */
-};
-
-/* Shuts the gate of a module, or opens it. */
-struct lockstep_wire_drain {
-    uint64_t request;
-    const char *module; /* "": every module of the node */
-    bool resume;
-    bool refuse;       /* callers are refused at once, and do not wait */
-    uint64_t drain_ms; /* for calls in flight; zero: the node's setting */
-};
-
-struct lockstep_wire_drained {
-    uint64_t request;
-    bool ok;
-    const char *text; /* why not */
 };
 
 struct lockstep_wire_fetch {
