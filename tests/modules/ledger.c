@@ -2,6 +2,7 @@
  * A stateful module for tests, in each class of going back: a sum, how many additions made it, and
  * from schema 2 on how many tags were put. Built with
  *
+ *     LEDGER_NAME     what it is called; "ledger"
  *     LEDGER_SCHEMA   1, 2 or 3: what is there
  *     LEDGER_CLASS    LOSSLESS (has `down`), JOURNALED (has `apply`), BOTH, SNAPSHOT, NONE,
  *                     STEPS (schemas are one step apart, both ways), GAP (the step 1 to 2 lacks),
@@ -21,6 +22,9 @@
 #define GAP       7
 #define LIES      8
 
+#ifndef LEDGER_NAME
+#define LEDGER_NAME "ledger"
+#endif
 #ifndef LEDGER_SCHEMA
 #define LEDGER_SCHEMA 1
 #endif
@@ -177,12 +181,12 @@ static const struct lockstep_step steps[] = {
 #endif
 
 static const struct lockstep_tool tools[] = {
-    {"ledger.add", add, LOCKSTEP_TOOL_MUTATES, "Adds a number", NULL},
-    {"ledger.get", get, LOCKSTEP_TOOL_IDEMPOTENT, "Says the sum, additions and tags", NULL},
-    {"ledger.twice", twice, LOCKSTEP_TOOL_MUTATES, "Doubles the sum", NULL},
-    {"ledger.die", die, 0, "Ends the process", NULL},
+    {LEDGER_NAME ".add", add, LOCKSTEP_TOOL_MUTATES, "Adds a number", NULL},
+    {LEDGER_NAME ".get", get, LOCKSTEP_TOOL_IDEMPOTENT, "Says the sum, additions and tags", NULL},
+    {LEDGER_NAME ".twice", twice, LOCKSTEP_TOOL_MUTATES, "Doubles the sum", NULL},
+    {LEDGER_NAME ".die", die, 0, "Ends the process", NULL},
 #if LEDGER_SCHEMA > 1
-    {"ledger.tag", tag, LOCKSTEP_TOOL_MUTATES, "Puts a tag", NULL},
+    {LEDGER_NAME ".tag", tag, LOCKSTEP_TOOL_MUTATES, "Puts a tag", NULL},
 #endif
 };
 
@@ -201,14 +205,15 @@ static void finalize(void)
 }
 
 LOCKSTEP_MODULE((
-                        .module = "ledger", .version = LEDGER_VERSION, .service = "default",
+                        .module = LEDGER_NAME, .version = LEDGER_VERSION, .service = "default",
                         .state_schema = LEDGER_SCHEMA,
                         .flags = LEDGER_CLASS == NONE ? LOCKSTEP_MODULE_NO_WAY_BACK : 0,
                         .tools =
                         {
-                            "ledger.add", "ledger.get", "ledger.twice", "ledger.die",
+                            LEDGER_NAME ".add", LEDGER_NAME ".get", LEDGER_NAME ".twice",
+                                LEDGER_NAME ".die",
 #if LEDGER_SCHEMA > 1
-                                "ledger.tag"
+                                LEDGER_NAME ".tag"
 #endif
                         }),
                 (.tools = tools, .tools_count = TOOLS_COUNT, .load = load, .save = save, .up = up,
