@@ -58,14 +58,17 @@ static void remember(struct lockstep_node_agent *agent, const struct lockstep_ma
 const struct lockstep_known *lockstep_admit_known(struct lockstep_node_agent *agent,
                                                   const struct lockstep_digest *digest)
 {
+    static size_t next; /* where to look first */
     struct lockstep_manifest *manifest;
     bool found;
     if (lockstep_digest_is_zero(digest)) {
         return NULL;
     }
     for (size_t i = 0; i < LOCKSTEP_COUNT(agent->known); i++) {
-        if (lockstep_digest_equal(&agent->known[i].digest, digest)) {
-            return &agent->known[i];
+        size_t at = (next + i) % LOCKSTEP_COUNT(agent->known);
+        if (lockstep_digest_equal(&agent->known[at].digest, digest)) {
+            next = at + 1; /* mostly they are asked for in the same order again */
+            return &agent->known[at];
         }
     }
     manifest = calloc(1, sizeof(*manifest));

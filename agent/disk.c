@@ -32,26 +32,37 @@ static bool same_file(const struct seen *seen, const struct stat *info)
            seen->changed.tv_nsec == info->st_ctim.tv_nsec;
 }
 
-static bool hash_file(int fd, const struct lockstep_name *module, const struct stat *info,
+/* What is known of a module's file, wherever it is; NULL: nothing. */
+static struct seen *find_seen(const struct lockstep_name *module)
+{
+    static size_t next; /* modules are mostly asked for in the same order again */
+    for (size_t i = 0; i < LOCKSTEP_NODE_MODULES_MAX; i++) {
+        struct seen *slot = &seen_files[next];
+        next = (next + 1) % LOCKSTEP_NODE_MODULES_MAX;
+        if (lockstep_name_equal(&slot->module, module)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static bool hash_file(const char *path, const struct lockstep_name *module, struct seen *slot,
                       struct lockstep_digest *ret_digest)
 {
     struct lockstep_sums sums;
-    struct seen *slot = NULL;
-    for (size_t i = 0; i < LOCKSTEP_NODE_MODULES_MAX; i++) {
-        if (lockstep_name_equal(&seen_files[i].module, module)) {
-            slot = &seen_files[i];
-            if (same_file(slot, info)) {
-                *ret_digest = slot->digest;
-                return true;
-            }
-        }
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool well = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &sums, NULL) == LOCKSTEP_OK;
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    if (lockstep_sums_fd(fd, LOCKSTEP_ARTIFACT_CEILING, &sums, NULL) != LOCKSTEP_OK) {
+    if (!well) {
         return false;
     }
     slot = slot != NULL ? slot : &seen_files[seen_next++ % LOCKSTEP_NODE_MODULES_MAX];
-    *slot = (struct seen){*module,       info->st_dev,  info->st_ino, info->st_size,
-                          info->st_mtim, info->st_ctim, sums.digest};
+    *slot = (struct seen){*module,      info.st_dev,  info.st_ino, info.st_size,
+                          info.st_mtim, info.st_ctim, sums.digest};
     *ret_digest = sums.digest;
     return true;
 }
@@ -60,19 +71,18 @@ bool lockstep_disk_find(const struct lockstep_node_agent *agent, const struct lo
                         struct lockstep_digest *ret_digest, char *ret_path, size_t size)
 {
     const struct lockstep_config_list *path = &agent->config.config->module_path;
+    struct seen *seen = find_seen(module);
     for (size_t i = 0; i < path->count; i++) {
         struct stat info;
-        bool found;
-        int fd;
         (void)snprintf(ret_path, size, "%s/%s.so", path->items[i], module->text);
-        fd = open(ret_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0) {
+        if (stat(ret_path, &info) != 0) {
             continue;
         }
-        found = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
-                hash_file(fd, module, &info, ret_digest);
-        (void)close(fd);
-        if (found) {
+        if (seen != NULL && same_file(seen, &info)) {
+            *ret_digest = seen->digest;
+            return true;
+        }
+        if (hash_file(ret_path, module, seen, ret_digest)) {
             return true;
         }
     }

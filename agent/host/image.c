@@ -306,17 +306,17 @@ void lockstep_image_retire(struct lockstep_image *image)
     }
 }
 
-/* True if the loader still has it. */
-static bool is_mapped(const struct lockstep_image *image)
+/* True if the loader has a file of that name. */
+static bool is_mapped(const char *path)
 {
 #ifndef LOCKSTEP_SANITIZED
-    void *handle = dlopen(image->path, RTLD_LAZY | RTLD_NOLOAD);
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
     if (handle != NULL) {
         (void)dlclose(handle);
     }
     return handle != NULL;
 #else
-    (void)image;
+    (void)path;
     return false;
 #endif
 }
@@ -333,7 +333,7 @@ bool lockstep_image_purge(struct lockstep_image *image)
 #endif
     unmap(image->handle);
     image->handle = NULL;
-    if (is_mapped(image)) {
+    if (is_mapped(image->path)) {
         image->stays = "the loader does not let go of it";
         if (image->text != NULL) {
             (void)mprotect(image->text, image->text_size, PROT_NONE);

@@ -111,6 +111,16 @@ static void unmap_item(struct lockstep_sets *sets, struct lockstep_set_item *ite
     }
 }
 
+/* The loader goes by names: it would give out what it has by that one, whatever the file is now. */
+static bool is_name_taken(const struct lockstep_sets *sets, const char *path)
+{
+    const struct lockstep_image *image = sets->images;
+    while (image != NULL && strcmp(image->path, path) != 0) {
+        image = image->next;
+    }
+    return image != NULL;
+}
+
 /* Uses the image of that copy if it is mapped, else maps it, if there is to be one. */
 static bool find_or_map(struct lockstep_sets *sets, struct lockstep_set_item *item,
                         const struct lockstep_hostwire_entry *entry,
@@ -130,6 +140,11 @@ static bool find_or_map(struct lockstep_sets *sets, struct lockstep_set_item *it
         }
         item->image = image;
         return true;
+    }
+    if (is_name_taken(sets, entry->path)) {
+        return lockstep_host_refuse(ret_refusal, "NOFILE",
+                                    "another file was mapped from %.127s; make another copy",
+                                    entry->path);
     }
     if (!lockstep_sets_take_index(sets, &index, ret_refusal)) {
         return false;

@@ -14,6 +14,7 @@ struct result {
     const char *name;
     const char *unit;
     const char *parameters; /* members of JSON, "\"bytes\":256"; NULL: none */
+    size_t count;           /* of samples; 0: SAMPLES */
     double samples[SAMPLES];
 };
 
@@ -26,6 +27,11 @@ static inline void must(bool fine, const char *what)
     }
 }
 
+static inline size_t samples_of(const struct result *result)
+{
+    return result->count == 0 ? SAMPLES : result->count;
+}
+
 static inline int compare_samples(const void *a, const void *b)
 {
     const double left = *(const double *)a;
@@ -35,17 +41,18 @@ static inline int compare_samples(const void *a, const void *b)
 
 static inline void print_result(const struct result *result, bool json, bool further)
 {
-    double median = result->samples[SAMPLES / 2];
+    size_t count = samples_of(result);
+    double median = result->samples[count / 2];
     double min = result->samples[0];
-    double high = result->samples[SAMPLES * 99 / 100];
+    double high = result->samples[count * 99 / 100];
     if (json) {
         (void)printf("%s{\"name\":\"%s\",\"median\":%.2f,\"min\":%.2f,\"p99\":%.2f,"
-                     "\"unit\":\"%s\",\"samples\":%d%s%s}",
-                     further ? "," : "", result->name, median, min, high, result->unit, SAMPLES,
+                     "\"unit\":\"%s\",\"samples\":%zu%s%s}",
+                     further ? "," : "", result->name, median, min, high, result->unit, count,
                      result->parameters == NULL ? "" : ",",
                      result->parameters == NULL ? "" : result->parameters);
     } else {
-        (void)printf("%-24s median %10.2f  min %10.2f  p99 %10.2f  %s\n", result->name, median, min,
+        (void)printf("%-32s median %10.2f  min %10.2f  p99 %10.2f  %s\n", result->name, median, min,
                      high, result->unit);
     }
 }
@@ -57,7 +64,7 @@ static inline void print_results(const char *bench, struct result *results, size
     }
     for (size_t i = 0; i < count; i++) {
         double *samples = results[i].samples;
-        qsort(samples, SAMPLES, sizeof(samples[0]), compare_samples);
+        qsort(samples, samples_of(&results[i]), sizeof(samples[0]), compare_samples);
         print_result(&results[i], json, i > 0);
     }
     if (json) {
