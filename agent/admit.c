@@ -441,6 +441,12 @@ static bool place(struct lockstep_node_agent *agent, const struct lockstep_item 
             return false;
         }
     }
+    if (!lockstep_joints_fits(agent, module, known, refusal)) {
+        return false;
+    }
+    if (lockstep_joints_drives(agent, module)) {
+        return true; /* its files are laid out with the set's */
+    }
     /* A host uses an image again by its file; new statics want a new file, and what was taken out
      * of it begins anew. */
     if (again || lockstep_digest_is_zero(&module->current.digest)) {

@@ -59,7 +59,7 @@ static void begin_work(struct lockstep_node_agent *agent,
         lockstep_works_migrate(agent, action->ticket, action->duty);
         break;
     case LOCKSTEP_WORK_PUBLISH:
-        lockstep_hosts_publish(agent->hosts, action->ticket, &action->duty->order.operation);
+        lockstep_works_publish(agent, action->ticket, action->duty);
         break;
     case LOCKSTEP_WORK_NONE:
         UNREACHABLE("the core asks for some work");
@@ -379,6 +379,7 @@ static enum lockstep_err start(struct lockstep_node_agent *agent, struct lockste
     LOCKSTEP_TRY(lockstep_works_open(agent, err));
     LOCKSTEP_TRY(lockstep_driver_open_hosts(agent, err));
     LOCKSTEP_TRY(lockstep_driver_open_health(agent, err));
+    LOCKSTEP_TRY(lockstep_joints_open(agent, err));
     LOCKSTEP_TRY(carry_out_resolutions(agent, err));
     LOCKSTEP_TRY(lockstep_session_dial(agent, err));
     lockstep_timer_arm(agent->loop, &agent->tick, lockstep_agent_deadline(agent->core));
@@ -433,6 +434,7 @@ struct lockstep_node_agent *lockstep_node_agent_free(struct lockstep_node_agent 
         lockstep_rows_settle(agent);
     }
     lockstep_driver_close_health(agent);
+    lockstep_joints_free(agent);
     (void)lockstep_probes_free(agent->probes);
     (void)lockstep_hosts_free(agent->hosts);
     lockstep_loop_unpost(agent->loop, &agent->failed_starts);

@@ -68,7 +68,7 @@ static void on_host_done(void *context, const struct lockstep_work_result *resul
         LOCKSTEP_CRASH(AGENT_AFTER_PUBLISH);
         lockstep_driver_smoke(agent, duty);
     }
-    lockstep_driver_worked(agent, result);
+    lockstep_joints_worked(agent, result);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -89,14 +89,22 @@ static bool somebody_serves(const struct lockstep_node_agent *agent, const char 
     return answers;
 }
 
+/* Those of hosts first: they have the same numbers in lockstep_hosts. */
 void lockstep_driver_add_services(struct lockstep_node_agent *agent, struct lockstep_time now)
 {
     const struct lockstep_config_agent *config = agent->config.config;
     for (size_t i = 0; i < config->service_count; i++) {
         const struct lockstep_config_service *service = &config->services[i];
-        uint8_t index = lockstep_agent_add_service(agent->core, &service->name, true, now);
+        uint8_t index = service->exec.given
+                            ? LOCKSTEP_SERVICE_NONE
+                            : lockstep_agent_add_service(agent->core, &service->name, true, now);
         if (index != LOCKSTEP_SERVICE_NONE && somebody_serves(agent, service->name.text)) {
             agent->core->services[index].start = lockstep_time_after(now, ADOPTION_MS);
+        }
+    }
+    for (size_t i = 0; i < config->service_count; i++) {
+        if (config->services[i].exec.given) {
+            (void)lockstep_agent_add_service(agent->core, &config->services[i].name, false, now);
         }
     }
 }
@@ -110,7 +118,6 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
                                           .data_directory = config->data,
                                           .host_path = agent->config.host_path,
                                           .services = services,
-                                          .services_count = config->service_count,
                                           .settings = config->settings,
                                           .up = on_host_up,
                                           .lost = on_host_lost,
@@ -125,11 +132,16 @@ enum lockstep_err lockstep_driver_open_hosts(struct lockstep_node_agent *agent,
         return LOCKSTEP_FAIL(err, LIMIT, "more than %d services", LOCKSTEP_AGENT_SERVICES);
     }
     for (size_t i = 0; i < config->service_count; i++) {
-        services[i].name = config->services[i].name;
-        services[i].processes = config->services[i].processes;
-        services[i].command = config->services[i].command.count == 0
-                                  ? NULL
-                                  : (const char *const *)config->services[i].command.items;
+        struct lockstep_hosts_service *row = &services[hosts.services_count];
+        if (config->services[i].exec.given) {
+            continue;
+        }
+        row->name = config->services[i].name;
+        row->processes = config->services[i].processes;
+        row->command = config->services[i].command.count == 0
+                           ? NULL
+                           : (const char *const *)config->services[i].command.items;
+        hosts.services_count++;
     }
     hosts.snapshot = lockstep_works_snapshot;
     return lockstep_hosts_new(agent->loop, &hosts, &agent->hosts, err);

@@ -45,12 +45,12 @@ struct lockstep_known {
     struct lockstep_md5 md5;
     bool summed; /* the bytes have that sum, and not only by the manifest's word */
     struct lockstep_name service;
+    enum lockstep_driver driver;
     uint64_t size;
     uint64_t floor; /* lowest counter that may still run once this one has */
     uint32_t state_schema;
     enum lockstep_rollback rollback; /* what its publisher says */
-    enum lockstep_driver driver;
-    uint64_t waives; /* checks of a probe, a bit each */
+    uint64_t waives;                 /* checks of a probe, a bit each */
     char version[LOCKSTEP_VERSION_MAX + 1];
 };
 
@@ -103,6 +103,7 @@ struct lockstep_node_agent {
     struct lockstep_agent_actions *actions;
     struct lockstep_artifacts *artifacts;
     struct lockstep_hosts *hosts;
+    struct lockstep_joints *joints; /* joints.c has it */
     struct lockstep_probes *probes;
     struct lockstep_driver_health *health; /* driver_health.c has it */
     struct lockstep_bundle *bundle;        /* NULL until there is one */
@@ -223,10 +224,6 @@ void lockstep_disk_compare(const struct lockstep_node_agent *agent,
 
 void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty);
-void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
-                        const struct lockstep_duty *duty);
-void lockstep_works_migrate(struct lockstep_node_agent *agent, uint32_t ticket,
-                            const struct lockstep_duty *duty);
 void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockstep_id *operation);
 void lockstep_works_retire(struct lockstep_node_agent *agent, const struct lockstep_duty *duty);
 void lockstep_works_start(struct lockstep_node_agent *agent, uint8_t service);
@@ -239,6 +236,7 @@ enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent,
 
 #include "agent/copies.h"
 #include "agent/driver_health.h"
+#include "agent/joints.h"
 #include "agent/manifests.h"
 #include "agent/papers.h"
 #include "agent/rows.h"

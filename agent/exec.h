@@ -20,9 +20,9 @@
  *  - One set at a time works on a service; sets that share none go on side by side.
  *  - A snapshot is not taken anew once its set is kept.
  *
- * The files of a set are in DATA/exec/OPERATION/MODULE: `file` and `previous`, private copies,
- * 0444, hashed while they were copied; and `work`, which is the programs' own until the window is
- * over.
+ * The files of a set are in DATA/exec/OPERATION/SERVICE/MODULE: `file` and `previous`, private
+ * copies, 0444, hashed while they were copied; and `work`, which is the programs' own until the
+ * window is over.
  *
  * It decides nothing about an operation and knows no core. Callbacks come from the loop, never from
  * within a call of the functions here.
@@ -40,8 +40,8 @@
 struct lockstep_exec;
 
 struct lockstep_exec_item {
-    uint8_t service; /* index into the configuration's services */
     struct lockstep_name module;
+    struct lockstep_name service;
     char version[LOCKSTEP_VERSION_MAX + 1];
     uint64_t generation;
     struct lockstep_digest digest;   /* zeros: the module is taken out */
@@ -62,12 +62,16 @@ struct lockstep_exec_config {
     struct lockstep_defaults settings;
     /* Answer to _validate, _prepare, _apply and _undo. */
     void (*done)(void *context, const struct lockstep_work_result *result);
-    /* A service is as the pointer rows say; or nobody knows what it runs. */
-    void (*up)(void *context, uint8_t service);
-    void (*lost)(void *context, uint8_t service);
-    /* In the window of this operation its service is not healthy any more. */
-    void (*unhealthy)(void *context, const struct lockstep_id *operation, uint8_t service,
-                      const char *text);
+    /* Does the journal's pointer row have this item, or a newer one? */
+    bool (*holds)(void *context, const struct lockstep_exec_item *item);
+    /* Is the operation still under way here, its window too? */
+    bool (*open)(void *context, const struct lockstep_id *operation);
+    /* The service is as the pointer rows say; or nobody knows what it runs. */
+    void (*up)(void *context, const struct lockstep_name *service);
+    void (*lost)(void *context, const struct lockstep_name *service);
+    /* In its window a version is not healthy any more; it was looked at since then. */
+    void (*unhealthy)(void *context, const struct lockstep_exec_item *item,
+                      struct lockstep_time since, const char *text);
     void *context;
 };
 
@@ -81,11 +85,9 @@ enum lockstep_err lockstep_exec_new(struct lockstep_loop *loop,
  * Always NULL. */
 struct lockstep_exec *lockstep_exec_free(struct lockstep_exec *exec);
 
-/* The journal has been read: HOLDS says whether its pointer rows have the item of an operation
- * whose record was found. What they do not have is reverted; then `up` comes for every service. */
-void lockstep_exec_begin(struct lockstep_exec *exec,
-                         bool (*holds)(void *context, const struct lockstep_exec_item *item),
-                         void *context);
+/* The journal has been read, so `holds` and `open` may be asked. What was applied and is not held
+ * is reverted; `up` comes for every service, at once or when that is done. */
+void lockstep_exec_begin(struct lockstep_exec *exec);
 
 /* Would the service run what is new in the set? Nothing of the service is changed. */
 void lockstep_exec_validate(struct lockstep_exec *exec, uint32_t ticket,

@@ -29,7 +29,10 @@ static const struct lockstep_agent_module *module_of(const struct lockstep_node_
         module[length] = '\0';
         row = lockstep_name_parse(module, &name) ? lockstep_agent_module(agent->core, &name) : NULL;
     }
-    return row == NULL || row->service == LOCKSTEP_SERVICE_NONE ? NULL : row;
+    return row == NULL || row->service == LOCKSTEP_SERVICE_NONE ||
+                   lockstep_joints_drives(agent, row)
+               ? NULL
+               : row;
 }
 
 /* The next service from FIRST on that has a host; NONE. */

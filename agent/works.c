@@ -98,7 +98,7 @@ static void on_verdict(void *context, const struct lockstep_work_result *result,
     if (trial != NULL) {
         lockstep_works_end_trial(trial);
     }
-    lockstep_driver_worked(agent, result);
+    lockstep_joints_worked(agent, result);
 }
 
 enum lockstep_err lockstep_works_open(struct lockstep_node_agent *agent, struct lockstep_error *err)
@@ -160,8 +160,26 @@ static void add_present(struct lockstep_node_agent *agent, const struct lockstep
     }
 }
 
+/* True if a host has a part in item INDEX of the duty: something is to be done, and not by verbs.
+ */
+static bool is_for_host(struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
+                        uint32_t index)
+{
+    return lockstep_duty_changes(duty, index) &&
+           !lockstep_joints_drives(
+               agent, lockstep_agent_module(agent->core, &duty->order.items[index].module));
+}
+
 void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
                           const struct lockstep_duty *duty)
+{
+    if (!lockstep_joints_begin(agent, ticket, duty, LOCKSTEP_WORK_PROBE)) {
+        lockstep_works_probe_hosts(agent, ticket, duty);
+    }
+}
+
+void lockstep_works_probe_hosts(struct lockstep_node_agent *agent, uint32_t ticket,
+                                const struct lockstep_duty *duty)
 {
     struct lockstep_trial *trial = find_trial(agent, 0);
     const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
@@ -182,7 +200,7 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
     }
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        good = lockstep_digest_is_zero(&item->digest) || !lockstep_duty_changes(duty, i) ||
+        good = lockstep_digest_is_zero(&item->digest) || !is_for_host(agent, duty, i) ||
                add_subject(agent, item, trial->request, &err);
     }
     if (!good) {
@@ -192,7 +210,7 @@ void lockstep_works_probe(struct lockstep_node_agent *agent, uint32_t ticket,
     }
     if (trial->request->subjects_count == 0) { /* the host has it all */
         lockstep_works_end_trial(trial);
-        lockstep_driver_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
+        lockstep_joints_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
         return;
     }
     add_present(agent, duty, trial->request);
@@ -240,6 +258,14 @@ static bool add_item(struct lockstep_node_agent *agent, const struct lockstep_it
 void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
                         const struct lockstep_duty *duty)
 {
+    if (!lockstep_joints_begin(agent, ticket, duty, LOCKSTEP_WORK_MAP)) {
+        lockstep_works_map_hosts(agent, ticket, duty);
+    }
+}
+
+void lockstep_works_map_hosts(struct lockstep_node_agent *agent, uint32_t ticket,
+                              const struct lockstep_duty *duty)
+{
     struct lockstep_hosts_item items[LOCKSTEP_ITEMS_MAX];
     const struct lockstep_papers *papers = lockstep_driver_papers(agent, &duty->order.operation);
     struct lockstep_hosts_set set = {.operation = duty->order.operation,
@@ -250,7 +276,7 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
     bool good = true;
     for (uint32_t i = 0; good && i < duty->order.item_count; i++) {
         const struct lockstep_item *item = &duty->order.items[i];
-        if (!lockstep_duty_changes(duty, i)) {
+        if (!is_for_host(agent, duty, i)) {
             continue;
         }
         good = add_item(agent, item, &items[set.items_count], &err);
@@ -259,7 +285,7 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
     if (!good) {
         lockstep_driver_cannot(agent, ticket, LOCKSTEP_NO_STORAGE, "%s", err.message);
     } else if (set.items_count == 0) {
-        lockstep_driver_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
+        lockstep_joints_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
     } else {
         lockstep_hosts_map(agent->hosts, ticket, &set);
     }
@@ -272,6 +298,27 @@ void lockstep_works_map(struct lockstep_node_agent *agent, uint32_t ticket,
 
 void lockstep_works_migrate(struct lockstep_node_agent *agent, uint32_t ticket,
                             const struct lockstep_duty *duty)
+{
+    if (!lockstep_joints_begin(agent, ticket, duty, LOCKSTEP_WORK_MIGRATE)) {
+        lockstep_works_migrate_hosts(agent, ticket, duty);
+    }
+}
+
+/* What verbs brought is live already. */
+void lockstep_works_publish(struct lockstep_node_agent *agent, uint32_t ticket,
+                            const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        if (is_for_host(agent, duty, i)) {
+            lockstep_hosts_publish(agent->hosts, ticket, &duty->order.operation);
+            return;
+        }
+    }
+    lockstep_driver_worked(agent, &(struct lockstep_work_result){.ticket = ticket, .ok = true});
+}
+
+void lockstep_works_migrate_hosts(struct lockstep_node_agent *agent, uint32_t ticket,
+                                  const struct lockstep_duty *duty)
 {
     lockstep_hosts_migrate(agent->hosts, ticket, &duty->order.operation, duty->order.drain,
                            duty->order.drain_timeout_ms);
@@ -286,6 +333,7 @@ void lockstep_works_drop(struct lockstep_node_agent *agent, const struct lockste
             lockstep_works_end_trial(trial);
         }
     }
+    lockstep_joints_drop(agent, operation);
     lockstep_hosts_drop(agent->hosts, operation);
 }
 
@@ -297,7 +345,8 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
         const struct lockstep_version *left = &duty->left[i];
         const struct lockstep_agent_module *module = lockstep_agent_module(
             agent->core, &duty->order.items[i].module);
-        if (left->generation != 0 && left->generation != module->current.generation) {
+        if (left->generation != 0 && left->generation != module->current.generation &&
+            !lockstep_joints_drives(agent, module)) {
             items[count++] = (struct lockstep_hosts_item){.service = module->service,
                                                           .module = module->name,
                                                           .generation = left->generation,
@@ -309,6 +358,7 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
             }
         }
     }
+    lockstep_joints_retire(agent, &duty->order.operation);
     if (count > 0) {
         lockstep_hosts_retire(agent->hosts, items, count);
     }
@@ -343,11 +393,12 @@ void lockstep_works_boot(struct lockstep_node_agent *agent, const struct lockste
     struct lockstep_boot *boot = &room;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     uint32_t done = 0;
+    lockstep_joints_point(agent, duty);
     for (uint32_t i = 0; i < duty->order.item_count; i++) {
         const struct lockstep_agent_module *module = lockstep_agent_module(
             agent->core, &duty->order.items[i].module);
         if (module == NULL || module->service == LOCKSTEP_SERVICE_NONE ||
-            (done & 1U << module->service) != 0) {
+            lockstep_joints_drives(agent, module) || (done & 1U << module->service) != 0) {
             continue;
         }
         done |= 1U << module->service;

@@ -55,6 +55,9 @@ enum lockstep_driver {
 #undef LOCKSTEP_DRIVER_ENUM
 };
 
+/* The ABI of what verbs bring: what is promised to them (lockstep-agent(8)). */
+#define LOCKSTEP_MANIFEST_ABI_EXEC "exec-1"
+
 const char *lockstep_driver_text(enum lockstep_driver value); /* NULL if it is none */
 /* False if no driver has this name. */
 bool lockstep_driver_parse(const char *text, enum lockstep_driver *ret_driver);

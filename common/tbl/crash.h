@@ -18,6 +18,11 @@
     X(AGENT_BEFORE_LEAVE, "a successor waits; the host has not been told to leave") \
     X(AGENT_AFTER_LEAVE, "it was told; what it answers is not known")               \
     X(AGENT_BEFORE_ACK, "the read-back is ready and has not left")                  \
+    X(EXEC_VALIDATE, "the program of that verb of the exec driver runs")            \
+    X(EXEC_SNAPSHOT, "the same")                                                    \
+    X(EXEC_APPLY, "the same")                                                       \
+    X(EXEC_HEALTH, "the same")                                                      \
+    X(EXEC_REVERT, "the same")                                                      \
     X(COORDINATOR_BEFORE_OPEN, "the operation's first row is not written")          \
     X(COORDINATOR_AFTER_OPEN, "that row is durable; no PREPARE has left")           \
     X(COORDINATOR_BEFORE_COMMIT, "all said YES; no decision is written")            \

@@ -53,7 +53,9 @@
     X(64, NO_HOST, NODE, "the service's host is not running")                                   \
     X(65, INTERNAL, NODE, "the agent could not do it; its log says why")                        \
     X(66, LOAD, NODE, "the module refused to be loaded")                                        \
-    X(67, FORBIDDEN, NODE, "the module did what no module may do when it was tried out")
+    X(67, FORBIDDEN, NODE, "the module did what no module may do when it was tried out")        \
+    X(68, VALIDATE, NODE, "the service's own check refused the version")                        \
+    X(69, APPLY, NODE, "the service could not be made to run the version")
 
 enum lockstep_no {
     LOCKSTEP_NO_UNSPECIFIED = 0,

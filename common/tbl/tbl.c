@@ -60,7 +60,7 @@ enum lockstep_no lockstep_no_parse(const char *name)
 bool lockstep_no_blames_version(enum lockstep_no no)
 {
     return no == LOCKSTEP_NO_CRASHED || no == LOCKSTEP_NO_FELL_BACK || no == LOCKSTEP_NO_HEALTH ||
-           no == LOCKSTEP_NO_SMOKE || no == LOCKSTEP_NO_STATE;
+           no == LOCKSTEP_NO_SMOKE || no == LOCKSTEP_NO_STATE || no == LOCKSTEP_NO_APPLY;
 }
 
 bool lockstep_no_ends_window(enum lockstep_no no)

@@ -65,6 +65,9 @@ struct lockstep_flags {
     struct lockstep_option_number counter;
     const char *source;
     const char *waive; /* names of checks, commas between */
+    const char *driver;
+    const char *module;
+    const char *service;
     const char *join;
     struct lockstep_option_number ttl;
     const char *name;

@@ -72,25 +72,82 @@ static void tell_waived(const struct lockstep_run *run, const json_t *verdict)
     }
 }
 
-static enum lockstep_exit look(struct lockstep_run *run, const char *path,
-                               const struct lockstep_name *module, struct release *release)
+/* Any file: what it is nothing in it says, so whoever signs it does. */
+static enum lockstep_exit describe_plain(struct lockstep_run *run, const struct lockstep_sums *sums,
+                                         struct lockstep_manifest *manifest)
+{
+    const char *word = run->flags.module;
+    const char *at = word == NULL ? NULL : strchr(word, '@');
+    char module[LOCKSTEP_NAME_MAX + 1] = "";
+    *manifest = (struct lockstep_manifest){
+        .digest = sums->digest,
+        .md5 = sums->md5,
+        .size = sums->size,
+        .driver = LOCKSTEP_DRIVER_EXEC,
+        .rollback = LOCKSTEP_ROLLBACK_SNAPSHOT, /* what was put by before, whole */
+        .abi = LOCKSTEP_MANIFEST_ABI_EXEC};
+    if (at != NULL && (size_t)(at - word) < sizeof(module)) {
+        memcpy(module, word, (size_t)(at - word));
+    }
+    if (!lockstep_name_parse(module, &manifest->module) ||
+        !lockstep_text_word(at + 1, manifest->version, sizeof(manifest->version))) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "say what the file is: --module MODULE@VERSION");
+    }
+    if (run->flags.service == NULL ||
+        !lockstep_name_parse(run->flags.service, &manifest->service)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "say which service it is for: --service NAME");
+    }
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit describe_module(struct lockstep_run *run, const char *path,
+                                          const struct lockstep_sums *sums,
+                                          struct lockstep_manifest *manifest)
 {
     LOCKSTEP_DECREF json_t *verdict = NULL;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_sums sums;
-    if (read_file(path, release, &err) != LOCKSTEP_OK ||
-        lockstep_probe_static_run(path, run->flags.waive, &verdict, &err) != LOCKSTEP_OK) {
+    if (run->flags.module != NULL || run->flags.service != NULL) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "a module says itself what it is; --module and --service go with "
+                                 "--driver exec");
+    }
+    if (lockstep_probe_static_run(path, run->flags.waive, &verdict, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
-    lockstep_sums_buffer(release->bytes, release->size, &sums);
-    if (lockstep_probe_manifest(verdict, &sums, &release->manifest, &err) != LOCKSTEP_OK) {
+    if (lockstep_probe_manifest(verdict, sums, manifest, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_REFUSED, "%s: %s", path, err.message);
     }
+    if (run->flags.driver != NULL && !lockstep_driver_parse(run->flags.driver, &manifest->driver)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "there is no driver %s",
+                                 run->flags.driver);
+    }
     if (run->flags.waive != NULL &&
-        lockstep_probe_waivers(run->flags.waive, &release->manifest, &err) != LOCKSTEP_OK) {
+        lockstep_probe_waivers(run->flags.waive, manifest, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
     tell_waived(run, verdict);
+    return LOCKSTEP_EXIT_DONE;
+}
+
+static enum lockstep_exit look(struct lockstep_run *run, const char *path,
+                               const struct lockstep_name *module, struct release *release)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool plain = run->flags.driver != NULL &&
+                 strcmp(run->flags.driver, lockstep_driver_text(LOCKSTEP_DRIVER_EXEC)) == 0;
+    struct lockstep_sums sums;
+    enum lockstep_exit code;
+    if (read_file(path, release, &err) != LOCKSTEP_OK) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
+    }
+    lockstep_sums_buffer(release->bytes, release->size, &sums);
+    code = plain ? describe_plain(run, &sums, &release->manifest)
+                 : describe_module(run, path, &sums, &release->manifest);
+    if (code != LOCKSTEP_EXIT_DONE) {
+        return code;
+    }
     if (module != NULL && !lockstep_name_equal(module, &release->manifest.module)) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s holds the module %s, not %s", path,
                                  release->manifest.module.text, module->text);

@@ -145,6 +145,9 @@ const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     ROW("source", '\0', TEXT, "TEXT", "where it was built from", source),
     ROW("waive", '\0', TEXT, "CHECK[,CHECK]", "checks that it need not pass; it is pinned, then",
         waive),
+    CHOICE("driver", '\0', "how it comes to be live; else in-place", driver, "in-place|swap|exec"),
+    ROW("module", '\0', TEXT, "MODULE@VERSION", "what the file is, with --driver exec", module),
+    ROW("service", '\0', TEXT, "NAME", "whose it is, with --driver exec", service),
 };
 
 const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN] = {
