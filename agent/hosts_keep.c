@@ -150,6 +150,11 @@ void lockstep_hosts_keep_take(struct lockstep_hosts_process *process)
                                              .back_fd = -1};
         hosts->kept = kept;
     }
+    if (kept->whole && !entry->whole && entry->back_fd >= 0) {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts",
+                     "going back would lose writes from now on: the journal was full module=%s",
+                     kept->module.text);
+    }
     close_fds(kept);
     kept->generation = entry->generation;
     kept->stateful = entry->schema != 0;

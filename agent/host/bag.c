@@ -176,6 +176,7 @@ enum lockstep_err lockstep_bag_save(const struct lockstep_bag *bag, int *ret_fd,
     }
     memcpy(header, MAGIC, 8);
     write_u32(header + 8, bag->schema);
+    write_u32(header + 12, bag->residue_schema);
     write_u32(header + 16, (uint32_t)bag->count);
     write_u32(header + 20, (uint32_t)(bag->count >> 32));
     LOCKSTEP_TRY(write_all(fd, header, sizeof(header), err));
@@ -237,7 +238,7 @@ enum lockstep_err lockstep_bag_load(struct lockstep_bag *bag, int fd, struct loc
     }
     size = (size_t)status.st_size - HEADER;
     LOCKSTEP_TRY(read_all(fd, header, sizeof(header), 0, err));
-    if (memcmp(header, MAGIC, 8) != 0 || read_u32(header + 12) != 0) {
+    if (memcmp(header, MAGIC, 8) != 0) {
         return LOCKSTEP_FAIL(err, INVALID, "a snapshot is none of ours");
     }
     if (!make_room(bag, size)) {
@@ -246,6 +247,7 @@ enum lockstep_err lockstep_bag_load(struct lockstep_bag *bag, int fd, struct loc
     LOCKSTEP_TRY(read_all(fd, bag->bytes, size, HEADER, err));
     bag->size = size;
     bag->schema = read_u32(header + 8);
+    bag->residue_schema = read_u32(header + 12);
     bag->count = read_u32(header + 16) | (uint64_t)read_u32(header + 20) << 32;
     if (!is_whole(bag)) {
         lockstep_bag_deinit(bag);

@@ -3,7 +3,7 @@
  *
  * As bytes, which is how snapshots travel, all numbers little-endian:
  *
- *     "lockrec1"  u32 schema  u32 zero  u64 count
+ *     "lockrec1"  u32 schema  u32 schema whose residue is in it (0: none)  u64 count
  *     count times: u32 key size  u32 value size  u32 residue (0 or 1)  key  value
  *
  * In memory a bag is those records, one behind the other, so both are the same bytes.
@@ -27,7 +27,8 @@ struct lockstep_bag {
     size_t next; /* of source */
     uint64_t count;
     uint32_t schema;
-    bool missing; /* it stands for no state at all, which is not an empty one */
+    uint32_t residue_schema; /* whose residue is in it; 0: none, or of who wrote it */
+    bool missing;            /* it stands for no state at all, which is not an empty one */
 };
 
 void lockstep_bag_init(struct lockstep_bag *bag);

@@ -3,35 +3,16 @@
  * own, so whatever fails here, going on with it loses nothing.
  */
 #include "agent/host/host_internal.h"
-#include "agent/host/path.h"
+#include "agent/host/set_way.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Which state the new version begins with. */
-enum way {
-    WAY_NONE,    /* none: it stays as `load` made it */
-    WAY_SAVE,    /* the old version writes it: `save` */
-    WAY_DOWN,    /* the old version writes it in an older schema: `down`, or `save` and steps */
-    WAY_JOURNAL, /* what was kept at the commit, and all calls since */
-    WAY_BACK,    /* what was kept at the commit; what was written since is lost */
-    WAY_GIVEN,   /* from outside */
-};
-
-static const char *const way_texts[] = {
-    [WAY_NONE] = "nothing",
-    [WAY_SAVE] = "save",
-    [WAY_DOWN] = "down",
-    [WAY_JOURNAL] = "the journal",
-    [WAY_BACK] = "the state at the commit; what was written since is lost",
-    [WAY_GIVEN] = "what was kept",
-};
-
 /* Belongs to a job, so that code which does not end has something left to write to. */
 struct handing {
-    enum way way;
+    enum lockstep_way way;
     struct lockstep_image *from; /* NULL: `records` are there already */
     struct lockstep_image *to;   /* NULL: save only */
     uint32_t schema;             /* of the records */
@@ -76,114 +57,11 @@ static struct handing *new_handing(struct lockstep_image *from, struct lockstep_
     return handing;
 }
 
-static uint32_t schema_of(const struct lockstep_image *image)
-{
-    return image == NULL ? 0 : image->identity.state_schema;
-}
-
 bool lockstep_item_has_state(const struct lockstep_set_item *item)
 {
     const struct lockstep_image *live = item->line->live;
     return live != NULL && item->image != NULL && live != item->image &&
-           (schema_of(live) != 0 || schema_of(item->image) != 0);
-}
-
-/* ---- which way ------------------------------------------------------------------------------ */
-
-static bool has_path(const struct lockstep_image *image, uint32_t from, uint32_t to,
-                     struct lockstep_path *ret_path)
-{
-    lockstep_path_find(image->module.steps, image->module.steps_count, from, to, ret_path);
-    return ret_path->found;
-}
-
-/* A module without steps says by itself in `up` what it can take. */
-bool lockstep_state_takes(const struct lockstep_image *image, uint32_t schema,
-                          struct lockstep_refusal *ret_refusal)
-{
-    struct lockstep_path path;
-    uint32_t mine = schema_of(image);
-    if (schema > mine) {
-        return lockstep_host_refuse(ret_refusal, "STATE",
-                                    "a state of schema %u is newer than its own, %u", schema, mine);
-    }
-    if (image->module.steps_count == 0 || has_path(image, schema, mine, &path)) {
-        return true;
-    }
-    return lockstep_host_refuse(ret_refusal, "STATE",
-                                "no step of %.63s %s leads on from schema %u towards %u",
-                                image->name.text, image->version, path.stops_at, mine);
-}
-
-bool lockstep_state_goes_down(const struct lockstep_image *image, uint32_t to)
-{
-    struct lockstep_path path;
-    return image->module.down != NULL || has_path(image, schema_of(image), to, &path);
-}
-
-/* All calls since the commit are there, and TO can do them again. */
-static bool has_journal(const struct lockstep_kept *kept, const struct lockstep_image *to)
-{
-    return kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
-           kept->journal.missed == 0 && to->module.apply != NULL;
-}
-
-/* A version that came to life in a host that was started again is asked last: it may be why. */
-static bool choose_way_down(const struct lockstep_set_item *item, enum way *ret_way,
-                            struct lockstep_refusal *ret_refusal)
-{
-    const struct lockstep_module_line *line = item->line;
-    const struct lockstep_image *from = line->live;
-    const struct lockstep_kept *kept = &line->keep.kept;
-    bool journal = has_journal(kept, item->image);
-    if ((from->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
-        return lockstep_host_refuse(ret_refusal, "STATE",
-                                    "%.63s %s cannot go back with its state: its class is none",
-                                    line->name.text, from->version);
-    }
-    if (from->finalized) {
-        return lockstep_host_refuse(ret_refusal, "STATE",
-                                    "%.63s %s cannot go back: its window is over and it has been "
-                                    "finalized",
-                                    line->name.text, from->version);
-    }
-    if (journal && (line->restarted || !lockstep_state_goes_down(from, schema_of(item->image)))) {
-        *ret_way = WAY_JOURNAL;
-    } else if (lockstep_state_goes_down(from, schema_of(item->image))) {
-        *ret_way = WAY_DOWN;
-    } else if (kept->back_fd >= 0) {
-        *ret_way = WAY_BACK;
-    } else {
-        return lockstep_host_refuse(ret_refusal, "STATE",
-                                    "%.63s %s has no way down from schema %u to %u, and the state "
-                                    "at its commit is not kept any more",
-                                    line->name.text, from->version, schema_of(from),
-                                    schema_of(item->image));
-    }
-    return true;
-}
-
-static bool choose_way(const struct lockstep_set_item *item, enum way *ret_way,
-                       struct lockstep_refusal *ret_refusal)
-{
-    const struct lockstep_image *from = item->line->live;
-    const struct lockstep_image *to = item->image;
-    *ret_way = WAY_NONE;
-    if (from == to || schema_of(from) == 0 || schema_of(to) == 0) {
-        return true;
-    }
-    if (schema_of(to) < schema_of(from)) {
-        return choose_way_down(item, ret_way, ret_refusal);
-    }
-    *ret_way = WAY_SAVE;
-    return lockstep_state_takes(to, schema_of(from), ret_refusal);
-}
-
-bool lockstep_item_has_way(const struct lockstep_set_item *item,
-                           struct lockstep_refusal *ret_refusal)
-{
-    enum way way;
-    return choose_way(item, &way, ret_refusal);
+           (lockstep_way_schema(live) != 0 || lockstep_way_schema(item->image) != 0);
 }
 
 /* ---- in the job ----------------------------------------------------------------------------- */
@@ -193,7 +71,7 @@ int lockstep_state_walk(const struct lockstep_image *image, uint32_t from, uint3
                         struct lockstep_bag *state, struct lockstep_job_why *why)
 {
     struct lockstep_path path;
-    if (from == to || !has_path(image, from, to, &path)) {
+    if (from == to || !lockstep_way_path(image, from, to, &path)) {
         return 0; /* without steps `up` takes what there is */
     }
     for (size_t i = 0; i < path.count; i++) {
@@ -224,10 +102,10 @@ int lockstep_state_walk(const struct lockstep_image *image, uint32_t from, uint3
 static int write_records(struct handing *handing, struct lockstep_job_why *why)
 {
     const struct lockstep_module *from = &handing->from->module;
-    uint32_t mine = schema_of(handing->from);
+    uint32_t mine = lockstep_way_schema(handing->from);
     int result;
-    handing->schema = handing->way == WAY_DOWN ? schema_of(handing->to) : mine;
-    if (handing->way == WAY_DOWN && from->down != NULL) {
+    handing->schema = handing->way == LOCKSTEP_WAY_DOWN ? lockstep_way_schema(handing->to) : mine;
+    if (handing->way == LOCKSTEP_WAY_DOWN && from->down != NULL) {
         result = from->down(handing->schema, &handing->records.sink);
     } else {
         result = from->save(&handing->records.sink);
@@ -261,7 +139,7 @@ static int hand_over(void *argument, struct lockstep_job_why *why)
         return 1;
     }
     handing->taken.sink.extra = handing->extra;
-    schema = to->module.steps_count == 0 ? handing->schema : schema_of(to);
+    schema = to->module.steps_count == 0 ? handing->schema : lockstep_way_schema(to);
     if (lockstep_state_walk(to, handing->schema, schema, &handing->taken, why) != 0) {
         return 1;
     }
@@ -314,27 +192,32 @@ static bool load_kept(struct handing *handing, int base_fd, const struct lockste
                                                   &handing->journal_size, &err) != LOCKSTEP_OK)) {
         return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
-    handing->schema = base_fd < 0 ? schema_of(handing->to) : handing->records.schema;
+    if (handing->records.residue_schema == lockstep_way_schema(handing->to) &&
+        !lockstep_bag_take(&handing->kept, &handing->records, true, true)) {
+        return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
+    }
+    handing->schema = base_fd < 0 ? lockstep_way_schema(handing->to) : handing->records.schema;
     return lockstep_state_takes(handing->to, handing->schema, ret_refusal);
 }
 
-static struct handing *begin_handing(const struct lockstep_set_item *item, enum way way,
+static struct handing *begin_handing(const struct lockstep_set_item *item, enum lockstep_way way,
                                      const char *extra, struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_module_line *line = item->line;
-    bool kept = way == WAY_JOURNAL || way == WAY_BACK;
+    bool kept = way == LOCKSTEP_WAY_JOURNAL || way == LOCKSTEP_WAY_BACK;
     struct handing *handing = new_handing(kept ? NULL : line->live, item->image, extra,
                                           ret_refusal);
     if (handing == NULL) {
         return NULL;
     }
     handing->way = way;
-    if (kept && !load_kept(handing, line->keep.kept.back_fd,
-                           way == WAY_JOURNAL ? &line->keep.kept.journal : NULL, ret_refusal)) {
+    if (kept &&
+        !load_kept(handing, line->keep.kept.back_fd,
+                   way == LOCKSTEP_WAY_JOURNAL ? &line->keep.kept.journal : NULL, ret_refusal)) {
         free_handing(handing);
         return NULL;
     }
-    if (line->residue.schema == schema_of(item->image) &&
+    if (line->residue.schema == lockstep_way_schema(item->image) &&
         !lockstep_bag_take(&handing->kept, &line->residue, true, true)) {
         free_handing(handing);
         (void)lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over");
@@ -348,8 +231,22 @@ static int copy_fd(int fd)
     return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+/* A base has the residue, too: either what was just made, or what was there for another schema. */
+static bool add_residue(const struct lockstep_module_line *line, enum lockstep_way way,
+                        struct lockstep_bag *records)
+{
+    struct lockstep_bag copy;
+    if (way == LOCKSTEP_WAY_DOWN || line->residue.count == 0) {
+        records->residue_schema = way == LOCKSTEP_WAY_DOWN ? lockstep_way_schema(line->live) : 0;
+        return true;
+    }
+    records->residue_schema = line->residue.schema;
+    copy = line->residue; /* to walk over it; the bytes stay the line's */
+    return lockstep_bag_take(records, &copy, true, true);
+}
+
 /* What the new version will be kept by. */
-static bool fill_kept(struct lockstep_set_item *item, const struct handing *handing,
+static bool fill_kept(struct lockstep_set_item *item, struct handing *handing,
                       struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_kept *kept = &item->kept;
@@ -359,14 +256,16 @@ static bool fill_kept(struct lockstep_set_item *item, const struct handing *hand
     if ((item->image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
         return true;
     }
-    if (handing->way == WAY_SAVE || handing->way == WAY_DOWN) {
-        if (lockstep_bag_save(&handing->records, &kept->base_fd, &err) != LOCKSTEP_OK) {
+    if (handing->way == LOCKSTEP_WAY_SAVE || handing->way == LOCKSTEP_WAY_DOWN) {
+        if (!add_residue(item->line, handing->way, &handing->records) ||
+            lockstep_bag_save(&handing->records, &kept->base_fd, &err) != LOCKSTEP_OK) {
             return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
         }
     } else {
         kept->base_fd = copy_fd(before->back_fd);
     }
-    if (handing->way == WAY_SAVE && schema_of(item->line->live) < schema_of(item->image)) {
+    if (handing->way == LOCKSTEP_WAY_SAVE &&
+        lockstep_way_schema(item->line->live) < lockstep_way_schema(item->image)) {
         kept->back_fd = copy_fd(kept->base_fd);
         kept->whole = true;
     }
@@ -383,10 +282,10 @@ static void tell_way(const struct lockstep_set_item *item, const struct handing 
     const struct lockstep_replay *replay = &handing->replay;
     struct lockstep_host *host = item->image->host;
     const char *name = item->line->name.text;
-    bool lost = handing->way == WAY_BACK || replay->unknown + replay->missed > 0;
+    bool lost = handing->way == LOCKSTEP_WAY_BACK || replay->unknown + replay->missed > 0;
     lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
                       "%s %s has its state by %s", name, item->image->version,
-                      way_texts[handing->way]);
+                      lockstep_way_text(handing->way));
     if (handing->journal != NULL) {
         lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
                           "%s: %llu calls done again, %llu came out differently; lost: %llu it "
@@ -397,9 +296,22 @@ static void tell_way(const struct lockstep_set_item *item, const struct handing 
     }
 }
 
+/* The residue that the line has from now on; what was kept brings its own. */
+static bool take_residue(struct lockstep_set_item *item, struct handing *handing)
+{
+    if (handing->way >= LOCKSTEP_WAY_JOURNAL) {
+        item->residue.schema = handing->records.residue_schema;
+        item->has_residue = item->residue.schema != lockstep_way_schema(item->image);
+        if (!item->has_residue) {
+            return true; /* it went into `up` */
+        }
+    }
+    return lockstep_bag_take(&item->residue, &handing->residue, true, true);
+}
+
 /* Tries WAY; what fails leaves no trace in the item. */
-static bool go(struct lockstep_set_item *item, enum way way, const char *extra, uint64_t limit_ms,
-               struct lockstep_refusal *ret_refusal)
+static bool go(struct lockstep_set_item *item, enum lockstep_way way, const char *extra,
+               uint64_t limit_ms, struct lockstep_refusal *ret_refusal)
 {
     struct handing *handing = begin_handing(item, way, extra, ret_refusal);
     struct lockstep_job *job = NULL;
@@ -409,8 +321,7 @@ static bool go(struct lockstep_set_item *item, enum way way, const char *extra, 
     }
     if (run(handing, limit_ms, &job, ret_refusal)) {
         handing->records.schema = handing->schema;
-        well = lockstep_bag_take(&item->residue, &handing->residue, true, true) &&
-               fill_kept(item, handing, ret_refusal);
+        well = take_residue(item, handing) && fill_kept(item, handing, ret_refusal);
         tell_way(item, handing);
     }
     job = lockstep_job_drop(job);
@@ -436,16 +347,16 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, ui
 {
     struct lockstep_image *from = item->line->live;
     struct lockstep_image *to = item->image;
-    enum way way = WAY_NONE;
+    enum lockstep_way way = LOCKSTEP_WAY_NONE;
     lockstep_bag_deinit(&item->residue);
     item->has_residue = false;
     if (item->line->live != NULL) {
         lockstep_kept_deinit(&item->kept);
     }
-    if (!choose_way(item, &way, ret_refusal)) {
+    if (!lockstep_way_choose(item, &way, ret_refusal)) {
         return false;
     }
-    if (way == WAY_NONE) {
+    if (way == LOCKSTEP_WAY_NONE) {
         return begin_journal(item, ret_refusal);
     }
     if (from->stuck || to->stuck) {
@@ -453,13 +364,15 @@ bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, ui
                                     "handing its state over did not end before");
     }
     /* What is kept for a third schema stays, unless this way down makes a new residue. */
-    item->has_residue = way == WAY_DOWN || item->line->residue.schema == schema_of(to);
-    item->residue.schema = schema_of(from);
+    item->has_residue = way == LOCKSTEP_WAY_DOWN ||
+                        item->line->residue.schema == lockstep_way_schema(to);
+    item->residue.schema = lockstep_way_schema(from);
     if (go(item, way, extra, limit_ms, ret_refusal)) {
         return true;
     }
-    return way == WAY_DOWN && !to->stuck && has_journal(&item->line->keep.kept, to) &&
-           go(item, WAY_JOURNAL, extra, limit_ms, ret_refusal);
+    return way == LOCKSTEP_WAY_DOWN && !to->stuck &&
+           lockstep_way_journaled(&item->line->keep.kept, to) &&
+           go(item, LOCKSTEP_WAY_JOURNAL, extra, limit_ms, ret_refusal);
 }
 
 /* ---- from outside --------------------------------------------------------------------------- */
@@ -476,7 +389,7 @@ static bool begin_with(struct lockstep_set_item *item, const char *extra, int ba
     if (handing == NULL) {
         return false;
     }
-    handing->way = WAY_GIVEN;
+    handing->way = LOCKSTEP_WAY_GIVEN;
     if (!load_kept(handing, base_fd, journal ? &theirs : NULL, ret_refusal)) {
         free_handing(handing);
         return false;
@@ -484,9 +397,10 @@ static bool begin_with(struct lockstep_set_item *item, const char *extra, int ba
     if (run(handing, LOCKSTEP_LOAD_LIMIT_MS, &job, ret_refusal)) {
         item->kept.base_fd = copy_fd(base_fd);
         item->kept.whole = entry->whole && journal && handing->replay.missed == 0;
-        well = !lockstep_keep_journals(item->image) ||
-               lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes,
-                                      handing->journal, handing->journal_size) ||
+        well = (take_residue(item, handing) &&
+                (!lockstep_keep_journals(item->image) ||
+                 lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes,
+                                        handing->journal, handing->journal_size))) ||
                lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
         tell_way(item, handing);
     }
@@ -499,7 +413,7 @@ bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
                          struct lockstep_refusal *ret_refusal)
 {
     bool given = entry->state_fd >= 0 || entry->journal_fd >= 0;
-    if (schema_of(item->image) == 0 ||
+    if (lockstep_way_schema(item->image) == 0 ||
         (item->image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
         return true;
     }
@@ -518,7 +432,7 @@ bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
 
 /* ---- snapshots ------------------------------------------------------------------------------ */
 
-static bool save(struct lockstep_module_line *line, int *ret_fd, uint32_t ms,
+static bool save(struct lockstep_module_line *line, int *ret_fd, uint32_t ms, bool base,
                  struct lockstep_refusal *ret_refusal)
 {
     struct handing *handing = new_handing(line->live, NULL, "", ret_refusal);
@@ -528,11 +442,12 @@ static bool save(struct lockstep_module_line *line, int *ret_fd, uint32_t ms,
     if (handing == NULL) {
         return false;
     }
-    handing->way = WAY_SAVE;
+    handing->way = LOCKSTEP_WAY_SAVE;
     well = run(handing, ms, &job, ret_refusal);
     if (well) {
         handing->records.schema = handing->schema;
-        well = lockstep_bag_save(&handing->records, ret_fd, &err) == LOCKSTEP_OK ||
+        well = ((!base || add_residue(line, handing->way, &handing->records)) &&
+                lockstep_bag_save(&handing->records, ret_fd, &err) == LOCKSTEP_OK) ||
                lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
     job = lockstep_job_drop(job);
@@ -553,7 +468,7 @@ static bool save_shut(struct lockstep_sets *sets, struct lockstep_module_line *l
     if (!lockstep_sets_shut_marked(sets, drain_ms, ret_refusal)) {
         return false;
     }
-    well = save(line, ret_fd, drain_ms, ret_refusal) &&
+    well = save(line, ret_fd, drain_ms, base, ret_refusal) &&
            (!base || lockstep_sets_keep_base(sets, line, *ret_fd, ret_refusal));
     lockstep_sets_open_marked(sets);
     return well;
@@ -564,7 +479,7 @@ static struct lockstep_module_line *line_with_state(const struct lockstep_sets *
                                                     struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_module_line *line = lockstep_sets_line(sets, module);
-    if (line == NULL || schema_of(line->live) == 0 || line->live->stuck) {
+    if (line == NULL || lockstep_way_schema(line->live) == 0 || line->live->stuck) {
         (void)lockstep_host_refuse(ret_refusal, "STATE", "%.63s has no state to save", module);
         return NULL;
     }

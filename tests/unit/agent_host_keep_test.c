@@ -338,6 +338,31 @@ static void test_order(void **state)
     host_agent_expect(&agent, "ledger.get", "", before);
 }
 
+/* What an older schema cannot hold outlives the host, too. */
+static void test_residue_after_death(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    live_through("lossless", paths);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[0]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "13 13 0");
+    for (int i = 0; i < 2; i++) { /* and what began with it has it as well */
+        host_agent_restart(&agent);
+        add_kept(paths[0]);
+        host_agent_commit(&agent);
+    }
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "13 13 1");
+    host_agent_restart(&agent);
+    add_kept(paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "13 13 1");
+}
+
 /* What is kept is from outside once it comes back. */
 static void test_damaged_base(void **state)
 {
@@ -373,6 +398,7 @@ int main(void)
     TEST(killed_while_writing);
     TEST(killed_with_a_small_journal);
     TEST(order);
+    TEST(residue_after_death);
     TEST(damaged_base);
     return _cmocka_run_group_tests("keep", tests, count, NULL, NULL);
 }
