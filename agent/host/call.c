@@ -193,6 +193,9 @@ enum lockstep_call_result lockstep_host_list(struct lockstep_answer *ret_answer)
     table = lockstep_gate_held();
     for (size_t i = 0; table != NULL && i < table->count; i++) {
         const struct lockstep_gate_entry *entry = &table->entries[i];
+        if (entry->function != NULL) {
+            continue;
+        }
         (void)lockstep_sink_print(&growing.sink, "%s\t%s\t%s\t%" PRIu64 "\t%s\t%s\n", entry->name,
                                   entry->module, entry->version, entry->generation,
                                   (entry->flags & LOCKSTEP_TOOL_IDEMPOTENT) != 0 ? "idempotent"

@@ -51,7 +51,9 @@ struct lockstep_gate_entry {
     const char *module;
     const char *version;
     const char *description;
-    const char *schema; /* of the request; NULL: none */
+    const char *schema;        /* of the request; NULL: none */
+    lockstep_any_fn *function; /* it is this rather than a tool, and `call` refuses; else NULL */
+    const char *signature;     /* of that */
     uint32_t flags;
     uint32_t tool; /* index in its image */
     uint32_t image;

@@ -110,6 +110,7 @@ static void free_host(struct lockstep_host *host)
     lockstep_watchers_deinit(host);
     lockstep_gate_deinit();
     lockstep_sets_deinit(&host->sets);
+    lockstep_functions_deinit(host);
     while (host->tools != NULL) {
         struct lockstep_host_tool *tool = host->tools;
         host->tools = tool->next;

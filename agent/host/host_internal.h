@@ -61,6 +61,8 @@ struct lockstep_host {
     bool ready; /* the boot file is loaded, or the agent reached, or there is neither */
     struct lockstep_host_tool *tools;
     uint32_t tools_count;
+    struct lockstep_host_function *functions;
+    uint32_t functions_count;
 };
 
 void lockstep_host_log(struct lockstep_host *host, enum lockstep_log_level level,
@@ -115,6 +117,11 @@ enum lockstep_call_result lockstep_host_registry(const struct lockstep_host *hos
 /* The number of what TABLE (may be NULL) has. */
 uint64_t lockstep_host_revision(const struct lockstep_host *host,
                                 const struct lockstep_gate_table *table);
+
+/* The versions of SET have the functions that this service has bound, with their types. */
+bool lockstep_functions_fit(struct lockstep_host *host, const struct lockstep_set *set,
+                            struct lockstep_refusal *ret_refusal);
+void lockstep_functions_deinit(struct lockstep_host *host);
 
 void lockstep_watchers_init(struct lockstep_host *host);
 /* Takes over FD, a connection that waits for changes. False: there are too many, or it is gone. */

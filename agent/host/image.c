@@ -162,6 +162,34 @@ static bool check_texts(const struct lockstep_identity *identity)
     return well;
 }
 
+static bool is_function(const struct lockstep_image *image,
+                        const struct lockstep_function *function)
+{
+    size_t length = strlen(image->identity.module);
+    return function->name != NULL && function->signature != NULL && function->function != NULL &&
+           strnlen(function->name, LOCKSTEP_MODULE_TEXT) < LOCKSTEP_MODULE_TEXT &&
+           strncmp(function->name, image->identity.module, length) == 0 &&
+           function->name[length] == '.' &&
+           strnlen(function->signature, LOCKSTEP_FUNCTION_TEXT + 1) <= LOCKSTEP_FUNCTION_TEXT;
+}
+
+static bool check_typed(const struct lockstep_image *image, struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_module *module = &image->module;
+    if (module->functions_count > LOCKSTEP_MODULE_TOOLS - module->tools_count ||
+        (module->functions_count > 0 && module->functions == NULL)) {
+        return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR",
+                                    "its table of functions makes no sense");
+    }
+    for (size_t i = 0; i < module->functions_count; i++) {
+        if (!is_function(image, &module->functions[i])) {
+            return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR",
+                                        "its function %zu makes no sense", i);
+        }
+    }
+    return true;
+}
+
 static bool check_functions(const struct lockstep_image *image,
                             struct lockstep_refusal *ret_refusal)
 {
@@ -178,6 +206,9 @@ static bool check_functions(const struct lockstep_image *image,
             return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its tool %zu makes no sense",
                                         i);
         }
+    }
+    if (!check_typed(image, ret_refusal)) {
+        return false;
     }
     if (!lockstep_path_valid(module->steps, module->steps_count)) {
         return lockstep_host_refuse(ret_refusal, "NO_DESCRIPTOR", "its steps make no sense");

@@ -90,7 +90,7 @@ static const char *put_page(FILE *out, const struct lockstep_gate_table *table, 
     for (size_t i = 0; i < table->count; i++) {
         const struct lockstep_gate_entry *entry = &table->entries[i];
         long begin = ftell(out);
-        if (strcmp(entry->name, after) <= 0) {
+        if (entry->function != NULL || strcmp(entry->name, after) <= 0) {
             continue;
         }
         put_entry(out, entry, true);

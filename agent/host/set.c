@@ -280,7 +280,9 @@ static bool prepare_items(struct lockstep_sets *sets, struct lockstep_set *set,
                           const struct lockstep_hostwire_message *order,
                           struct lockstep_refusal *ret_refusal)
 {
-    if (!map_all(sets, set, order, ret_refusal) || !fits_all(sets, set, ret_refusal)) {
+    if (!map_all(sets, set, order, ret_refusal) ||
+        !lockstep_functions_fit(sets->host, set, ret_refusal) ||
+        !fits_all(sets, set, ret_refusal)) {
         return false;
     }
     lockstep_set_sort(set);

@@ -102,6 +102,39 @@ void lockstep_set_sort(struct lockstep_set *set)
     }
 }
 
+/* What is not a tool is called by the service alone. */
+static int refuse_call(struct lockstep_call *call)
+{
+    static const char text[] = "this is a function of the service's, and no tool";
+    (void)call->answer->write(call->answer, text, sizeof(text) - 1);
+    return -1;
+}
+
+/* Functions are counted behind the tools. */
+static void fill_functions(struct lockstep_gate_table *table, struct lockstep_module_line *line,
+                           const struct lockstep_image *image, uint64_t generation)
+{
+    bool stateful = image->identity.state_schema != 0;
+    for (uint32_t i = 0; i < image->module.functions_count; i++) {
+        const struct lockstep_function *function = &image->module.functions[i];
+        table->entries[table->count++] = (struct lockstep_gate_entry){
+            .name = function->name,
+            .call = refuse_call,
+            .function = function->function,
+            .signature = function->signature,
+            .gate = &line->gate,
+            .mask = stateful ? ~0U : LOCKSTEP_SHUT_ANY,
+            .expected = stateful ? lockstep_gate_owner(image->index) : 0,
+            .module = line->name.text,
+            .version = image->version,
+            .description = "",
+            .tool = image->module.tools_count + i,
+            .image = image->index,
+            .generation = generation,
+        };
+    }
+}
+
 static void fill_entries(struct lockstep_gate_table *table, struct lockstep_module_line *line,
                          const struct lockstep_image *image, uint64_t generation)
 {
@@ -167,7 +200,7 @@ struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets
     size_t count = 0;
     for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
         const struct lockstep_image *image = lockstep_sets_image(sets, set, line->name.text);
-        count += image == NULL ? 0 : image->module.tools_count;
+        count += image == NULL ? 0 : image->module.tools_count + image->module.functions_count;
     }
     table = calloc(1, sizeof(*table) + count * sizeof(table->entries[0]));
     if (table == NULL) {
@@ -179,6 +212,7 @@ struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets
         const struct lockstep_image *image = lockstep_sets_image(sets, set, line->name.text);
         if (image != NULL) {
             fill_entries(table, line, image, generation_of(set, line));
+            fill_functions(table, line, image, generation_of(set, line));
         }
     }
     qsort(table->entries, table->count, sizeof(table->entries[0]), by_name);

@@ -35,7 +35,7 @@
 #define LOCKSTEP_CONFIG_HEALTH_TIMEOUT  1000
 #define LOCKSTEP_CONFIG_HEALTH_FAILURES 2
 
-/* Texts owned by the configuration. */
+/* Texts owned by the configuration, and a NULL behind the last: it may be an argv. */
 struct lockstep_config_list {
     char **items;
     size_t count;

@@ -103,7 +103,7 @@ enum lockstep_err lockstep_config_level(const struct lockstep_config_file *file,
 enum lockstep_err lockstep_config_list_add(struct lockstep_config_list *list, const char *text,
                                            struct lockstep_error *err)
 {
-    char **items = reallocarray(list->items, list->count + 1, sizeof(*items));
+    char **items = reallocarray(list->items, list->count + 2, sizeof(*items));
     if (items == NULL) {
         return no_memory(err);
     }
@@ -112,7 +112,7 @@ enum lockstep_err lockstep_config_list_add(struct lockstep_config_list *list, co
     if (items[list->count] == NULL) {
         return no_memory(err);
     }
-    list->count++;
+    items[++list->count] = NULL;
     return LOCKSTEP_OK;
 }
 

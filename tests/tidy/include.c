@@ -42,7 +42,7 @@ static const struct room {
       "lockstep/"}},
     {"agent/mcp/", SYSTEM_ANY, {"common/base/", "agent/mcp/", "lockstep/client.h"}},
     {"agent/", SYSTEM_ANY, {"common/", "agent/core/", "agent/"}},
-    {"deploy/", SYSTEM_ANY, {"lockstep/", "deploy/", "buckets.h"}}, /* the last: of an example */
+    {"deploy/", SYSTEM_ANY, {"lockstep/", "deploy/", "buckets.h", "links.h"}}, /* of examples */
     {"tests/", SYSTEM_ANY, {""}},
 };
 

@@ -13,7 +13,7 @@
 #ifndef LOCKSTEP_HOST_H
 #define LOCKSTEP_HOST_H
 
-#include "lockstep/module.h"
+#include "lockstep/function.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,6 +60,12 @@ struct lockstep_host_options {
 
 struct lockstep_host;
 struct lockstep_host_tool;
+struct lockstep_host_function;
+
+/* What a thread holds while it is in a function of a module. Opaque. */
+struct lockstep_pass {
+    const void *parts[4];
+};
 
 /* Starts the library. 0 and *ret_host; else -1, and WHY (WHY_SIZE bytes, may be NULL) says why.
  * There is one host in a process at a time. Returns once the boot file is loaded, or the agent is
@@ -91,6 +97,30 @@ LOCKSTEP_HOST_EXPORT const struct lockstep_host_tool *lockstep_host_tool(struct 
 /* Calls the tool of a handle, with the caller's own sink: nothing is allocated on the way. */
 LOCKSTEP_HOST_EXPORT enum lockstep_call_result
 lockstep_host_tool_call(const struct lockstep_host_tool *tool, struct lockstep_call *call);
+
+/* Says that this service calls the function NAME ("module.verb") with the type that SIGNATURE (of
+ * LOCKSTEP_FUNCTION_TYPE) names; valid until _stop, as the handle of a tool is. From here on a
+ * version of that module whose function has another type, or that has none, is refused before it is
+ * live (ABI). NULL: a name or type is too long, there are too many, no memory, or this service has
+ * bound the name with another type. */
+LOCKSTEP_HOST_EXPORT const struct lockstep_host_function *
+lockstep_host_function(struct lockstep_host *host, const char *name, const char *signature);
+
+/* Enters a function: *ret_call, cast to its type, is to be called until the matching _leave, which
+ * comes soon and on the same thread:
+ *
+ *     if (lockstep_host_function_enter(handle, &pass, &any) == LOCKSTEP_CALL_OK) {
+ *         failed = ((links_answer_fn *)any)(request, reply) != 0;
+ *         lockstep_host_function_leave(&pass, failed);
+ *     }
+ *
+ * NO_TOOL: no live version has it, so the service does without. CLOSED, NO_MEMORY: as for tools. */
+LOCKSTEP_HOST_EXPORT enum lockstep_call_result
+lockstep_host_function_enter(const struct lockstep_host_function *function,
+                             struct lockstep_pass *ret_pass, lockstep_any_fn **ret_call);
+/* FAILED is counted with the version. */
+LOCKSTEP_HOST_EXPORT void lockstep_host_function_leave(const struct lockstep_pass *pass,
+                                                       bool failed);
 
 /* Holds the present set of versions for this thread: until the matching _leave every call of this
  * thread runs in it. They nest. Keep it short: versions of a set that is held are not retired. A

@@ -86,6 +86,7 @@ enum lockstep_log_level {
 };
 
 struct lockstep_call;
+struct lockstep_function;
 
 /* What a host does for a module. Valid as long as the module is mapped, from any thread. */
 struct lockstep_host_api {
@@ -189,6 +190,11 @@ struct lockstep_module {
      * cannot be undone, such as dropping a column. Once, from the thread that retires; cannot fail.
      * Residue for other schemas is kept: it only goes with the module. */
     void (*finalize)(void);
+
+    /* For a service of its own (lockstep/function.h); with the tools at most
+     * LOCKSTEP_MODULE_TOOLS. */
+    const struct lockstep_function *functions;
+    uint32_t functions_count;
 };
 
 #define LOCKSTEP_MODULE_LIST(...) __VA_ARGS__
