@@ -7,6 +7,8 @@
 
 struct lockstep_node_agent;
 
+void lockstep_tools_purge(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_purge *message);
 void lockstep_tools_run(struct lockstep_node_agent *agent,
                         const struct lockstep_wire_tool_run *message);
 void lockstep_tools_answered(void *context, const struct lockstep_hosts_answer *answer);

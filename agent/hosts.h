@@ -187,6 +187,11 @@ struct lockstep_hosts_gating {
 void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket,
                           const struct lockstep_hosts_gating *gating);
 
+/* Has retired versions of a module unmapped, in all processes of the service; the answer has a line
+ * of each (hostwire.h). WAIT_MS, an hour at most: for calls that are still in such versions. */
+void lockstep_hosts_purge(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, bool hard, uint64_t wait_ms);
+
 /* Forgets an operation: its open requests are not answered any more, hosts drop its set. */
 void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id *operation);
 /* The windows of these versions (service, module, generation) are over. */

@@ -337,6 +337,22 @@ void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t 
     lockstep_hosts_request_settle(request);
 }
 
+void lockstep_hosts_purge(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
+                          const struct lockstep_name *module, bool hard, uint64_t wait_ms)
+{
+    uint32_t ms = drain_of(hosts, wait_ms);
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
+        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer + ms);
+    if (request != NULL) {
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_PURGE);
+        memcpy(hosts->out->text, module->text, sizeof(module->text));
+        hosts->out->drain = hard;
+        hosts->out->drain_ms = ms;
+        ask_service(request, service, false);
+        lockstep_hosts_request_settle(request);
+    }
+}
+
 void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
 {
     struct lockstep_hosts_request *request = lockstep_hosts_request_begin(

@@ -304,6 +304,9 @@ static void dispatch(struct lockstep_node_agent *agent, const struct lockstep_wi
     case LOCKSTEP_MESSAGE_DRAIN:
         lockstep_drains_run(agent, &wire->u.drain);
         break;
+    case LOCKSTEP_MESSAGE_PURGE:
+        lockstep_tools_purge(agent, &wire->u.purge);
+        break;
     case LOCKSTEP_MESSAGE_TOOL_RUN:
         lockstep_tools_run(agent, &wire->u.tool_run);
         break;

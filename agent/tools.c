@@ -102,6 +102,28 @@ void lockstep_tools_run(struct lockstep_node_agent *agent,
     }
 }
 
+/* Purging is answered as a call is: what the hosts say goes back as it is. */
+void lockstep_tools_purge(struct lockstep_node_agent *agent,
+                          const struct lockstep_wire_purge *message)
+{
+    const struct lockstep_agent_module *row = lockstep_agent_module(agent->core, &message->module);
+    size_t slot = 0;
+    while (slot < LOCKSTEP_COUNT(agent->calls) && agent->calls[slot].ticket != 0) {
+        slot++;
+    }
+    if (row == NULL || row->service == LOCKSTEP_SERVICE_NONE) {
+        tool_failed(agent, message->request, "this node knows no such module");
+    } else if (slot == LOCKSTEP_COUNT(agent->calls)) {
+        tool_failed(agent, message->request, "too many calls at once");
+    } else {
+        agent->calls[slot].ticket = ++agent->call_tickets;
+        agent->calls[slot].request = message->request;
+        agent->calls[slot].service = 0;
+        lockstep_hosts_purge(agent->hosts, agent->calls[slot].ticket, row->service,
+                             &message->module, message->hard, message->wait_ms);
+    }
+}
+
 /* A page and where the next one begins, to be freed; NULL without memory. */
 static uint8_t *whole_page(const struct lockstep_node_agent *agent, uint8_t service,
                            const struct lockstep_hosts_answer *answer, size_t *ret_size)

@@ -1,4 +1,5 @@
 /* What people ask: one function a message, one answer a request. */
+#include "coordinator/control_purge.h"
 #include "coordinator/driver_internal.h"
 
 #include "common/base/assert.h"
@@ -283,6 +284,27 @@ static void on_audit(struct lockstep_session *session, const struct lockstep_wir
 
 /* ---- every message --------------------------------------------------------------------------- */
 
+/* What a node has to answer. */
+static void ask_node(struct lockstep_session *session, const struct lockstep_wire *wire)
+{
+    switch ((unsigned)wire->message.type) {
+    case LOCKSTEP_MESSAGE_NODE_PING:
+        lockstep_control_ping(session, &wire->u.node_ping);
+        break;
+    case LOCKSTEP_MESSAGE_MODULE_DRAIN:
+        lockstep_control_module_drain(session, &wire->u.module_drain);
+        break;
+    case LOCKSTEP_MESSAGE_MODULE_PURGE:
+        lockstep_control_purge(session, &wire->u.module_purge);
+        break;
+    case LOCKSTEP_MESSAGE_TOOL_CALL:
+        lockstep_control_tool_call(session, &wire->u.tool_call);
+        break;
+    default:
+        UNREACHABLE("the wire lets people send nothing else");
+    }
+}
+
 void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire)
 {
     switch ((unsigned)wire->message.type) {
@@ -340,16 +362,7 @@ void lockstep_control_message(struct lockstep_session *session, const struct loc
     case LOCKSTEP_MESSAGE_NODE_ADMIT:
         lockstep_control_admit(session, &wire->u.node_admit);
         break;
-    case LOCKSTEP_MESSAGE_NODE_PING:
-        lockstep_control_ping(session, &wire->u.node_ping);
-        break;
-    case LOCKSTEP_MESSAGE_MODULE_DRAIN:
-        lockstep_control_module_drain(session, &wire->u.module_drain);
-        break;
-    case LOCKSTEP_MESSAGE_TOOL_CALL:
-        lockstep_control_tool_call(session, &wire->u.tool_call);
-        break;
     default:
-        UNREACHABLE("the wire lets people send nothing else");
+        ask_node(session, wire);
     }
 }

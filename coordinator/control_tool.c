@@ -1,5 +1,6 @@
 /* Tool calls through a node, for looking. One piece each way: what does not fit a message is
  * refused. */
+#include "coordinator/control_purge.h"
 #include "coordinator/driver_internal.h"
 
 #include <sodium.h>
@@ -106,7 +107,9 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
                                     "the output is too long for a call through a node");
         } else {
             lockstep_control_answer(call->person, call->request,
-                                    result_document(coordinator, call, result), true);
+                                    call->purge ? lockstep_control_purged(coordinator, call, result)
+                                                : result_document(coordinator, call, result),
+                                    true);
         }
         return;
     }

@@ -104,6 +104,7 @@ struct lockstep_calling {
     struct lockstep_session *person;
     uint32_t node;
     uint64_t asked_us; /* when a sign of life was asked for; 0: it is a tool call */
+    bool purge;        /* of the module that `tool` names */
     char tool[LOCKSTEP_WORD_MAX + 1];
 };
 

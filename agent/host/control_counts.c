@@ -1,6 +1,8 @@
 /* What was called, and what keeps versions that are over. */
 #include "agent/host/control.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What is left is no failure: the agent says what keeps it. */
@@ -9,10 +11,12 @@ void lockstep_control_purge(struct lockstep_control *control)
     struct lockstep_purge purge;
     lockstep_sets_purge(&control->host->sets, control->request->text, control->request->drain,
                         lockstep_control_drain_ms(control), &purge);
-    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
-    control->reply->result = purge.unmapped;
+    lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_ANSWER);
     control->reply->retired = purge.left;
     memcpy(control->reply->text, purge.why, sizeof(purge.why));
+    control->reply->bytes_size = (size_t)snprintf(
+        (char *)control->reply->bytes, sizeof(control->reply->bytes),
+        "%" PRIu32 " %" PRIu32 " %s\n", purge.unmapped, purge.left, purge.why);
 }
 
 void lockstep_control_counts(struct lockstep_control *control)

@@ -21,8 +21,8 @@
  *     REOPEN {operation}                     OK           back to the old version, still prepared
  *     PUBLISH {operation}                    PUBLISHED | NOT_APPLIED
  *     RETIRE {entries: module, generation}   OK           that version's window is over
- *     PURGE {text: module or none, drain: hard, drain_ms}   OK {result: unmapped, retired, text:
- *                                            what keeps those that are left}
+ *     PURGE {text: module or none,            ANSWER {bytes: a line: unmapped, left, what keeps one
+ *            drain: hard, drain_ms}                 of those that are left}
  *     STATUS                                 STATUS {entries, more} …
  *     COUNTS                                 COUNTS {entries: a tool of a version each, more} …
  *     DRAIN {text: module, drain, refuse}    OK, and STATUS tells when | NOT_APPLIED

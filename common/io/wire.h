@@ -60,6 +60,14 @@ enum lockstep_artifact_part {
     LOCKSTEP_ARTIFACT_PART_SIGNATURE = 3,
 };
 
+/* Unmaps retired versions of a module. */
+struct lockstep_wire_purge {
+    uint64_t request;
+    struct lockstep_name module;
+    bool hard;        /* without waiting, and whatever the linking says */
+    uint64_t wait_ms; /* for calls in flight; zero: the default */
+};
+
 struct lockstep_wire_ping {
     uint64_t request; /* of the coordinator; the answer carries it */
 };
@@ -144,6 +152,7 @@ struct lockstep_wire {
         struct lockstep_wire_prepare prepare;
         struct lockstep_wire_report report;
         struct lockstep_wire_ping ping; /* PING and PONG */
+        struct lockstep_wire_purge purge;
         struct lockstep_wire_fetch fetch;
         struct lockstep_wire_chunk chunk;
         struct lockstep_wire_checkpoint checkpoint;
@@ -173,6 +182,7 @@ struct lockstep_wire {
         struct lockstep_wire_reconcile_mode reconcile_mode;
         struct lockstep_wire_node_admit node_admit;
         struct lockstep_wire_node_ping node_ping;
+        struct lockstep_wire_module_purge module_purge;
         struct lockstep_wire_module_drain module_drain;
         struct lockstep_wire_audit audit;
         struct lockstep_wire_document document;

@@ -366,6 +366,14 @@ static const struct lockstep_wire_field resolved_rows[] = {
 };
 SHAPE(resolved_shape, resolved, resolved_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field purge_rows[] = {
+    REST(Purge, purge, request, U64, 0, 0),
+    REST(Purge, purge, module, NAME, 0, 0),
+    REST(Purge, purge, hard, BOOL, 0, 0),
+    REST(Purge, purge, wait_ms, U64, 0, 0),
+};
+SHAPE(purge_shape, purge, purge_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field ping_rows[] = {
     REST(Ping, ping, request, U64, 0, 0),
 };
@@ -401,6 +409,7 @@ const struct lockstep_wire_row lockstep_wire_agent_rows[] = {
     {LOCKSTEP_MESSAGE_QUARANTINE, &quarantine_shape},
     {LOCKSTEP_MESSAGE_BUNDLE, &bundle_shape},
     {LOCKSTEP_MESSAGE_TOOL_RUN, &tool_run_shape},
+    {LOCKSTEP_MESSAGE_PURGE, &purge_shape},
     {LOCKSTEP_MESSAGE_PING, &ping_shape},
 };
 const size_t lockstep_wire_agent_row_count = LOCKSTEP_COUNT(lockstep_wire_agent_rows);

@@ -282,6 +282,16 @@ static const struct lockstep_wire_field node_ping_rows[] = {
 };
 SHAPE(node_ping_shape, node_ping, node_ping_rows, struct lockstep_wire, NULL);
 
+static const struct lockstep_wire_field module_purge_rows[] = {
+    REST(ModulePurge, module_purge, request, U64, 0, 0),
+    REST(ModulePurge, module_purge, node, NAME, 0, 0),
+    REST(ModulePurge, module_purge, module, NAME, 0, 0),
+    REST(ModulePurge, module_purge, hard, BOOL, 0, 0),
+    REST(ModulePurge, module_purge, wait_ms, U64, 0, 0),
+    REST(ModulePurge, module_purge, message, TEXT, 0, LOCKSTEP_TEXT_MAX),
+};
+SHAPE(module_purge_shape, module_purge, module_purge_rows, struct lockstep_wire, NULL);
+
 static const struct lockstep_wire_field node_remove_rows[] = {
     REST(NodeRemove, node_remove, request, U64, 0, 0),
     REST(NodeRemove, node_remove, node, NAME, 0, 0),
@@ -349,6 +359,7 @@ const struct lockstep_wire_row lockstep_wire_control_rows[] = {
     {LOCKSTEP_MESSAGE_NODE_PIN, &node_pin_shape},
     {LOCKSTEP_MESSAGE_NODE_REMOVE, &node_remove_shape},
     {LOCKSTEP_MESSAGE_NODE_PING, &node_ping_shape},
+    {LOCKSTEP_MESSAGE_MODULE_PURGE, &module_purge_shape},
     {LOCKSTEP_MESSAGE_RECONCILE_MODE, &reconcile_mode_shape},
     {LOCKSTEP_MESSAGE_NODE_ADMIT, &node_admit_shape},
     {LOCKSTEP_MESSAGE_MODULE_DRAIN, &module_drain_shape},

@@ -43,6 +43,16 @@ struct lockstep_wire_module_drain {
     const char *message;
 };
 
+/* PURGE, of one node. */
+struct lockstep_wire_module_purge {
+    uint64_t request;
+    struct lockstep_name node;
+    struct lockstep_name module;
+    bool hard;
+    uint64_t wait_ms;
+    const char *message;
+};
+
 struct lockstep_wire_node_remove {
     uint64_t request;
     struct lockstep_name node;

@@ -40,6 +40,7 @@
     X(49, TOOL_RUN, COORDINATOR, "call a tool of a module on this node")                        \
     X(50, PING, COORDINATOR, "asks for a PONG")                                                 \
     X(51, DRAIN, COORDINATOR, "shut the gates of modules on this node, or open them again")     \
+    X(52, PURGE, COORDINATOR, "unmaps retired versions of a module on this node")               \
     X(70, SHOW, VIEWER, "asks for a document: status, nodes, operations, …")                    \
     X(71, PLAN, VIEWER, "what would this operation do, and under which numbers?")               \
     X(72, WATCH, VIEWER, "asks for an operation's document each time it changes")               \
@@ -62,6 +63,7 @@
     X(89, NODE_ADMIT, SECURITY_ADMIN, "lets a key take a node's place, or refuses it")          \
     X(90, DOCUMENT, COORDINATOR, "answer to a person's request: JSON, in pieces")               \
     X(91, FAILURE, COORDINATOR, "the request failed: exit code, cause and next step")           \
+    X(93, MODULE_PURGE, OPERATOR, "unmaps retired versions of a module on a node")              \
     X(92, MODULE_DRAIN, OPERATOR, "drains modules on nodes, or ends that")
 
 enum lockstep_message_type {

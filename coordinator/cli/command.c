@@ -71,6 +71,8 @@ static const struct lockstep_command commands[] = {
     {"module drain", "MODULE", "let calls of a module end, and let none begin",
      lockstep_command_module_drain, 1, 1, lockstep_options_drain, LOCKSTEP_OPTIONS_DRAIN},
     {"module resume", "MODULE", "end that", lockstep_command_module_resume, 1, 1, NONE},
+    {"module purge", "MODULE", "unmap its retired versions that nobody is in",
+     lockstep_command_module_purge, 1, 1, lockstep_options_purge, LOCKSTEP_OPTIONS_PURGE},
     {"artifact push", "FILE", "sign a module and bring it", lockstep_command_artifact_push, 1, 1,
      lockstep_options_push, LOCKSTEP_OPTIONS_PUSH},
     {"artifact ls", "[MODULE...]", "artifacts", lockstep_command_artifact_ls, 0, MANY, NONE},

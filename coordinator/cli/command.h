@@ -80,6 +80,7 @@ struct lockstep_flags {
     bool reachable;
     struct lockstep_option_number life;
     bool refuse;
+    bool hard;
     const char *key;
 };
 
@@ -147,6 +148,7 @@ lockstep_command_fn lockstep_command_node_uncordon;
 lockstep_command_fn lockstep_command_node_pin;
 lockstep_command_fn lockstep_command_node_unpin;
 lockstep_command_fn lockstep_command_node_ping;
+lockstep_command_fn lockstep_command_module_purge;
 lockstep_command_fn lockstep_command_node_drain;
 lockstep_command_fn lockstep_command_module_drain;
 lockstep_command_fn lockstep_command_module_resume;

@@ -127,6 +127,13 @@ const struct lockstep_option lockstep_options_pin[LOCKSTEP_OPTIONS_PIN] = {
           LOCKSTEP_DAY),
 };
 
+const struct lockstep_option lockstep_options_purge[LOCKSTEP_OPTIONS_PURGE] = {
+    ROW("hard", '\0', FLAG, NULL, "do not wait, and take what was linked to run code when it goes",
+        hard),
+    BOUND("drain-timeout", DURATION, "D", "time for calls in flight to end", drain_timeout, 1,
+          LOCKSTEP_HOUR),
+};
+
 const struct lockstep_option lockstep_options_admit[LOCKSTEP_OPTIONS_ADMIT] = {
     ROW("refuse", '\0', FLAG, NULL, "forget the key that waits, and what brought it", refuse),
     ROW("key", '\0', TEXT, "DIGITS", "only if the key that waits begins like this", key),

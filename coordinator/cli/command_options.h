@@ -19,6 +19,7 @@
 #define LOCKSTEP_OPTIONS_TOKEN     2
 #define LOCKSTEP_OPTIONS_KEY       2
 #define LOCKSTEP_OPTIONS_TOOL      1
+#define LOCKSTEP_OPTIONS_PURGE     2
 
 extern const struct lockstep_option lockstep_options_global[LOCKSTEP_OPTIONS_GLOBAL];
 extern const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD];
@@ -35,5 +36,6 @@ extern const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH]
 extern const struct lockstep_option lockstep_options_token[LOCKSTEP_OPTIONS_TOKEN];
 extern const struct lockstep_option lockstep_options_key[LOCKSTEP_OPTIONS_KEY];
 extern const struct lockstep_option lockstep_options_tool[LOCKSTEP_OPTIONS_TOOL];
+extern const struct lockstep_option lockstep_options_purge[LOCKSTEP_OPTIONS_PURGE];
 
 #endif

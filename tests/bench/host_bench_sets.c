@@ -158,7 +158,7 @@ static void end_windows(const char *single)
     }
     lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_PURGE);
     agent.order->drain_ms = 20000;
-    ask(LOCKSTEP_HOSTWIRE_PURGE, LOCKSTEP_HOSTWIRE_OK);
+    ask(LOCKSTEP_HOSTWIRE_PURGE, LOCKSTEP_HOSTWIRE_ANSWER);
     must(agent.reply->retired == 0, agent.reply->text);
 }
 

@@ -196,7 +196,7 @@ static void purge(struct soak *soak)
     add_counts(true, soak->counted);
     lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_PURGE);
     agent.order->drain_ms = 20000;
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PURGE), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PURGE), LOCKSTEP_HOSTWIRE_ANSWER);
     assert_string_equal(agent.reply->text, "");
     assert_int_equal(agent.reply->retired, 0);
     while (soak->copies_gone + MODULES < agent.copies) {

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# What is retired goes when somebody says so, but for what a call is still in; who said so is written.
+set -u
+. "$(dirname "$0")/../support/fleet.sh"
+
+purged() { # purged NODE MODULE OPTION...: "UNMAPPED LEFT TEXT" of its one process
+    local node=$1
+    shift
+    fleet_cli -o json module purge "$@" --node "$node" \
+        | jq -r '"\(.processes[0].unmapped) \(.processes[0].left) \(.processes[0].text)"'
+}
+unmapped() { # unmapped N NODE MODULE OPTION...
+    local wanted=$1
+    shift
+    purged "$@" | grep -q "^$wanted 0 $"
+}
+
+fleet_of 2
+fleet_needs "modules are pushed" fleet_modules echo-1 echo-2
+fleet_needs "version 1 is installed" fleet_install echo@1.0.0
+check_status 0 "nothing is retired yet" fleet_cli module purge echo
+check "version 2 comes" fleet_reload echo@2.0.0 --soak 0 --rollback-window 100ms -q
+check_eventually "the version before is retired and unmapped on n1" unmapped 1 n1 echo
+check_says '^n2: echo: 1 unmapped, 0 left$' "both nodes are asked if none is named" fleet_cli module purge echo
+check_same true "scripts are told too" fleet_json '.module == "echo" and .node == "n2" and .ok' \
+    module purge echo --node n2
+check_status 2 "there is no node n9" fleet_cli module purge echo --node n9
+check_status 6 "and no module web" fleet_cli module purge web --node n1
+check_says 'module.purge' "the trail knows who purged" fleet_cli audit
+check "the audit trail is whole" fleet_cli audit verify
+fleet_end
