@@ -157,8 +157,8 @@ static bool add_by_argument(scmp_filter_ctx filter)
     const scmp_datum_t self = (scmp_datum_t)getpid();
     /* libc asks daemons about users and hosts through a socket of the machine. */
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), NO(socket), 1,
-                            SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) == 0 &&
-           seccomp_rule_add(filter, told, NO(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX)) == 0 &&
+                            SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)) == 0 &&
+           seccomp_rule_add(filter, told, NO(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0)) == 0 &&
            seccomp_rule_add(filter, told, NO(clone), 1,
                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
            seccomp_rule_add(filter, told, NO(kill), 1, SCMP_A0_32(SCMP_CMP_NE, self, 0)) == 0 &&

@@ -86,7 +86,8 @@ __asm__(".data\n.quad stdout@SIZE\n.text\n");
 #endif
 
 #ifdef BAD_HUGE
-static volatile char huge[BAD_HUGE];
+/* Behind all else, or that would be out of reach. */
+__attribute__((section(".bss.huge"))) static volatile char huge[BAD_HUGE];
 #endif
 
 #ifdef BAD_DESTRUCTOR
