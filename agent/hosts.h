@@ -207,6 +207,7 @@ struct lockstep_hosts_module {
     char version[LOCKSTEP_VERSION_MAX + 1];
     uint64_t generation;
     struct lockstep_digest digest;
+    uint32_t processes; /* that serve with it */
     uint64_t calls;     /* of all processes */
     uint64_t failed;    /* of them */
     uint64_t in_flight; /* of all processes and images */
@@ -220,6 +221,8 @@ size_t lockstep_hosts_status(const struct lockstep_hosts *hosts,
                              struct lockstep_hosts_module *ret_modules, size_t room);
 /* What the last death of a process of the service was, in one line; NULL if nothing is known. */
 const char *lockstep_hosts_died(const struct lockstep_hosts *hosts, uint8_t service);
+/* How many hosts were exchanged since this agent began because they had spent their budget. */
+uint32_t lockstep_hosts_recycles(const struct lockstep_hosts *hosts);
 /* Why a host's library has latched (it refuses reloads until it is started again), or NULL. */
 const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t service);
 

@@ -61,6 +61,15 @@ static void begin(struct lockstep_hosts *hosts, uint8_t service)
     lockstep_hosts_request_settle(request);
 }
 
+uint32_t lockstep_hosts_recycles(const struct lockstep_hosts *hosts)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < hosts->rooms_count; i++) {
+        count += hosts->rooms[i].recycled;
+    }
+    return count;
+}
+
 void lockstep_hosts_recycle(struct lockstep_hosts *hosts)
 {
     struct lockstep_time now = lockstep_loop_now(hosts->loop);

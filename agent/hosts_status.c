@@ -166,6 +166,7 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
     if (module->gate != LOCKSTEP_GATE_DRAINING && gate_of(image) > module->gate) {
         module->gate = gate_of(image);
     }
+    module->processes++;
     if (image->loaded_ms > module->loaded_ms) {
         module->loaded_ms = image->loaded_ms;
     }

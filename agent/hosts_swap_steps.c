@@ -196,6 +196,8 @@ static void pass_on(struct lockstep_hosts_request *request, struct lockstep_host
     for (size_t i = 0; i < in->entries_count; i++) {
         out->entries[i].module = in->entries[i].module;
         out->entries[i].schema = in->entries[i].schema;
+        out->entries[i].drain = in->entries[i].drain;
+        out->entries[i].refuses = in->entries[i].refuses;
         out->entries[i].state_fd = in->entries[i].state_fd;
         out->entries[i].config_fd = in->entries[i].config_fd;
         out->entries[i].journal_fd = in->entries[i].journal_fd;
@@ -311,6 +313,9 @@ void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *process)
     process->succession = lockstep_hosts_succession_free(process->succession);
     if (before != NULL) {
         before->role = LOCKSTEP_HOSTS_WARM;
+    }
+    for (size_t i = 0; i < process->view.count; i++) {
+        process->view.images[i].drain = LOCKSTEP_HOSTWIRE_DRAIN_NONE; /* of before it left */
     }
     lockstep_hosts_drain_up(process);
     for (const struct lockstep_hosts_process *other = hosts->processes; other != NULL;

@@ -54,7 +54,7 @@ static void fill_module(struct lockstep_node_agent *agent,
         row->in_flight = status->in_flight;
         row->calls = status->calls;
         row->loaded_unix_ms = status->loaded_ms;
-        row->hosts = 1;
+        row->hosts = status->processes;
     }
     if (lockstep_digest_is_zero(&module->loaded.digest)) {
         row->disk = LOCKSTEP_DISK_NOT_LOADED;
@@ -125,6 +125,7 @@ void lockstep_report_send(void *context)
     wire.u.report.modules = modules;
     wire.u.report.memory_used_percent = memory_used_percent(lockstep_loop_now(agent->loop));
     wire.u.report.host_restarts = agent->host_restarts;
+    wire.u.report.host_recycles = lockstep_hosts_recycles(agent->hosts);
     if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
         LOCKSTEP_OK) {
         wire.u.report.disk_free_bytes = 0;

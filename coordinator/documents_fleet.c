@@ -73,7 +73,7 @@ static json_t *node_row(const struct lockstep_view *view, uint32_t node)
     const struct lockstep_node *row = &view->fleet->nodes[node];
     bool reported = seen->report_unix_ms != 0;
     return json_pack(
-        "{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}", "node",
+        "{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "node",
         row->name.text, "state", node_state(view, node), "member", row->member ? 1 : 0, "cordoned",
         row->cordoned ? 1 : 0, "address", lockstep_json_word(seen->address), "software",
         lockstep_json_word(seen->software), "labels", lockstep_json_labels(seen->row.labels),
@@ -82,7 +82,8 @@ static json_t *node_row(const struct lockstep_view *view, uint32_t node)
         "disk_free_bytes", reported ? lockstep_json_number(seen->disk_free_bytes) : json_null(),
         "memory_used_percent",
         reported ? lockstep_json_number(seen->memory_used_percent) : json_null(), "host_restarts",
-        reported ? lockstep_json_number(seen->host_restarts) : json_null(), "rekey",
+        reported ? lockstep_json_number(seen->host_restarts) : json_null(), "host_recycles",
+        reported ? lockstep_json_number(seen->host_recycles) : json_null(), "rekey",
         rekey(view, node));
 }
 

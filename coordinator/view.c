@@ -59,6 +59,7 @@ void lockstep_view_report(struct lockstep_node_view *view,
     view->disk_free_bytes = report->disk_free_bytes;
     view->memory_used_percent = report->memory_used_percent;
     view->host_restarts = report->host_restarts;
+    view->host_recycles = report->host_recycles;
 }
 
 const struct lockstep_wire_module *lockstep_view_module(const struct lockstep_node_view *view,

@@ -34,6 +34,7 @@ struct lockstep_node_view {
     uint64_t disk_free_bytes;
     uint32_t memory_used_percent;
     uint32_t host_restarts;
+    uint32_t host_recycles;
 };
 
 /* A request that waits for nodes. */

@@ -16,6 +16,7 @@ void lockstep_control_hand_over(struct lockstep_control *control)
         well = lockstep_sets_give(sets, &request->entries[i], &control->reply->entries[i],
                                   &refusal);
     }
+    lockstep_sets_name_drained(sets, control->reply);
     if (!well) {
         lockstep_sets_thaw(sets, &request->operation);
         lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
@@ -33,6 +34,7 @@ void lockstep_control_adopt(struct lockstep_control *control)
             return;
         }
     }
+    lockstep_sets_drain_named(&control->host->sets, request);
     lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);
 }
 

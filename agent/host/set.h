@@ -159,6 +159,12 @@ bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwi
 /* Makes what _give wrote the state of a live module that nobody calls. */
 bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *entry,
                          const char *extra, struct lockstep_refusal *ret_refusal);
+/* Names the modules that an operator has drained in entries of MESSAGE; and shuts just those that
+ * MESSAGE names so. */
+void lockstep_sets_name_drained(const struct lockstep_sets *sets,
+                                struct lockstep_hostwire_message *message);
+void lockstep_sets_drain_named(struct lockstep_sets *sets,
+                               const struct lockstep_hostwire_message *message);
 /* The state stays as it was given. False: the time was over, or it was never frozen; it has to be
  * given again. */
 bool lockstep_sets_leave(struct lockstep_sets *sets);

@@ -241,6 +241,67 @@ bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwi
             save_bag(&line->residue, &ret_entry->config_fd, ret_refusal));
 }
 
+/* ---- what an operator has shut -------------------------------------------------------------- */
+
+static struct lockstep_hostwire_entry *entry_of(struct lockstep_hostwire_message *message,
+                                                const struct lockstep_name *module)
+{
+    size_t i = 0;
+    while (i < message->entries_count &&
+           !lockstep_name_equal(&message->entries[i].module, module)) {
+        i++;
+    }
+    if (i == LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
+        return NULL;
+    }
+    message->entries_count = i == message->entries_count ? i + 1 : message->entries_count;
+    return &message->entries[i];
+}
+
+void lockstep_sets_name_drained(const struct lockstep_sets *sets,
+                                struct lockstep_hostwire_message *message)
+{
+    for (const struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        enum lockstep_hostwire_drain drain = lockstep_sets_drain_state(line);
+        struct lockstep_hostwire_entry *entry = drain == LOCKSTEP_HOSTWIRE_DRAIN_NONE
+                                                    ? NULL
+                                                    : entry_of(message, &line->name);
+        if (entry != NULL) {
+            entry->module = line->name;
+            entry->drain = drain;
+            entry->refuses = (atomic_load(&line->gate.word) & LOCKSTEP_SHUT_REFUSE) != 0;
+        }
+    }
+}
+
+static const struct lockstep_hostwire_entry *
+find_drained(const struct lockstep_hostwire_message *message, const struct lockstep_name *module)
+{
+    for (size_t i = 0; i < message->entries_count; i++) {
+        if (message->entries[i].drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE &&
+            lockstep_name_equal(&message->entries[i].module, module)) {
+            return &message->entries[i];
+        }
+    }
+    return NULL;
+}
+
+/* Calls that are still in flight are in the other process. */
+void lockstep_sets_drain_named(struct lockstep_sets *sets,
+                               const struct lockstep_hostwire_message *message)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        const struct lockstep_hostwire_entry *entry = find_drained(message, &line->name);
+        unsigned refuse = entry != NULL && entry->refuses ? LOCKSTEP_SHUT_REFUSE : 0U;
+        line->drain_end_ms = 0;
+        lockstep_gate_open(&line->gate, entry == NULL ? LOCKSTEP_SHUT_DRAIN | LOCKSTEP_SHUT_REFUSE
+                                                      : LOCKSTEP_SHUT_REFUSE);
+        if (entry != NULL) {
+            lockstep_gate_shut(&line->gate, LOCKSTEP_SHUT_DRAIN | refuse);
+        }
+    }
+}
+
 /* ---- adopting ------------------------------------------------------------------------------- */
 
 static bool load_bag(struct lockstep_bag *bag, int fd, struct lockstep_refusal *ret_refusal)

@@ -55,7 +55,8 @@
  * and their state until it is told to TAKE_OVER again, or to SHUTDOWN. An entry's state is two
  * files: `state_fd` has the records, `config_fd` the residue that is kept for another schema. An
  * entry of HAND_OVER that is `closed` may come back without: who wants it has an older state of its
- * own, and goes on with that where there is no way down.
+ * own, and goes on with that where there is no way down. The answer, and
+ * ADOPT, also name the modules that an operator has drained: they are so in the other process, too.
  *
  * A set whose COMMIT is at hand is published by PUBLISH alone, unless PREPARED said `stateful`:
  * then CLOSE first, the pointer row when MIGRATED has come, then PUBLISH. Between the two the gates

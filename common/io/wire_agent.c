@@ -273,6 +273,7 @@ static const struct lockstep_wire_field report_rows[] = {
     REST(Report, report, disk_free_bytes, U64, 0, 0),
     REST(Report, report, memory_used_percent, U32, 0, 0),
     REST(Report, report, host_restarts, U32, 0, 0),
+    REST(Report, report, host_recycles, U32, 0, 0),
 };
 SHAPE(report_shape, report, report_rows, struct lockstep_wire, NULL);
 

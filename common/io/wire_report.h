@@ -36,6 +36,7 @@ struct lockstep_wire_report {
     uint64_t disk_free_bytes;
     uint32_t memory_used_percent;
     uint32_t host_restarts;
+    uint32_t host_recycles;
 };
 
 /* Shuts the gate of a module, or opens it. */

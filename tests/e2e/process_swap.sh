@@ -45,6 +45,10 @@ is_another_than() { # is_another_than PID
     [ "$(serving n1)" != "$1" ]
 }
 
+recycled() {
+    [ "$(fleet_json .host_recycles node show n1)" = 1 ]
+}
+
 push_pinned() {
     local number
     for number in 1 2; do
@@ -127,6 +131,7 @@ for number in 1 2 1; do
 done
 check_eventually "the host that has spent its budget is exchanged" is_another_than "$host"
 check_eventually "and has ended" is_alone n1
+check_eventually "node show counts it" recycled
 check_eventually "the fleet is consistent" fleet_cli check
 
 check_calls "no call was lost, failed or mixed" n1

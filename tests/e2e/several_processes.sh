@@ -55,6 +55,8 @@ fleet_needs "callers have answers" fleet_callers "echo.say other.pair" n1 n2
 check "all take version 2" fleet_reload echo@2.0.0 other@2.0.0 --soak 0 --rollback-window 0
 check "all take version 1 again" fleet_reload echo@1.0.0 other@1.0.0 --soak 0 --rollback-window 0
 check_eventually "the fleet is consistent" fleet_cli check
+check_same "3 3" "each is read back from all processes" \
+    fleet_json '[.rows[] | .hosts] | join(" ")' module status echo
 check_calls "no call was lost or failed" n1 n2
 
 check_says "counter has state, and service default has 3 processes" "a module with state is refused" \

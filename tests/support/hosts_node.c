@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -269,4 +270,47 @@ struct lockstep_boot_entry hosts_node_boot(const char *file, const char *module,
                                         .inode = item.inode};
     (void)snprintf(entry.path, sizeof(entry.path), "%s", file);
     return entry;
+}
+
+void hosts_node_migrate(struct hosts_node *node, uint8_t number)
+{
+    const struct lockstep_id id = hosts_node_operation(number);
+    uint32_t answers = node->answers;
+    lockstep_hosts_migrate(node->hosts, number, &id, LOCKSTEP_DRAIN_AUTO, 2000);
+    hosts_node_turn_until(node, &node->answers, answers + 1);
+}
+
+bool hosts_node_runs(pid_t pid)
+{
+    return kill(pid, 0) == 0;
+}
+
+void hosts_node_turn_until_ended(struct hosts_node *node, pid_t pid)
+{
+    for (int i = 0; i < HOSTS_NODE_TURNS && hosts_node_runs(pid); i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    assert_false(hosts_node_runs(pid));
+}
+
+/* The process at the other end of a caller's connection cannot be asked for: it may have moved. The
+ * one that serves is the one in the note. */
+pid_t hosts_node_serving(const struct hosts_node *node)
+{
+    char path[128];
+    char line[128];
+    pid_t found = 0;
+    FILE *stream;
+    (void)snprintf(path, sizeof(path), "%s/tools/default.pid", node->directory);
+    stream = fopen(path, "re");
+    assert_non_null(stream);
+    while (fgets(line, sizeof(line), stream) != NULL) {
+        if (strstr(line, "serves") != NULL) {
+            assert_int_equal(found, 0);
+            found = (pid_t)strtol(line, NULL, 10);
+        }
+    }
+    (void)fclose(stream);
+    assert_true(found > 0);
+    return found;
 }

@@ -66,6 +66,13 @@ void hosts_node_expect_ok(const struct hosts_node *node);
 void hosts_node_reload(struct hosts_node *node, uint8_t number, const char *file,
                        const char *module);
 
+/* Carries the state over for operation NUMBER; the answer is in node->result. */
+void hosts_node_migrate(struct hosts_node *node, uint8_t number);
+/* The one process of "default" that serves, as the note has it. */
+pid_t hosts_node_serving(const struct hosts_node *node);
+bool hosts_node_runs(pid_t pid);
+void hosts_node_turn_until_ended(struct hosts_node *node, pid_t pid);
+
 /* Calls TOOL by the agent; the answer is in node->answer. */
 void hosts_node_look(struct hosts_node *node, const char *tool, const char *input);
 /* Calls TOOL as a caller does. */

@@ -62,6 +62,7 @@ static void expect_alike(const struct hosts_node *node, uint64_t generation)
     struct lockstep_hosts_module module;
     assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
     assert_int_equal(module.generation, generation);
+    assert_int_equal(module.processes, SEVERAL);
     assert_false(module.differs);
 }
 

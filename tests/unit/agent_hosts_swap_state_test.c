@@ -1,0 +1,116 @@
+/* What going back by a process swap keeps of a module's state, by its class. */
+#include "agent/host/include/lockstep/client.h"
+#include "agent/hosts.h"
+#include "tests/support/cmocka.h"
+#include "tests/support/hosts_node.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct way {
+    const char *class;
+    bool warm;          /* the process before still runs */
+    const char *wanted; /* NULL: refused */
+};
+
+/* 5 is added under version 1, and 1 three times under version 2. */
+static const struct way ways[] = {
+    {"lossless", true, "8 4 0"},   {"lossless", false, "8 4 0"}, {"journaled", true, "8 4 0"},
+    {"journaled", false, "8 4 0"}, {"both", true, "8 4 0"},      {"snapshot", true, "5 1 0"},
+    {"snapshot", false, "5 1 0"},  {"steps", true, "8 4 0"},     {"steps", false, "8 4 0"},
+    {"none", true, NULL},
+};
+
+static void ledger_file(const struct way *way, int version, char ret_path[256])
+{
+    (void)snprintf(ret_path, 256, "%sledger-%d-%s.so", HOSTS_NODE_GOOD, version, way->class);
+}
+
+static struct lockstep_hosts_item ledger_item(const struct way *way, int version,
+                                              uint64_t generation, char path[256])
+{
+    struct lockstep_hosts_item item;
+    ledger_file(way, version, path);
+    item = hosts_node_item(path, "ledger", generation);
+    item.digest.bytes[0] = (uint8_t)version;
+    item.swap = true;
+    return item;
+}
+
+static void expect_sum(struct lockstep_client *client, const char *tool, const char *input,
+                       const char *wanted)
+{
+    struct lockstep_answer answer;
+    assert_int_equal(lockstep_client_call(client, tool, input, strlen(input), 0, &answer),
+                     LOCKSTEP_CALL_OK);
+    assert_string_equal((const char *)answer.bytes, wanted);
+    lockstep_answer_deinit(&answer);
+}
+
+static void swap_ledger(struct hosts_node *node, const struct way *way, int version,
+                        uint8_t generation)
+{
+    char path[256];
+    const struct lockstep_hosts_item item = ledger_item(way, version, generation, path);
+    hosts_node_map(node, generation, &item);
+    hosts_node_expect_ok(node);
+    hosts_node_migrate(node, generation);
+    if (!node->result.ok) {
+        return;
+    }
+    hosts_node_publish(node, generation);
+    hosts_node_expect_ok(node);
+}
+
+static void go_back(struct hosts_node *node, const struct way *way)
+{
+    char path[256];
+    struct lockstep_boot_entry entry;
+    struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
+    pid_t first;
+    ledger_file(way, 1, path);
+    entry = hosts_node_boot(path, "ledger", 1);
+    hosts_node_start(node, &entry, 1);
+    first = hosts_node_serving(node);
+    expect_sum(client, "ledger.add", "5", "5");
+    swap_ledger(node, way, 2, 2);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.add", "1", "6");
+    expect_sum(client, "ledger.add", "1", "7");
+    expect_sum(client, "ledger.add", "1", "8");
+    if (!way->warm) {
+        (void)kill(first, SIGKILL);
+        hosts_node_turn_until_ended(node, first);
+    }
+    swap_ledger(node, way, 1, 3);
+    assert_int_equal(node->result.ok, way->wanted != NULL);
+    if (way->wanted == NULL) {
+        assert_int_equal(node->result.no, LOCKSTEP_NO_STATE);
+        expect_sum(client, "ledger.get", "", "8 4 0");
+    } else {
+        assert_int_equal(hosts_node_serving(node) == first, way->warm);
+        expect_sum(client, "ledger.get", "", way->wanted);
+        expect_sum(client, "ledger.add", "1", way->wanted[0] == '8' ? "9" : "6");
+    }
+    client = lockstep_client_free(client);
+}
+
+static void back_with_its_state(void **state)
+{
+    for (size_t i = 0; i < LOCKSTEP_COUNT(ways); i++) {
+        if (i > 0) {
+            (void)hosts_node_tear_down(state);
+            (void)hosts_node_set_up(state);
+        }
+        print_message("# %s, %s\n", ways[i].class, ways[i].warm ? "warm" : "not warm");
+        go_back(*state, &ways[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
+        back_with_its_state, hosts_node_set_up, hosts_node_tear_down)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
