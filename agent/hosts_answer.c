@@ -242,6 +242,9 @@ static void take_yes(struct lockstep_hosts_request *request)
     struct lockstep_hosts *hosts = request->hosts;
     struct lockstep_hostwire_message *in = hosts->in;
     request->stateful = request->stateful || in->stateful;
+    if (request->kind == LOCKSTEP_HOSTS_REQUEST_MIGRATE && in->text[0] != '\0') {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "writes lost: %s", in->text);
+    }
     if (request->kind == LOCKSTEP_HOSTS_REQUEST_SNAPSHOT && in->fds_count > 0) {
         request->fd = in->fds[0];
         in->fds[0] = -1;

@@ -206,6 +206,9 @@ static void prepare_answered(struct lockstep_hosts_process *process)
         module_refused(process);
         return;
     }
+    if (process->hosts->in->text[0] != '\0') {
+        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "writes lost: %s", process->hosts->in->text);
+    }
     lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_PUBLISH);
     out->operation = process->boot_operation;
     go(process, LOCKSTEP_HOSTS_STEP_PUBLISH);

@@ -84,6 +84,20 @@ bool lockstep_control_send_images(struct lockstep_control *control, bool live_on
     return lockstep_control_send(control);
 }
 
+/* What became of the states of SET, as far as something was lost. */
+static void say_lost(struct lockstep_control *control, const struct lockstep_set *set)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < set->count && length < sizeof(control->reply->text); i++) {
+        const char *said = set->items[i].said;
+        int more = said[0] == '\0' ? 0
+                                   : snprintf(control->reply->text + length,
+                                              sizeof(control->reply->text) - length, "%s%s",
+                                              length == 0 ? "" : "; ", said);
+        length += more < 0 ? 0 : (size_t)more;
+    }
+}
+
 static void answer_prepare(struct lockstep_control *control)
 {
     struct lockstep_refusal refusal = {0};
@@ -100,6 +114,7 @@ static void answer_prepare(struct lockstep_control *control)
         return;
     }
     lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_PREPARED);
+    say_lost(control, set);
     control->reply->stateful = set->stateful;
     for (size_t i = 0; i < set->count; i++) {
         struct lockstep_hostwire_entry *entry =
@@ -148,6 +163,7 @@ static void answer_close(struct lockstep_control *control)
     if (lockstep_sets_close(&control->host->sets, set, lockstep_control_drain_ms(control),
                             control->request->drain, &refusal)) {
         lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_MIGRATED);
+        say_lost(control, set);
     } else {
         lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
     }

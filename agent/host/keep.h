@@ -7,6 +7,9 @@
  * anybody is let in, so they outlive the host; they are what a host that is started again begins
  * with, and what going back uses where `down` cannot be.
  *
+ * Writing a call down costs some 80 ns (measured: 50 to 130 ns, an addition through the gate), and
+ * mutating calls of a module one after the other; its other calls pay nothing.
+ *
  * Calls go through lockstep_keep_call, from any thread; all else is the control thread's, while no
  * call can be inside.
  */

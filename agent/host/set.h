@@ -39,9 +39,10 @@ struct lockstep_set_item {
     uint64_t generation;
     bool mapped; /* by this set: else the image was there before */
     bool has_residue;
-    struct lockstep_bag residue; /* what the line's becomes */
-    struct lockstep_kept kept;   /* likewise */
-    bool restarted;              /* likewise */
+    struct lockstep_bag residue;      /* what the line's becomes */
+    struct lockstep_kept kept;        /* likewise */
+    char said[LOCKSTEP_TEXT_MAX + 1]; /* what was lost on the way of its state; or empty */
+    bool restarted;                   /* likewise */
 };
 
 struct lockstep_set {

@@ -277,22 +277,26 @@ static bool fill_kept(struct lockstep_set_item *item, struct handing *handing,
     return true;
 }
 
-static void tell_way(const struct lockstep_set_item *item, const struct handing *handing)
+/* What is lost the agent is told as well. */
+static void tell_way(struct lockstep_set_item *item, const struct handing *handing)
 {
     const struct lockstep_replay *replay = &handing->replay;
-    struct lockstep_host *host = item->image->host;
-    const char *name = item->line->name.text;
     bool lost = handing->way == LOCKSTEP_WAY_BACK || replay->unknown + replay->missed > 0;
-    lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
-                      "%s %s has its state by %s", name, item->image->version,
-                      lockstep_way_text(handing->way));
-    if (handing->journal != NULL) {
-        lockstep_host_log(host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO,
-                          "%s: %llu calls done again, %llu came out differently; lost: %llu it "
-                          "does not know, %llu not in the journal; %d begun and never answered",
-                          name, (unsigned long long)replay->applied,
-                          (unsigned long long)replay->differ, (unsigned long long)replay->unknown,
-                          (unsigned long long)replay->missed, replay->torn ? 1 : 0);
+    int length = snprintf(item->said, sizeof(item->said), "%s %.31s has its state by %s",
+                          item->line->name.text, item->image->version,
+                          lockstep_way_text(handing->way));
+    if (handing->journal != NULL && length > 0 && (size_t)length < sizeof(item->said)) {
+        (void)snprintf(item->said + length, sizeof(item->said) - (size_t)length,
+                       ": %llu calls done again, %llu of them came out differently; lost: %llu "
+                       "that it does not know, %llu not in the journal; %d begun, never answered",
+                       (unsigned long long)replay->applied, (unsigned long long)replay->differ,
+                       (unsigned long long)replay->unknown, (unsigned long long)replay->missed,
+                       replay->torn ? 1 : 0);
+    }
+    lockstep_host_log(item->image->host, lost ? LOCKSTEP_LOG_WARNING : LOCKSTEP_LOG_INFO, "%s",
+                      item->said);
+    if (!lost) {
+        item->said[0] = '\0';
     }
 }
 

@@ -152,7 +152,8 @@ struct lockstep_hostwire_message {
     struct lockstep_name service;
     struct lockstep_id operation;
     char code[LOCKSTEP_NAME_MAX + 1]; /* REFUSED, NOT_APPLIED: the NO code's name, "SMOKE" */
-    char text[LOCKSTEP_TEXT_MAX + 1]; /* why; or a module's or tool's name */
+    char text[LOCKSTEP_TEXT_MAX + 1]; /* why; a module's or tool's name; PREPARED, MIGRATED: what
+                                         of a state was lost */
     char version[LOCKSTEP_VERSION_MAX + 1];
     uint64_t generation;
     uint32_t drain_ms;

@@ -75,8 +75,8 @@ check "lossless has lost none" has lossless "1003 1003 0"
 check "journaled has lost none" has journaled "1003 1003 0"
 check "snapshot has lost them all" has snapshot "3 3 0"
 check "none is where it was" has none "1003 1003 0"
-check "the host's log says what was lost" \
-    grep -q "snapshot 1.0.0 has its state by .* is lost" "$FLEET/n1/data/hosts/default/log"
+check "the agent's log says what was lost" \
+    grep -q "writes lost: snapshot 1.0.0 has its state by .* is lost" "$FLEET/log/agent-n1"
 
 # ---- a host is killed at rest: what its class promises is there ----
 # shellcheck disable=SC2046
@@ -104,6 +104,16 @@ check_eventually "nothing that was answered is lost" sum_is
 sum=$(fleet_tool n1 journaled.get)
 check "and it goes back from there" fleet_cli undo journaled --no-quarantine -y
 check "with all of it" has journaled "$sum"
+
+# ---- a node that wants more ----
+fleet_kill agent-n1 TERM
+echo "rollback_at_least: [snapshot, journaled=lossless]" >>"$FLEET/n1/agent.yaml"
+check "the agent comes back with a policy" fleet_start_agent n1
+check_eventually "it is ready" fleet_ready n1
+check_status 6 "journaled is not enough, for the module of that name" fleet_reload journaled@2.0.0 --soak 0
+check_says "this node wants at least lossless" "and it says why" fleet_operation .cause.text
+check "going back is none of its business" fleet_cli undo lossless --no-quarantine -y
+check "and what is lossless comes" fleet_reload lossless@2.0.0 --soak 0
 check_eventually "the fleet is consistent" fleet_cli check
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
