@@ -1,8 +1,14 @@
 /* SHOW: one document a request. */
 #include "coordinator/control_rollback.h"
 
+#include "common/base/cleanup.h"
+
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define BYTES_SHOWN_MAX (16 * 1024 * 1024) /* of an artifact, in one document */
 
 static const char *first_name(const struct lockstep_wire_show *show)
 {
@@ -68,6 +74,60 @@ static enum lockstep_err show_manifest(struct lockstep_session *session, const c
                           "module", row.module.text, "digest", digest, "manifest", manifest,
                           "signature", signature);
     return *document == NULL ? LOCKSTEP_FAIL(err, NOMEM, "no memory for an answer") : LOCKSTEP_OK;
+}
+
+/* All of FD, base64; NULL if that is not possible. */
+static char *encode(int fd, size_t size)
+{
+    size_t room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL);
+    uint8_t *bytes = malloc(size);
+    char *text = malloc(room);
+    size_t done = 0;
+    while (bytes != NULL && text != NULL && done < size) {
+        ssize_t got = pread(fd, bytes + done, size - done, (off_t)done);
+        if (got <= 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    if (bytes == NULL || text == NULL || done < size) {
+        free(bytes);
+        free(text);
+        return NULL;
+    }
+    (void)sodium_bin2base64(text, room, bytes, size, sodium_base64_VARIANT_ORIGINAL);
+    free(bytes);
+    return text;
+}
+
+/* For who may bring artifacts: to look at what a new one replaces. */
+static enum lockstep_err show_bytes(struct lockstep_session *session, const char *word,
+                                    json_t **document, struct lockstep_error *err)
+{
+    struct lockstep_artifact_row row;
+    LOCKSTEP_CLOSE int fd = -1;
+    LOCKSTEP_FREE char *text = NULL;
+    char digest[LOCKSTEP_DIGEST_TEXT];
+    if (!lockstep_message_allowed(LOCKSTEP_MESSAGE_ARTIFACT_PUT, session->roles)) {
+        return LOCKSTEP_FAIL(err, REFUSED, "the bytes of artifacts are for release-managers");
+    }
+    if (lockstep_control_artifact(session->coordinator, NULL, word, &row) != 1) {
+        return LOCKSTEP_FAIL(err, INVALID, "there is no one artifact '%.100s'", word);
+    }
+    if (row.size > BYTES_SHOWN_MAX) {
+        return LOCKSTEP_FAIL(err, LIMIT, "version %s has more than %d bytes", row.version,
+                             BYTES_SHOWN_MAX);
+    }
+    LOCKSTEP_TRY(lockstep_artifact_open(session->coordinator->artifacts, &row.digest,
+                                        LOCKSTEP_ARTIFACT_SO, &fd, err));
+    text = encode(fd, (size_t)row.size);
+    lockstep_digest_format(&row.digest, digest);
+    *document = text == NULL
+                    ? NULL
+                    : json_pack("{s:s, s:s, s:s, s:s}", "schema", "lockstep/artifact-bytes/v1",
+                                "module", row.module.text, "digest", digest, "bytes_base64", text);
+    return *document == NULL ? LOCKSTEP_FAIL(err, IO, "version %s cannot be read", row.version)
+                             : LOCKSTEP_OK;
 }
 
 static enum lockstep_err show_bundle(struct lockstep_session *session, json_t **document,
@@ -143,6 +203,8 @@ static enum lockstep_err make_document(struct lockstep_session *session,
         return lockstep_document_tokens(&view, document, err);
     case LOCKSTEP_THING_ARTIFACT_MANIFEST:
         return show_manifest(session, first_name(show), document, err);
+    case LOCKSTEP_THING_ARTIFACT_BYTES:
+        return show_bytes(session, first_name(show), document, err);
     case LOCKSTEP_THING_BUNDLE:
         return show_bundle(session, document, err);
     case LOCKSTEP_THING_UNSPECIFIED:

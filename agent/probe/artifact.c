@@ -123,6 +123,7 @@ void lockstep_probe_static(const struct lockstep_probe_case *subject, const uint
         lockstep_probe_verdict_find(subject->verdict, subject->subject, check, "%s", err.message);
         return;
     }
+    lockstep_probe_look_for_debug(subject, bytes, size);
     lockstep_probe_check_image(subject, &view);
     lockstep_probe_check_notes(subject, &view);
     lockstep_probe_check_imports(subject, &view);

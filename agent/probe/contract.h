@@ -88,6 +88,7 @@ struct lockstep_probe_facts {
     uint64_t state_schema;                 /* 0: stateless */
     enum lockstep_probe_rollback rollback; /* what its functions offer; a trial may prove less */
     bool constructor_declared;
+    bool debug_info; /* as a compiler's -g leaves it in the file */
     size_t requires_count;
     size_t tools_count;
     struct lockstep_probe_requirement requires[LOCKSTEP_ITEMS_MAX];

@@ -121,6 +121,7 @@ static json_t *print_facts(const struct lockstep_probe_facts *facts)
     lockstep_json_set_u64(object, "state_schema", facts->state_schema);
     lockstep_json_set_text(object, "rollback", lockstep_probe_rollback_text(facts->rollback));
     lockstep_json_set_bool(object, "constructor", facts->constructor_declared);
+    lockstep_json_set_bool(object, "debug_info", facts->debug_info);
     lockstep_json_set_u64(object, "size", facts->size);
     lockstep_json_set_digest(object, "digest", &facts->digest);
     lockstep_json_set_text(object, "md5", md5);
@@ -290,6 +291,7 @@ static enum lockstep_err read_facts(struct lockstep_probe_facts *facts, const js
     LOCKSTEP_TRY(lockstep_json_u64(object, "state_schema", &facts->state_schema, err));
     LOCKSTEP_TRY(read_offer(facts, object, err));
     LOCKSTEP_TRY(lockstep_json_bool(object, "constructor", &facts->constructor_declared, err));
+    LOCKSTEP_TRY(lockstep_json_bool(object, "debug_info", &facts->debug_info, err));
     LOCKSTEP_TRY(lockstep_json_array(
         object,
         &(struct lockstep_json_list){"requires", LOCKSTEP_ITEMS_MAX, read_requirement, facts},

@@ -34,6 +34,9 @@ struct lockstep_probe_libraries {
 /* Segments, wishes and tags of the dynamic section, relocations. */
 void lockstep_probe_check_image(const struct lockstep_probe_case *subject,
                                 const struct lockstep_elf_view *view);
+/* Debug information, which is a fact. */
+void lockstep_probe_look_for_debug(const struct lockstep_probe_case *subject, const uint8_t *bytes,
+                                   size_t size);
 /* The symbols that it defines. */
 void lockstep_probe_check_symbols(const struct lockstep_probe_case *subject,
                                   const struct lockstep_elf_view *view);

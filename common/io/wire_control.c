@@ -13,7 +13,7 @@ LOCKSTEP_THING_TABLE(SAME_THING)
 
 static const struct lockstep_wire_field show_rows[] = {
     REST(Show, show, request, U64, 0, 0),
-    REST(Show, show, thing, ENUM, 0, LOCKSTEP_THING_DIFF),
+    REST(Show, show, thing, ENUM, 0, LOCKSTEP_THING_ARTIFACT_BYTES),
     LOCKSTEP_WIRE_LIST(Lockstep__V1__Show, names, TEXTS, struct lockstep_wire, u.show.names,
                        u.show.name_count, 0, LOCKSTEP_LIST_MAX),
     REST(Show, show, selector, TEXT, 0, LOCKSTEP_SELECTOR_MAX),

@@ -32,7 +32,8 @@
     X(13, TOKENS)               \
     X(14, ARTIFACT_MANIFEST)    \
     X(15, BUNDLE)               \
-    X(16, DIFF)
+    X(16, DIFF)                 \
+    X(17, ARTIFACT_BYTES)
 
 enum lockstep_thing {
     LOCKSTEP_THING_UNSPECIFIED = 0,

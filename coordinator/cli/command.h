@@ -64,6 +64,7 @@ struct lockstep_flags {
     const char *sign;
     struct lockstep_option_number counter;
     const char *source;
+    bool abi_check;
     const char *waive; /* names of checks, commas between */
     const char *driver;
     const char *module;

@@ -3,6 +3,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/io/minisign.h"
+#include "coordinator/cli/abi_check.h"
 #include "coordinator/cli/document.h"
 #include "coordinator/cli/probe.h"
 #include "coordinator/cli/render.h"
@@ -19,12 +20,14 @@ struct release {
     char text[LOCKSTEP_MANIFEST_MAX + 1];
     size_t text_length;
     char signature[LOCKSTEP_SIGNATURE_MAX];
+    json_t *verdict; /* of the probe; owned */
 };
 
 static void drop_release(struct release **release)
 {
     if (*release != NULL) {
         free((*release)->bytes);
+        json_decref((*release)->verdict);
         free(*release);
     }
 }
@@ -103,20 +106,19 @@ static enum lockstep_exit describe_plain(struct lockstep_run *run, const struct 
 }
 
 static enum lockstep_exit describe_module(struct lockstep_run *run, const char *path,
-                                          const struct lockstep_sums *sums,
-                                          struct lockstep_manifest *manifest)
+                                          const struct lockstep_sums *sums, struct release *release)
 {
-    LOCKSTEP_DECREF json_t *verdict = NULL;
+    struct lockstep_manifest *manifest = &release->manifest;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     if (run->flags.module != NULL || run->flags.service != NULL) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
                                  "a module says itself what it is; --module and --service go with "
                                  "--driver exec");
     }
-    if (lockstep_probe_static_run(path, run->flags.waive, &verdict, &err) != LOCKSTEP_OK) {
+    if (lockstep_probe_static_run(path, run->flags.waive, &release->verdict, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
-    if (lockstep_probe_manifest(verdict, sums, manifest, &err) != LOCKSTEP_OK) {
+    if (lockstep_probe_manifest(release->verdict, sums, manifest, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_REFUSED, "%s: %s", path, err.message);
     }
     if (run->flags.driver != NULL && !lockstep_driver_parse(run->flags.driver, &manifest->driver)) {
@@ -127,7 +129,7 @@ static enum lockstep_exit describe_module(struct lockstep_run *run, const char *
         lockstep_probe_waivers(run->flags.waive, manifest, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
-    tell_waived(run, verdict);
+    tell_waived(run, release->verdict);
     return LOCKSTEP_EXIT_DONE;
 }
 
@@ -139,12 +141,17 @@ static enum lockstep_exit look(struct lockstep_run *run, const char *path,
                  strcmp(run->flags.driver, lockstep_driver_text(LOCKSTEP_DRIVER_EXEC)) == 0;
     struct lockstep_sums sums;
     enum lockstep_exit code;
+    if (plain && (run->flags.abi_check || run->flags.waive != NULL)) {
+        return lockstep_run_fail(
+            run, LOCKSTEP_EXIT_USAGE,
+            "--abi-check and --waive are about modules, not about --driver exec");
+    }
     if (read_file(path, release, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);
     }
     lockstep_sums_buffer(release->bytes, release->size, &sums);
     code = plain ? describe_plain(run, &sums, &release->manifest)
-                 : describe_module(run, path, &sums, &release->manifest);
+                 : describe_module(run, path, &sums, release);
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
     }
@@ -267,6 +274,11 @@ enum lockstep_exit lockstep_run_push(struct lockstep_run *run, const char *file,
     code = look(run, file, module, release);
     if (code == LOCKSTEP_EXIT_DONE) {
         code = count(run, &release->manifest);
+    }
+    if (code == LOCKSTEP_EXIT_DONE && run->flags.abi_check) {
+        const struct lockstep_abi_files files = {&release->manifest, release->verdict,
+                                                 release->bytes, release->size};
+        code = lockstep_run_abi_check(run, &files);
     }
     if (code == LOCKSTEP_EXIT_DONE) {
         code = sign(run, release);

@@ -150,6 +150,8 @@ const struct lockstep_option lockstep_options_push[LOCKSTEP_OPTIONS_PUSH] = {
     BOUND("counter", COUNT, "N", "the release counter; else one more than the highest", counter, 1,
           0),
     ROW("source", '\0', TEXT, "TEXT", "where it was built from", source),
+    ROW("abi-check", '\0', FLAG, NULL, "compare its types with the version before (abidiff)",
+        abi_check),
     ROW("waive", '\0', TEXT, "CHECK[,CHECK]", "checks that it need not pass; it is pinned, then",
         waive),
     CHOICE("driver", '\0', "how it comes to be live; else in-place", driver, "in-place|swap|exec"),
