@@ -122,6 +122,22 @@ static void note_report(struct lockstep_session *session, const struct lockstep_
     }
 }
 
+/* The report is whole: whoever waits for calls of the new code is told. */
+static void note_calls(struct lockstep_session *session)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_node_view *view = &coordinator->views[session->node];
+    struct lockstep_called called[LOCKSTEP_NODE_MODULES_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < view->module_count && count < LOCKSTEP_NODE_MODULES_MAX; i++) {
+        called[count++] = (struct lockstep_called){view->modules[i].module, view->modules[i].digest,
+                                                   view->modules[i].calls};
+    }
+    lockstep_fleet_called(&coordinator->fleet, lockstep_loop_now(coordinator->loop), session->node,
+                          called, count, coordinator->actions);
+    lockstep_driver_act(coordinator);
+}
+
 static void note_message(struct lockstep_session *session, const struct lockstep_message *message)
 {
     if (message->type == LOCKSTEP_MESSAGE_STATE) {
@@ -204,6 +220,9 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
     lockstep_fleet_receive(&coordinator->fleet, lockstep_loop_now(coordinator->loop), session->node,
                            message, coordinator->actions);
     lockstep_driver_act(coordinator);
+    if (message->type == LOCKSTEP_MESSAGE_REPORT && !wire->u.report.more) {
+        note_calls(session);
+    }
     if (!ready && coordinator->nodes[session->node].ready) {
         lockstep_control_wait_on(coordinator);
     }

@@ -310,6 +310,7 @@ static void fill_options(const struct lockstep_coordinator *coordinator,
     options->deadline_ms = or_default(body->deadline_ms, false, settings->operation_deadline);
     options->resend_first_ms = settings->decision_resend_first;
     options->resend_last_ms = settings->decision_resend_last;
+    options->require_calls = body->require_calls;
     options->pin_ms = body->strategy == LOCKSTEP_STRATEGY_LOCAL
                           ? or_default(body->pin_ms, false, settings->pin)
                           : 0;

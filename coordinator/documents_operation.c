@@ -1,6 +1,7 @@
 /* One operation, as it is in memory or was loaded. */
 #include "coordinator/documents_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,6 +136,19 @@ static const char *state_of(const struct lockstep_operation *operation,
     return touched && child != NULL ? way_back(child, part->node) : lockstep_part_word(part->state);
 }
 
+/* What a node says, or, while the new code has to be called, how far that is. */
+static json_t *text_of(const struct lockstep_operation *operation, const struct lockstep_part *part)
+{
+    char text[LOCKSTEP_PART_TEXT];
+    if (operation->options.require_calls == 0 || part->text[0] != '\0' ||
+        part->state != LOCKSTEP_PART_LIVE) {
+        return lockstep_json_text(part->text);
+    }
+    (void)snprintf(text, sizeof(text), "calls %" PRIu64 " of %" PRIu64, part->calls,
+                   operation->options.require_calls);
+    return lockstep_json_text(text);
+}
+
 static json_t *parts_of(const struct lockstep_view *view,
                         const struct lockstep_operation *operation)
 {
@@ -146,7 +160,7 @@ static json_t *parts_of(const struct lockstep_view *view,
                                                      lockstep_json_node(view, part->node), "state",
                                                      state_of(operation, child, part), "code",
                                                      code_of(part->no), "class", class_of(part->no),
-                                                     "text", lockstep_json_text(part->text)));
+                                                     "text", text_of(operation, part)));
     }
     return parts;
 }

@@ -24,7 +24,8 @@
     X(resend_first_ms)            \
     X(resend_last_ms)             \
     X(pin_ms)                     \
-    X(roster_size)
+    X(roster_size)                \
+    X(require_calls)
 
 #define LOCKSTEP_OPTIONS_ONE(field) +1
 #define LOCKSTEP_OPTIONS_COUNT      (0 LOCKSTEP_OPTIONS_TABLE(LOCKSTEP_OPTIONS_ONE))

@@ -50,6 +50,9 @@ static const char *check_request(const void *plain)
         (request->by_majority || request->max_changes != 0 || request->max_changes_percent)) {
         return "what is of a reconcile is asked of something else";
     }
+    if (request->kind != LOCKSTEP_KIND_RELOAD && request->require_calls != 0) {
+        return "calls of the new code are required of a reload";
+    }
     if ((request->max_fail_percent && request->max_fail > 100) ||
         (request->quorum_percent && request->quorum > 100) ||
         (request->max_changes_percent && request->max_changes > 100)) {
@@ -97,6 +100,7 @@ static const struct lockstep_wire_field request_rows[] = {
     BODY(rollback_window_ms, U64, 0),
     BODY(deadline_ms, U64, 0),
     BODY(pin_ms, U64, 0),
+    BODY(require_calls, U64, 0),
     BODY(on_failure, ENUM, LOCKSTEP_ON_FAILURE_HOLD),
     BODY(drain, ENUM, LOCKSTEP_DRAIN_NEVER),
     BODY(extra, TEXT, LOCKSTEP_EXTRA_MAX),

@@ -64,7 +64,8 @@ struct lockstep_wire_request {
     uint64_t rollback_window_ms;
     uint64_t deadline_ms;
     uint64_t pin_ms;
-    uint64_t check_index; /* zero: not asked for */
+    uint64_t require_calls; /* RELOAD: of the new code on each node; zero: none */
+    uint64_t check_index;   /* zero: not asked for */
 };
 
 /* What the coordinator does about drift by itself. STANDING and its signature are of AUTO alone. */

@@ -55,7 +55,8 @@
     X(66, LOAD, NODE, "the module refused to be loaded")                                        \
     X(67, FORBIDDEN, NODE, "the module did what no module may do when it was tried out")        \
     X(68, VALIDATE, NODE, "the service's own check refused the version")                        \
-    X(69, APPLY, NODE, "the service could not be made to run the version")
+    X(69, APPLY, NODE, "the service could not be made to run the version")                      \
+    X(70, NOT_CALLED, NODE, "the new code was not called as often as it had to be")
 
 enum lockstep_no {
     LOCKSTEP_NO_UNSPECIFIED = 0,

@@ -46,6 +46,7 @@ struct lockstep_flags {
     struct lockstep_option_number deadline;
     const char *on_failure;
     const char *require_rollback;
+    struct lockstep_option_number require_calls;
     bool queue;
     struct lockstep_option_number check_index;
     struct lockstep_option_number pin;

@@ -75,6 +75,7 @@ static void read_numbers(const struct lockstep_flags *flags, struct lockstep_wir
     body->quorum_percent = flags->quorum.share.percent;
     body->soak_given = flags->soak.given;
     body->soak_ms = flags->soak.number;
+    body->require_calls = flags->require_calls.number;
     body->window_given = flags->rollback_window.given;
     body->rollback_window_ms = flags->rollback_window.number;
     body->drain_timeout_ms = flags->drain_timeout.number;

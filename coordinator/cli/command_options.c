@@ -71,6 +71,8 @@ const struct lockstep_option lockstep_options_reload[LOCKSTEP_OPTIONS_RELOAD] = 
     ROW("max-fail", '\0', SHARE, "N|P%", "failures that are tolerated", max_fail),
     CHOICE("require-rollback", '\0', "refuse what could not go back at least like this",
            require_rollback, "lossless|journaled|snapshot"),
+    ROW("require-calls", '\0', COUNT, "N", "calls of the new code on each node, or it goes back",
+        require_calls),
     CHOICE("on-failure", '\0', "when nodes fail after commit", on_failure, "rollback|hold"),
     ROW("queue", '\0', FLAG, NULL, "not served by this version", queue),
     BOUND("pin", DURATION, "D", "life of a local pin", pin, LOCKSTEP_SECOND, 365 * LOCKSTEP_DAY),

@@ -5,7 +5,7 @@
 #include "coordinator/cli/command.h"
 
 #define LOCKSTEP_OPTIONS_GLOBAL    17
-#define LOCKSTEP_OPTIONS_RELOAD    21
+#define LOCKSTEP_OPTIONS_RELOAD    22
 #define LOCKSTEP_OPTIONS_UNDO      11
 #define LOCKSTEP_OPTIONS_RECONCILE 14
 #define LOCKSTEP_OPTIONS_RESUME    1

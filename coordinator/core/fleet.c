@@ -248,6 +248,43 @@ void lockstep_fleet_receive(struct lockstep_fleet *fleet, struct lockstep_time n
     lockstep_fleet_leave(fleet, now);
 }
 
+/* Calls of what OPERATION orders, together. */
+static uint64_t calls_of(const struct lockstep_operation *operation,
+                         const struct lockstep_called *called, uint32_t count)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        const struct lockstep_item *item = &operation->items[i];
+        for (uint32_t j = 0; j < count; j++) {
+            if (lockstep_name_equal(&called[j].module, &item->module) &&
+                lockstep_digest_equal(&called[j].digest, &item->digest)) {
+                sum += called[j].calls;
+            }
+        }
+    }
+    return sum;
+}
+
+void lockstep_fleet_called(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           const struct lockstep_called *called, uint32_t count,
+                           struct lockstep_fleet_actions *ret_actions)
+{
+    lockstep_fleet_enter(fleet, ret_actions);
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = fleet->operations[i];
+        int64_t part = operation == NULL || operation->options.require_calls == 0
+                           ? -1
+                           : lockstep_operation_part(operation, node);
+        struct lockstep_operation_event event = {.type = LOCKSTEP_EVENT_CALLED,
+                                                 .part = (uint32_t)part};
+        if (part >= 0 && !lockstep_operation_goes_back(operation)) {
+            event.calls = calls_of(operation, called, count);
+            lockstep_fleet_step(fleet, now, operation, &event);
+        }
+    }
+    lockstep_fleet_leave(fleet, now);
+}
+
 void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id,
                           enum lockstep_row row, struct lockstep_fleet_actions *ret_actions)
 {

@@ -134,6 +134,17 @@ void lockstep_fleet_refused(struct lockstep_fleet *fleet, struct lockstep_operat
 void lockstep_fleet_found(struct lockstep_fleet *fleet, uint32_t node, const struct lockstep_id *id,
                           enum lockstep_row row, struct lockstep_fleet_actions *ret_actions);
 
+/* How often a version has been called since it became live on a node. */
+struct lockstep_called {
+    struct lockstep_name module;
+    struct lockstep_digest digest;
+    uint64_t calls;
+};
+/* NODE reports calls of all that it runs. */
+void lockstep_fleet_called(struct lockstep_fleet *fleet, struct lockstep_time now, uint32_t node,
+                           const struct lockstep_called *called, uint32_t count,
+                           struct lockstep_fleet_actions *ret_actions);
+
 /* An operator aborts OPERATION. */
 void lockstep_fleet_abort(struct lockstep_fleet *fleet, struct lockstep_time now,
                           struct lockstep_operation *operation,

@@ -37,6 +37,7 @@ struct lockstep_part {
     uint8_t tries;              /* how often it was given one since it came back */
     struct lockstep_time retry; /* OWED: not to be asked (again) before. Rolling: its place's end */
     uint16_t no;                /* enum lockstep_no: why refused, failed, lost or not yet applied */
+    uint64_t calls;             /* of what was ordered, as last reported; of require_calls only */
     char text[LOCKSTEP_PART_TEXT];
 };
 
@@ -59,7 +60,8 @@ struct lockstep_operation_options {
     uint64_t deadline_ms;
     uint64_t resend_first_ms;
     uint64_t resend_last_ms;
-    uint64_t pin_ms; /* of local: how long drift is not mended; 0: not pinned */
+    uint64_t pin_ms;        /* of local: how long drift is not mended; 0: not pinned */
+    uint64_t require_calls; /* of what was ordered, on each node, before it has succeeded; or 0 */
 };
 
 /* `node` of a cause that is no node's. */
@@ -96,6 +98,7 @@ struct lockstep_operation {
     uint8_t result;    /* enum lockstep_result */
     uint32_t borne;    /* failures after the commit that the strategy has borne; owed since then */
     bool abort_asked;  /* by what an operator did, before anything could be done about it */
+    bool awaits_calls; /* it was healthy for as long as it had to be, and is not called enough */
     bool window_held;  /* the window may not end by time: another operation is open on the module */
     struct lockstep_cause cause;
     struct lockstep_time phase; /* deadline of the state */
@@ -119,6 +122,7 @@ struct lockstep_operation_event {
     enum lockstep_no no;
     enum lockstep_result result; /* of WENT_BACK */
     const char *text;            /* may be NULL; borrowed for the call */
+    uint64_t calls;              /* of CALLED */
 };
 
 /* One step. Returns bits of enum lockstep_want. */

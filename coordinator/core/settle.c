@@ -124,6 +124,7 @@ static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
     child->options.need = 0;
     child->options.roster_size = 0;
     child->options.again = false;
+    child->options.require_calls = 0;
     child->options.no_quarantine = parent->options.no_quarantine ||
                                    !lockstep_no_blames_version(parent->cause.no);
     child->roster_digest = parent->roster_digest;

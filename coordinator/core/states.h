@@ -92,7 +92,8 @@ enum lockstep_due {
     X(13, CORDONED, "an operator has cordoned a node")                                    \
     X(14, UNCORDONED, "a node is not cordoned any more")                                  \
     X(15, NODE_GONE, "an operator has removed or revoked a node")                         \
-    X(16, NODE_REPLACED, "an operator has admitted another machine in a node's place")
+    X(16, NODE_REPLACED, "an operator has admitted another machine in a node's place")    \
+    X(17, CALLED, "a node reports how often what was ordered has been called")
 
 enum lockstep_operation_event_type {
 #define LOCKSTEP_OPERATION_EVENT_ENUM(number, name, text) LOCKSTEP_EVENT_##name = (number),

@@ -87,6 +87,7 @@ lockstep_step_fn lockstep_step_commit_tick;
 lockstep_step_fn lockstep_step_abort_commit;
 lockstep_step_fn lockstep_step_lose_soaking;
 lockstep_step_fn lockstep_step_soak_tick;
+lockstep_step_fn lockstep_step_called;
 
 /* After the result (step_end.c). */
 lockstep_step_fn lockstep_step_succeeded;

@@ -51,6 +51,20 @@ unsigned lockstep_step_degrade(struct lockstep_operation *operation, struct lock
     return lockstep_step_write(operation, step, LOCKSTEP_OPERATION_DEGRADING);
 }
 
+/* The first node that runs what was ordered and has not been called as often as it has to be, or
+ * NULL. */
+static const struct lockstep_part *first_uncalled(const struct lockstep_operation *operation)
+{
+    for (uint32_t i = 0; operation->options.require_calls > 0 && i < operation->part_count; i++) {
+        const struct lockstep_part *part = &operation->parts[i];
+        if ((part->state == LOCKSTEP_PART_LIVE || part->state == LOCKSTEP_PART_HEALTHY) &&
+            part->calls < operation->options.require_calls) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
 unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
                                     struct lockstep_step *step)
 {
@@ -68,7 +82,8 @@ unsigned lockstep_step_after_commit(struct lockstep_operation *operation,
     if (operation->tally.unsettled > 0) {
         return LOCKSTEP_OPERATION_COMMITTING;
     }
-    if (lockstep_operation_goes_back(operation) || operation->options.soak_ms == 0) {
+    if (lockstep_operation_goes_back(operation) ||
+        (operation->options.soak_ms == 0 && first_uncalled(operation) == NULL)) {
         return lockstep_step_succeed(operation, step);
     }
     operation->phase = lockstep_time_after(step->now, operation->options.soak_ms);
@@ -258,10 +273,42 @@ unsigned lockstep_step_commit_tick(struct lockstep_operation *operation, struct 
     return operation->state;
 }
 
+/* It was healthy for as long as it had to be. Code that nobody has called may still be wrong: where
+ * calls are required it waits for them, until the window is over, and then goes back. */
+static unsigned end_soak(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    const struct lockstep_part *part = first_uncalled(operation);
+    if (part == NULL) {
+        return lockstep_step_succeed(operation, step);
+    }
+    if (lockstep_time_due(operation->window, step->now)) {
+        lockstep_step_note_cause(operation, LOCKSTEP_NO_NOT_CALLED, part->node,
+                                 "the new code was not called often enough in its window");
+        return lockstep_step_degrade(operation, step);
+    }
+    operation->awaits_calls = true;
+    operation->phase = operation->window;
+    step->wants |= LOCKSTEP_WANT_CHANGED;
+    return operation->state;
+}
+
+unsigned lockstep_step_called(struct lockstep_operation *operation, struct lockstep_step *step)
+{
+    struct lockstep_part *part = lockstep_step_part(operation, step);
+    if (part->calls != step->event->calls) {
+        part->calls = step->event->calls;
+        step->wants |= LOCKSTEP_WANT_CHANGED;
+    }
+    return operation->state == LOCKSTEP_OPERATION_SOAKING && operation->awaits_calls &&
+                   first_uncalled(operation) == NULL
+               ? lockstep_step_succeed(operation, step)
+               : operation->state;
+}
+
 unsigned lockstep_step_soak_tick(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     if (lockstep_time_due(operation->phase, step->now)) {
-        return lockstep_step_succeed(operation, step);
+        return end_soak(operation, step);
     }
     if (lockstep_time_due(operation->end, step->now)) {
         lockstep_step_note_cause(operation, LOCKSTEP_NO_EXPIRED, LOCKSTEP_NODE_NONE,

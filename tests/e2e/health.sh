@@ -75,7 +75,7 @@ calls_fail() { # calls_fail TIMES
         fleet_tool n1 echo.fail >/dev/null 2>&1
     done
 }
-for _ in {1..25}; do
+for _ in {1..60}; do
     fleet_tool n1 echo.say x >/dev/null
 done
 check "the version that echoes is to be tried again" fleet_cli artifact unquarantine echo@2.0.0
@@ -85,6 +85,21 @@ calls_fail 25
 check_eventually "its calls fail, and it goes back" went_back
 check_says "HEALTH [0-9]+ of [0-9]+ calls of echo failed, 0 of [0-9]+ of the version before" \
     "because of them" fleet_operation_of reload '"\(.cause.code) \(.cause.text)"'
+
+# ---- did the new code run? ----
+rm -f "$FLEET/n2/ill"
+fleet_cli artifact unquarantine counter@2.0.0 >/dev/null 2>&1
+check_status 6 "new code that nobody calls goes back" \
+    fleet_reload counter@2.0.0 --soak 0 --rollback-window 2s --require-calls 5
+check_same "rolled-back NOT_CALLED" "because nobody called it" \
+    fleet_operation_of reload '"\(.result) \(.cause.code)"'
+check_same false "and is not to blame" \
+    fleet_json '.artifacts[] | select(.version == "2.0.0" and .module == "counter") | .quarantined' \
+    artifact ls counter
+fleet_needs "callers have answers" fleet_callers counter.add n1 n2
+check "new code that is called succeeds" \
+    fleet_reload counter@2.0.0 --soak 0 --rollback-window 20s --require-calls 5
+fleet_callers_end n1 n2
 
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end

@@ -184,6 +184,7 @@ static void open_operation(const struct story_command *command,
     options->prepare_ms = story_number(story_value(command, "prepare", "1000"));
     options->fetch_ms = 1000;
     options->commit_deadline_ms = 1500;
+    options->require_calls = story_number(story_value(command, "calls", "0"));
     options->soak_ms = story_number(story_value(command, "soak", "0"));
     options->window_ms = 5000;
     options->deadline_ms = 60000;
@@ -258,6 +259,12 @@ static void hear(const struct story_command *command, struct lockstep_fleet_acti
         message.u.vote.epoch = fleet.epoch;
         message.u.vote.yes = strcmp(verb, "yes") == 0;
         message.u.vote.no = no;
+    } else if (strcmp(verb, "called") == 0) {
+        const struct lockstep_item *item = &operation_of(command->words[2])->items[0];
+        struct lockstep_called called = {item->module, item->digest,
+                                         story_number(command->words[3])};
+        lockstep_fleet_called(&fleet, now, node, &called, 1, actions);
+        return;
     } else if (strcmp(verb, "asks") == 0) {
         message.type = LOCKSTEP_MESSAGE_QUERY;
         message.u.query.operation = id;

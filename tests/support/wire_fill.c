@@ -144,6 +144,7 @@ static void mend_request(struct lockstep_wire_request *request, bool largest)
     request->max_changes = 0;
     request->max_changes_percent = false;
     if (largest) {
+        request->require_calls = 0;
         request->max_fail = 100;
         request->quorum = 100;
         return;
