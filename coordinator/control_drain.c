@@ -15,18 +15,34 @@ static void forget(struct lockstep_draining *draining)
     *draining = (struct lockstep_draining){0};
 }
 
-static void add_row(struct lockstep_draining *draining, const char *node, bool ok, const char *text)
+/* A row stands where its node does, whenever it is answered. */
+static void set_row(struct lockstep_draining *draining, uint32_t node, bool ok, const char *text)
 {
+    const struct lockstep_coordinator *coordinator = draining->person->coordinator;
+    const char *name = coordinator->nodes[node].name.text;
     draining->done += ok ? 1 : 0;
-    (void)json_array_append_new(
-        draining->rows, json_pack("{s:s, s:b, s:s}", "node", node, "ok", ok ? 1 : 0, "text", text));
+    draining->total++;
+    (void)json_array_set_new(
+        draining->rows, node,
+        json_pack("{s:s, s:b, s:s}", "node", name, "ok", ok ? 1 : 0, "text", text));
+}
+
+/* Takes out the places of nodes that were not meant. */
+static void close_up(json_t *rows)
+{
+    for (size_t i = json_array_size(rows); i > 0; i--) {
+        if (json_is_null(json_array_get(rows, i - 1))) {
+            (void)json_array_remove(rows, i - 1);
+        }
+    }
 }
 
 static void answer(struct lockstep_draining *draining)
 {
-    size_t total = json_array_size(draining->rows);
+    size_t total = draining->total;
     const char *what = draining->resume ? "resumed" : "drained";
     char text[LOCKSTEP_TEXT_MAX + 1];
+    close_up(draining->rows);
     (void)snprintf(text, sizeof(text), "%s on %zu of %zu node%s", what, draining->done, total,
                    total == 1 ? "" : "s");
     lockstep_control_answer(
@@ -42,10 +58,9 @@ static void answer(struct lockstep_draining *draining)
 /* NODE has said what became of it, or never will. */
 static void settle(struct lockstep_draining *draining, uint32_t node, bool ok, const char *text)
 {
-    const struct lockstep_coordinator *coordinator = draining->person->coordinator;
     draining->waits[node] = false;
     draining->open--;
-    add_row(draining, coordinator->nodes[node].name.text, ok, text);
+    set_row(draining, node, ok, text);
     if (draining->open == 0) {
         answer(draining);
     }
@@ -103,6 +118,9 @@ static struct lockstep_draining *begin(struct lockstep_session *session,
             .node_count = coordinator->fleet.node_count,
             .waits = calloc(coordinator->fleet.node_count, sizeof(bool))};
         (void)snprintf(draining->module, sizeof(draining->module), "%s", message->module);
+        for (uint32_t j = 0; j < draining->node_count; j++) {
+            (void)json_array_append_new(draining->rows, json_null());
+        }
         if (draining->rows != NULL && draining->waits != NULL) {
             return draining;
         }
@@ -146,13 +164,12 @@ static void ask(struct lockstep_draining *draining,
 {
     struct lockstep_coordinator *coordinator = draining->person->coordinator;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_DRAIN};
-    const char *name = coordinator->nodes[node].name.text;
     if (coordinator->agents[node] == NULL) {
-        add_row(draining, name, false, "the node is away");
+        set_row(draining, node, false, "the node is away");
         return;
     }
     if (!runs(&coordinator->views[node], message->module)) {
-        add_row(draining, name, false, "it does not run there");
+        set_row(draining, node, false, "it does not run there");
         return;
     }
     wire.u.drain.request = draining->ticket;
@@ -165,14 +182,35 @@ static void ask(struct lockstep_draining *draining,
     lockstep_driver_send_to(coordinator, node, &wire);
 }
 
+/* "on n1: WHY", or "on 3 nodes". */
+static void describe(const struct lockstep_coordinator *coordinator, const bool *selected,
+                     const char *why, char *ret_text, size_t size)
+{
+    const char *last = "";
+    uint32_t count = 0;
+    char where[LOCKSTEP_NAME_MAX + 1];
+    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
+        last = selected[i] ? coordinator->nodes[i].name.text : last;
+        count += selected[i] ? 1 : 0;
+    }
+    if (count == 1) {
+        (void)snprintf(where, sizeof(where), "%s", last);
+    } else {
+        (void)snprintf(where, sizeof(where), "%u nodes", count);
+    }
+    (void)snprintf(ret_text, size, "on %s%s%s", where, why[0] == '\0' ? "" : ": ", why);
+}
+
 static bool audit_it(struct lockstep_session *session,
-                     const struct lockstep_wire_module_drain *message)
+                     const struct lockstep_wire_module_drain *message, const bool *selected)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char detail[LOCKSTEP_NAME_MAX + LOCKSTEP_TEXT_MAX + 32];
     bool whole = message->module[0] == '\0';
     const char *node = message->node_count == 0 ? "" : message->nodes[0].text;
     struct lockstep_audit audit = {
-        .who = session->who, .subject = whole ? node : message->module, .detail = message->message};
+        .who = session->who, .subject = whole ? node : message->module, .detail = detail};
+    describe(session->coordinator, selected, message->message, detail, sizeof(detail));
     if (whole) {
         audit.what = message->resume ? "node.resume" : "node.drain";
     } else {
@@ -207,7 +245,7 @@ void lockstep_control_module_drain(struct lockstep_session *session,
                                 "too many drains are under way");
         return;
     }
-    if (!audit_it(session, message)) {
+    if (!audit_it(session, message, selected)) {
         forget(draining);
         return;
     }

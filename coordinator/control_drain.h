@@ -19,6 +19,7 @@ struct lockstep_draining {
     bool resume;
     bool refuse;
     uint32_t open; /* nodes that have not answered */
+    size_t total;  /* that have */
     size_t done;   /* nodes on which it is as asked for */
     uint32_t node_count;
     bool *waits;  /* owned; of each node: it has not answered */

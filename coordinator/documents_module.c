@@ -253,6 +253,42 @@ static void alarm_absent(const struct lockstep_view *view, json_t *alarms)
     }
 }
 
+/* The first module of a node that an operator has shut; NULL: none. */
+static const char *first_drained(const struct lockstep_node_view *view, uint32_t *ret_count)
+{
+    const char *first = NULL;
+    *ret_count = 0;
+    for (uint32_t i = 0; i < view->module_count; i++) {
+        enum lockstep_gate_state gate = view->modules[i].gate;
+        if (gate == LOCKSTEP_GATE_DRAINING || gate == LOCKSTEP_GATE_DRAINED) {
+            first = first == NULL ? view->modules[i].module.text : first;
+            (*ret_count)++;
+        }
+    }
+    return first;
+}
+
+/* What is shut and forgotten keeps its callers waiting: one row a node. */
+static void alarm_drained(const struct lockstep_view *view, json_t *alarms)
+{
+    for (uint32_t i = 0; i < view->fleet->node_count; i++) {
+        const char *node = view->fleet->nodes[i].name.text;
+        uint32_t count = 0;
+        const char *first = first_drained(&view->views[i], &count);
+        char text[LOCKSTEP_DOCUMENT_LINE];
+        char next[LOCKSTEP_DOCUMENT_COMMAND];
+        if (first == NULL || !view->fleet->nodes[i].ready) {
+            continue;
+        }
+        (void)snprintf(text, sizeof(text), "%s%s drained on %s: who calls does not get through",
+                       first, count == 1 ? " is" : " and others are", node);
+        (void)snprintf(next, sizeof(next), "lockstep node resume %s", node);
+        (void)json_array_append_new(alarms, json_pack("{s:s, s:s, s:s, s:n, s:s, s:s}", "code",
+                                                      "drained", "node", node, "module", first,
+                                                      "operation", "text", text, "next", next));
+    }
+}
+
 static void describe_part(const char *id, const struct lockstep_operation *operation, bool owed,
                           const char *node, char ret_text[LOCKSTEP_DOCUMENT_LINE])
 {
@@ -313,6 +349,7 @@ json_t *lockstep_document_alarms(const struct lockstep_view *view)
     alarm_fenced(view, alarms);
     alarm_rekey(view, alarms);
     alarm_absent(view, alarms);
+    alarm_drained(view, alarms);
     lockstep_alarm_automatic(view, alarms);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         if (view->fleet->operations[i] != NULL) {

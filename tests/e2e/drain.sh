@@ -39,6 +39,8 @@ check "echo is drained on n1" fleet_cli module drain echo --node n1 --refuse -m 
 check "that is audited" audited module.drain echo
 check_same "drained 0" "status says so" gate_of echo n1
 check_same "open 0" "n2 is left in peace" gate_of echo n2
+check_same "n1 echo" "status alarms, so that nobody forgets it" \
+    fleet_json '.alarms[] | select(.code == "drained") | "\(.node) \(.module)"' status
 check_says 'closed' "a caller is refused" fleet_tool n1 echo.say x
 check_same "1.0.0 x" "elsewhere it is served" fleet_tool n2 echo.say x
 check "twice is fine, and who calls waits now" fleet_cli module drain echo --node n1
@@ -49,6 +51,8 @@ wait "$late"
 check_same "1.0.0 late" "who waited is answered" cat "$FLEET/late"
 check "that is audited, too" audited module.resume echo
 check_same "open 0" "and it is open" gate_of echo n1
+check_same "" "nothing to be alarmed about" \
+    fleet_json '.alarms[] | select(.code == "drained") | .node' status
 
 # ---- calls in flight ---------------------------------------------------------------------------------
 
