@@ -93,8 +93,8 @@ struct lockstep_hosts_process *
 lockstep_hosts_successor(const struct lockstep_hosts_process *before);
 /* The open part of a PUBLISH that SUCCESSOR is in, or NULL. */
 struct lockstep_hosts_ask *lockstep_hosts_ask_of(struct lockstep_hosts_process *successor);
-/* SUCCESSOR serves: who did before is warm. */
-void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *successor);
+/* PROCESS, a successor, serves: who did before is warm. */
+void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *process);
 /* PROCESS is dead and about to be freed: what it was part of goes on without it, or ends. */
 void lockstep_hosts_swap_gone(struct lockstep_hosts_process *process);
 /* It is of no more use: told to end, and killed when it does not. */

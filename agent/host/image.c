@@ -75,7 +75,7 @@ struct search {
 /* What of its dynamic section means that code of it would run, or that it would not go. */
 static const char *find_obstacle(const ElfW(Dyn) * dynamic)
 {
-    for (; dynamic->d_tag != DT_NULL; dynamic++) {
+    for (; dynamic != NULL && dynamic->d_tag != DT_NULL; dynamic++) {
         uint64_t value = dynamic->d_un.d_val;
         if (dynamic->d_tag == DT_FLAGS_1 && (value & DF_1_NODELETE) != 0) {
             return "it was linked to stay (-z nodelete)";

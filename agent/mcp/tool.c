@@ -2,6 +2,7 @@
 
 #include "common/base/limits.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,16 +213,10 @@ char *lockstep_mcp_request(const struct lockstep_mcp_tool *tool, const json_t *a
 
 static char *base64_of(const uint8_t *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = calloc(1, (size + 2) / 3 * 4 + 1);
-    for (size_t i = 0; text != NULL && i < size; i += 3) {
-        uint32_t three = (uint32_t)bytes[i] << 16;
-        three |= i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0;
-        three |= i + 2 < size ? (uint32_t)bytes[i + 2] : 0;
-        for (size_t digit = 0; digit < 4; digit++) {
-            text[i / 3 * 4 + digit] = i + digit > size ? '='
-                                                       : digits[three >> (18 - 6 * digit) & 63];
-        }
+    size_t room = sodium_base64_encoded_len(size, sodium_base64_VARIANT_ORIGINAL);
+    char *text = malloc(room);
+    if (text != NULL) {
+        (void)sodium_bin2base64(text, room, bytes, size, sodium_base64_VARIANT_ORIGINAL);
     }
     return text;
 }
