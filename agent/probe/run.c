@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
@@ -128,11 +129,33 @@ static bool same_tools(const struct lockstep_probe_running *running)
     return true;
 }
 
+/* Whoever lists tools hands their schemas on, and is not to find out that they are none. The seed
+ * is any: in the sandbox there is nothing to take one from. */
+static const struct lockstep_tool *tool_with_strange_schema(const struct lockstep_module *module)
+{
+    json_object_seed(1);
+    for (size_t i = 0; i < module->tools_count; i++) {
+        const char *text = module->tools[i].schema;
+        size_t size = text == NULL ? 0 : strnlen(text, LOCKSTEP_TOOL_SCHEMA_MAX + 1);
+        json_t *schema = text == NULL || size > LOCKSTEP_TOOL_SCHEMA_MAX
+                             ? NULL
+                             : json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                                          NULL);
+        bool well = text == NULL || json_is_object(schema) || json_is_boolean(schema);
+        json_decref(schema);
+        if (!well) {
+            return &module->tools[i];
+        }
+    }
+    return NULL;
+}
+
 /* Static and mapped descriptor are two places in one file, so they can differ. */
 static bool check_mapped(const struct lockstep_probe_running *running)
 {
     const struct lockstep_identity *identity = running->module.identity;
     const struct lockstep_probe_facts *facts = facts_of(running);
+    const struct lockstep_tool *strange;
     if (strncmp(identity->module, facts->module.text, LOCKSTEP_MODULE_TEXT) != 0 ||
         strncmp(identity->version, facts->version, LOCKSTEP_MODULE_TEXT) != 0 ||
         identity->state_schema != facts->state_schema) {
@@ -143,6 +166,13 @@ static bool check_mapped(const struct lockstep_probe_running *running)
     if (!same_tools(running)) {
         lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_DESCRIPTOR_MAPPED,
                             "its tools are not those that its identity lists");
+        return false;
+    }
+    strange = tool_with_strange_schema(&running->module);
+    if (strange != NULL) {
+        lockstep_probe_note(running, LOCKSTEP_PROBE_CHECK_DESCRIPTOR_MAPPED,
+                            "the schema of %s is no JSON schema, or longer than 16 KiB",
+                            strange->name);
         return false;
     }
     return true;

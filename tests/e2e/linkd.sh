@@ -92,7 +92,9 @@ fleet_needs "it starts again by hand" start_linkd hand "LOCKSTEP_AGENT=$FLEET/n1
 check_says '^X-Links: 2\.0\.0$' "with the version of the boot file" get "$PORT" /
 check "it is quiet" quiet hand
 fleet_needs "the agent comes back" fleet_start_agent n1
-check "and reloads what was started by hand" fleet_until fleet_reload links@1.0.0 --soak 0
+check_eventually "who was started by hand comes to it" \
+    grep -q "host up service=links pid=$(fleet_pid hand) " "$FLEET/log/agent-n1"
+check "and is reloaded" fleet_until fleet_reload links@1.0.0 --soak 0
 check_says '^X-Links: 1\.0\.0$' "which answers with it" get "$PORT" /
 fleet_kill hand TERM
 check "the audit trail is whole" fleet_cli audit verify

@@ -319,8 +319,11 @@ static int down(uint32_t to, struct lockstep_records_sink *sink)
 #endif
 }
 
+#ifndef BAD_TOOL_SCHEMA
+#define BAD_TOOL_SCHEMA NULL
+#endif
 static const struct lockstep_tool tools[] = {
-    {BAD_NAME ".call", call, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told", NULL}};
+    {BAD_NAME ".call", call, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told", BAD_TOOL_SCHEMA}};
 /* A machine under load must not fail tests that are not about time. */
 #ifdef BAD_SMOKE_HANGS
 #define SMOKE_MS 200
