@@ -261,8 +261,10 @@ static void take_batch(struct lockstep_mcp *server, json_t *value)
     }
     batch->answers = json_array();
     batch->open = 1;
-    for (size_t i = 0; i < count; i++) {
-        take_message(server, json_incref(json_array_get(value, i)), batch);
+    for (size_t i = 0; i < count; i++) { /* whoever gets it is the only one to have it */
+        json_t *message = json_incref(json_array_get(value, 0));
+        (void)json_array_remove(value, 0);
+        take_message(server, message, batch);
     }
     json_decref(value);
     close_one(server, NULL, batch);

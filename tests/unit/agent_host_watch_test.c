@@ -143,9 +143,10 @@ static void test_pages(void **state)
 
 /* ---- who is told ---------------------------------------------------------------------------- */
 
+static struct host_agent agent; /* outlives its test: see host_agent_init() */
+
 static void test_clients_are_told(void **state)
 {
-    struct host_agent agent;
     struct lockstep_answer answer;
     struct lockstep_client *client;
     uint64_t first = 0;
@@ -181,7 +182,6 @@ static void test_clients_are_told(void **state)
  * go on. */
 static void test_watchers_have_a_bound(void **state)
 {
-    struct host_agent agent;
     struct lockstep_client *clients[LOCKSTEP_WATCHERS_MAX + 1];
     uint64_t revision = 0;
     (void)state;
