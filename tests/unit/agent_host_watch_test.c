@@ -152,8 +152,6 @@ static void test_clients_are_told(void **state)
     uint64_t first = 0;
     uint64_t next = 0;
     (void)state;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
     host_agent_begin_host(&agent);
     client = lockstep_client_new(agent.tools, NULL);
     assert_int_equal(lockstep_client_watch_fd(client), -1);
@@ -185,8 +183,6 @@ static void test_watchers_have_a_bound(void **state)
     struct lockstep_client *clients[LOCKSTEP_WATCHERS_MAX + 1];
     uint64_t revision = 0;
     (void)state;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
     host_agent_begin_host(&agent);
     for (size_t i = 0; i < LOCKSTEP_WATCHERS_MAX; i++) {
         clients[i] = lockstep_client_new(agent.tools, NULL);
