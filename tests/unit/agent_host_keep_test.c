@@ -1,4 +1,5 @@
 /* What outlives a version, and a host: going back and beginning again, in each class. */
+#include "common/hostwire/boot.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/host_agent.h"
 
@@ -8,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct host_agent agent;
@@ -363,6 +366,53 @@ static void test_residue_after_death(void **state)
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
 }
 
+static void copy_base(const char *path)
+{
+    char bytes[4096];
+    ssize_t size = pread(agent.kept->entries[0].state_fd, bytes, sizeof(bytes), 0);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && size > 0);
+    assert_int_equal(write(fd, bytes, (size_t)size), size);
+    (void)close(fd);
+}
+
+static void write_boot(const char *module)
+{
+    struct lockstep_boot *boot = calloc(1, sizeof(*boot));
+    struct lockstep_boot_entry *entry;
+    struct stat status;
+    FILE *stream = fopen(agent.boot, "we");
+    assert_true(boot != NULL && stream != NULL);
+    entry = &boot->entries[boot->count++];
+    assert_true(lockstep_name_parse("ledger", &entry->module));
+    assert_int_equal(stat(module, &status), 0);
+    (void)snprintf(entry->path, sizeof(entry->path), "%s", module);
+    entry->generation = 9;
+    entry->device = status.st_dev;
+    entry->inode = status.st_ino;
+    assert_int_equal(lockstep_boot_write(boot, stream, NULL), LOCKSTEP_OK);
+    assert_int_equal(fclose(stream), 0);
+    free(boot);
+}
+
+/* Without an agent a host begins with the base beside its boot file. */
+static void test_boots_with_its_state(void **state)
+{
+    char paths[2][160];
+    char base[160];
+    (void)state;
+    live_through("lossless", paths);
+    host_agent_die(&agent);
+    (void)kill(agent.host, SIGKILL);
+    assert_int_equal(waitpid(agent.host, NULL, 0), agent.host);
+    (void)snprintf(base, sizeof(base), "%s/ledger.state", agent.directory);
+    copy_base(base);
+    write_boot(paths[1]);
+    host_agent_start(&agent, "1");
+    host_agent_expect(&agent, "ledger.get", "", "3 3 0");
+    (void)unlink(base);
+}
+
 /* What is kept is from outside once it comes back. */
 static void test_damaged_base(void **state)
 {
@@ -399,6 +449,7 @@ int main(void)
     TEST(killed_with_a_small_journal);
     TEST(order);
     TEST(residue_after_death);
+    TEST(boots_with_its_state);
     TEST(damaged_base);
     return _cmocka_run_group_tests("keep", tests, count, NULL, NULL);
 }
