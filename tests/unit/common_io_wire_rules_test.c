@@ -45,6 +45,17 @@ static void plan_many_failures(struct lockstep_wire *wire)
     wire->u.plan.body.max_fail = 101;
 }
 
+static void plan_calls(struct lockstep_wire *wire)
+{
+    wire->u.plan.body.require_calls = 10;
+}
+
+static void plan_calls_of_an_undo(struct lockstep_wire *wire)
+{
+    wire->u.plan.body.kind = LOCKSTEP_KIND_UNDO;
+    wire->u.plan.body.require_calls = 10;
+}
+
 static void plan_without_a_version(struct lockstep_wire *wire)
 {
     static struct lockstep_wire_subject subject;
@@ -228,6 +239,8 @@ static const struct rule_row rule_rows[] = {
     {"quorum of 100 %", LOCKSTEP_MESSAGE_PLAN, plan_all_nodes, NULL},
     {"101 % of failures", LOCKSTEP_MESSAGE_PLAN, plan_too_many_failures, "above 100"},
     {"101 failures", LOCKSTEP_MESSAGE_PLAN, plan_many_failures, NULL},
+    {"calls of a reload", LOCKSTEP_MESSAGE_PLAN, plan_calls, NULL},
+    {"calls of an undo", LOCKSTEP_MESSAGE_PLAN, plan_calls_of_an_undo, "required of a reload"},
     {"reload of no version", LOCKSTEP_MESSAGE_PLAN, plan_without_a_version, "no version"},
     {"undo of no version", LOCKSTEP_MESSAGE_PLAN, undo_without_a_version, NULL},
     {"module asked for twice", LOCKSTEP_MESSAGE_PLAN, plan_one_twice, "named twice"},

@@ -90,6 +90,8 @@ static const struct row rows[] = {
     {"a mode that drains", "reconcile --mode auto --drain always", 2, NULL, "--drain goes with"},
     {"a mode until when", "reconcile --mode auto --deadline 1h", 2, NULL, "--deadline goes with"},
     {"for how long", "reconcile auth --for 1d", 2, NULL, "--for goes with --mode auto"},
+    {"calls that are none", RELOAD " --require-calls many", 2, NULL, "--require-calls"},
+    {"calls of an undo", "undo auth --require-calls 3", 2, NULL, "--require-calls"},
     {"a quorum of all", RELOAD " --quorum 2", 2, NULL, "--quorum goes with --strategy quorum"},
     {"failures of all", RELOAD " --max-fail 1", 2, NULL, "--max-fail goes with --strategy quorum"},
     {"another class", RELOAD " --require-rollback perfect", 2, NULL, "--require-rollback"},

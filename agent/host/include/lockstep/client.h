@@ -3,8 +3,9 @@
  *
  * A client holds one connection to a tool socket and opens it again when it has ended. A call whose
  * connection dies under it is lost: whether it ran is not known. If the caller says that the call
- * is idempotent it is made once more on a new connection, and counted apart. A client belongs to
- * one thread at a time; open several for several threads.
+ * is idempotent it is made once more on a new connection, and counted apart; never a third time, so
+ * a call that kills hosts kills two at most. A client belongs to one thread at a time; open several
+ * for several threads.
  */
 #ifndef LOCKSTEP_CLIENT_H
 #define LOCKSTEP_CLIENT_H
