@@ -51,6 +51,24 @@ static bool is_outdated(const struct lockstep_hosts_process *process)
            (mine.st_dev != now.st_dev || mine.st_ino != now.st_ino);
 }
 
+/* Why the service cannot be exchanged; NULL: it can. */
+static const char *why_not(const struct lockstep_hosts *hosts, uint8_t service)
+{
+    if (hosts->rooms[service].command != NULL) {
+        return "it is exchanged with its whole process, and this service's is not lockstep-host: "
+               "start the service again with the new version as its boot file has it";
+    }
+    for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (serves(process, service) && !process->spawned) {
+            return "it is exchanged with its whole process, and a process of the service was not "
+                   "started by the agent: start that again";
+        }
+    }
+    return NULL;
+}
+
+/* Where the set itself does not ask for it, it is only done where it can be. */
 bool lockstep_hosts_swap_wanted(const struct lockstep_hosts *hosts,
                                 const struct lockstep_hosts_set *set, uint8_t service)
 {
@@ -60,7 +78,7 @@ bool lockstep_hosts_swap_wanted(const struct lockstep_hosts *hosts,
         }
     }
     for (const struct lockstep_hosts_process *process = hosts->processes;
-         process != NULL && hosts->rooms[service].command == NULL; process = process->next) {
+         process != NULL && why_not(hosts, service) == NULL; process = process->next) {
         if (serves(process, service) &&
             (process->retired >= hosts->config.settings.retired || is_outdated(process))) {
             return true;
@@ -196,22 +214,6 @@ static struct lockstep_hosts_process *make_successor(struct lockstep_hosts_proce
     }
     process->succession = succession;
     return process;
-}
-
-static const char *why_not(const struct lockstep_hosts *hosts, uint8_t service)
-{
-    if (hosts->rooms[service].command != NULL) {
-        return "it is exchanged with its whole process, and this service's is not lockstep-host: "
-               "start the service again with the new version as its boot file has it";
-    }
-    for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
-         process = process->next) {
-        if (serves(process, service) && !process->spawned) {
-            return "it is exchanged with its whole process, and a process of the service was not "
-                   "started by the agent: start that again";
-        }
-    }
-    return NULL;
 }
 
 /* Asks a successor to hold the set, if it does not yet. */

@@ -331,6 +331,23 @@ static void who_was_to_take_over_died(void **state)
     hosts_node_expect_tool(node, "counter.add", "", "2");
 }
 
+/* In the window the one that took over dies: what is started then is fresh, the warm one ends. */
+static void who_took_over_died(void **state)
+{
+    struct hosts_node *node = *state;
+    pid_t first;
+    begin(node, ECHO("1"), "echo");
+    first = hosts_node_serving(node);
+    swap(node, 2, ECHO("2"), "echo");
+    (void)kill(hosts_node_serving(node), SIGKILL);
+    hosts_node_turn_until(node, &node->losses, 1);
+    assert_false(lockstep_hosts_lives(node->hosts, 0));
+    assert_true(hosts_node_runs(first));
+    begin(node, ECHO("2"), "echo");
+    hosts_node_turn_until_ended(node, first);
+    hosts_node_expect_tool(node, "echo.say", "new", "2.0.0 new");
+}
+
 static void others_wait(void **state)
 {
     struct hosts_node *node = *state;
@@ -439,11 +456,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
-        ROW(the_second_takes_over),           ROW(and_back),
-        ROW(what_is_refused_leaves_no_trace), ROW(a_call_in_flight_ends_where_it_began),
-        ROW(half_a_request_goes_along),       ROW(the_next_agent_tidies_up),
-        ROW(who_was_to_take_over_died),       ROW(others_wait),
-        ROW(a_command_of_its_own_is_refused), ROW(a_spent_host_is_recycled),
+        ROW(the_second_takes_over),
+        ROW(and_back),
+        ROW(what_is_refused_leaves_no_trace),
+        ROW(a_call_in_flight_ends_where_it_began),
+        ROW(half_a_request_goes_along),
+        ROW(the_next_agent_tidies_up),
+        ROW(who_was_to_take_over_died),
+        ROW(who_took_over_died),
+        ROW(others_wait),
+        ROW(a_command_of_its_own_is_refused),
+        ROW(a_spent_host_is_recycled),
 
         ROW(what_is_shut_stays_shut),
 #undef ROW
