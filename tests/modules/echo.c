@@ -71,7 +71,8 @@ static int fails(struct lockstep_call *call)
 
 static int smoke(struct lockstep_sink *why)
 {
-#if defined(ECHO_SMOKE_LIVE) /* 1: fails, 2: does not end; but not while nobody calls it yet */
+#if defined(ECHO_SMOKE_LIVE) /* 1: fails, 2: too late, 3: late; but not while nobody calls it yet \
+                              */
     static int runs;
     const struct timespec pause = {.tv_sec = 3};
     if (host == NULL || host->call == NULL || runs++ == 0) {

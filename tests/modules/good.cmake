@@ -23,6 +23,7 @@ good_module(other-counts echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRED=\"count
 good_module(echo-hangs echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_SMOKE_HANGS)
 good_module(echo-smoke-live echo.c "-DECHO_VERSION=\"3.1.0\"" -DECHO_SMOKE_LIVE=1)
 good_module(echo-hangs-live echo.c "-DECHO_VERSION=\"3.2.0\"" -DECHO_SMOKE_LIVE=2)
+good_module(echo-slow-live echo.c "-DECHO_VERSION=\"3.3.0\"" -DECHO_SMOKE_LIVE=3)
 good_module(other-stray echo.c "-DECHO_NAME=\"other\"")
 good_module(echo-dies echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_DIES)
 good_module(typed-1 typed.c)
@@ -58,7 +59,7 @@ add_custom_target(lockstep_good_modules ALL DEPENDS ${good_modules})
 if(TARGET agent_probe_trial_test)
   add_dependencies(agent_probe_trial_test lockstep_good_modules)
 endif()
-foreach(test agent_host_embedded_test agent_host_process_test agent_host_purge_test agent_host_state_test agent_host_take_out_test
+foreach(test agent_host_embedded_test agent_host_process_test agent_host_purge_test agent_host_state_test agent_host_smoke_test agent_host_take_out_test
         agent_host_watch_test agent_host_keep_test agent_host_function_test)
   if(TARGET ${test})
     add_dependencies(${test} lockstep_good_modules lockstep-host)
