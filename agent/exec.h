@@ -24,8 +24,8 @@
  * copies, 0444, hashed while they were copied; and `work`, which is the programs' own until the
  * window is over.
  *
- * It decides nothing about an operation and knows no core. Callbacks come from the loop, never from
- * within a call of the functions here.
+ * It decides nothing about an operation and knows no core. Callbacks come from the loop, but for
+ * `done` of what needs no program: that may come within the call that asked.
  */
 #ifndef LOCKSTEP_AGENT_EXEC_H
 #define LOCKSTEP_AGENT_EXEC_H

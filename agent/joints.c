@@ -73,7 +73,8 @@ static void on_unhealthy(void *context, const struct lockstep_exec_item *item,
                                              .module = &item->module,
                                              .no = LOCKSTEP_NO_HEALTH,
                                              .text = text,
-                                             .since = since};
+                                             .since = since,
+                                             .begun = since};
     lockstep_agent_unhealthy(agent->core, lockstep_loop_now(agent->loop), &finding, agent->actions);
     lockstep_driver_act(agent);
 }

@@ -82,6 +82,10 @@ get() { # get NODE [PATH]
     curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:${ports[$1]}/${2-}"
 }
 
+goes_back() {
+    [[ $(fleet_operation_of reload .state) =~ rolling-back|rolled-back|failed-mixed ]]
+}
+
 both_say() { # both_say TEXT
     [ "$(get n1) $(get n2)" = "$1 $1" ]
 }
@@ -157,7 +161,8 @@ done
 push web@3 "$FLEET/three.conf" >"$FLEET/log/push" 2>&1
 check_status 6 "a site without its module is refused" fleet_reload web@3 --soak 0
 check_same VALIDATE "by nginx itself" fleet_operation .cause.code
-check "with its module it is taken" fleet_reload echo@1 web@3 --install --soak 0
+# A node may not have heard yet that the one that the other refused is called off.
+check_eventually "with its module it is taken" fleet_reload echo@1 web@3 --install --soak 0
 check_same "from the module from the module" "which answers" echo "$(get n1 echo) $(get n2 echo)"
 check "another build of the module comes" fleet_reload echo@2 --soak 0
 check_same "from the module" "and answers" get n1 echo
@@ -190,6 +195,7 @@ check_eventually "both serve what they served" both_say three
 # ---- the service dies in the window, or is away ----
 check "a version is brought, with a window" fleet_reload web@2 --soak 0 --rollback-window 30s
 fleet_kill nginx-n1 KILL
-check_eventually "its health is found wanting" grep -q "health of web ended with 1" "$FLEET/log/agent-n1"
+check_eventually "its health is found wanting" grep -q "health of web .*nginx does not run" "$FLEET/log/agent-n1"
+check_eventually "and the fleet goes back" goes_back
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
