@@ -28,6 +28,7 @@ redis_yaml() {
         printf '      %s: [%s, %s, %s, demo.version, /usr/bin/redis-cli, -s, %s]\n' "$verb" \
             "$FLEET_ROOT/deploy/exec/redis/redis-verb" "$verb" "$FLEET/redis-modules" "$FLEET/redis.sock"
     done
+    echo '  - name: default' # a host of modules beside it
 }
 
 build() { # build VERSION [OPTION...]
@@ -86,6 +87,23 @@ check_status 6 "a version that does not load is taken back" fleet_reload demo@3 
 check "its load had failed" grep -q "apply of demo ended with 1: redis-verb: ERR Error loading" "$FLEET/log/agent-n1"
 check_eventually "what ran before answers" says 1
 check_same 1 "and is what the node says it runs" fleet_json '.rows[0].version' module status demo
+
+# ---- a set of both kinds is one set ----
+both_say() { # both_say VERSION-OF-DEMO VERSION-OF-ECHO
+    says "$1" && [ "$(fleet_tool n1 echo.say x)" = "$2 x" ]
+}
+
+build 7 -DREFUSES
+push 7 >>"$FLEET/log/push" 2>&1
+check "modules of a host are pushed" fleet_modules echo-1 echo-2
+check "one is installed" fleet_install echo@1.0.0
+check "a module of redis and one of the host come together" fleet_reload demo@2 echo@2.0.0 --soak 0
+check_eventually "both are there" both_say 2 2.0.0
+check "undo takes both back" fleet_cli undo demo echo -y --soak 0 --no-quarantine
+check_eventually "both are back" both_say 1 1.0.0
+check_status 6 "where redis cannot follow the host does not" fleet_reload demo@7 echo@2.0.0 --soak 0
+check_eventually "both are as before" both_say 1 1.0.0
+check_eventually "and nothing else is recorded" fleet_cli check
 
 # ---- the window: redis loses the module ----
 check "a version is brought, with a window" fleet_reload demo@2 --soak 0 --rollback-window 30s
