@@ -65,6 +65,14 @@ END
         nginx "$prefix"
 }
 
+nginx_crash() { # nginx_crash NODE: the workers, too, which a master that is killed leaves behind
+    local master workers
+    master=$(fleet_pid "nginx-$1")
+    read -r -a workers <"/proc/$master/task/$master/children"
+    fleet_kill "nginx-$1" KILL
+    kill -s KILL "${workers[@]}"
+}
+
 nginx_yaml() { # nginx_yaml NODE: what agent.yaml says of it
     local verb
     printf '%s\n  exec_health_interval: 100ms\nservices:\n  - name: nginx\n    exec:\n' "$FLEET_SETTINGS"
@@ -194,7 +202,7 @@ check_eventually "both serve what they served" both_say three
 
 # ---- the service dies in the window, or is away ----
 check "a version is brought, with a window" fleet_reload web@2 --soak 0 --rollback-window 30s
-fleet_kill nginx-n1 KILL
+nginx_crash n1
 check_eventually "its health is found wanting" grep -q "health of web .*nginx does not run" "$FLEET/log/agent-n1"
 check_eventually "and the fleet goes back" goes_back
 check "the audit trail is whole" fleet_cli audit verify
