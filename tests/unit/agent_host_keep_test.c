@@ -132,13 +132,16 @@ static void test_back_after_death(void **state)
     live_through("both", paths);
     host_agent_restart(&agent);
     add_kept(paths[1]);
-    agent.order->entries[0].config_fd = host_agent_config("refuse-down");
     host_agent_commit(&agent);
     add(7);
     host_agent_begin(&agent);
     (void)host_agent_add(&agent, "ledger", paths[0]);
     host_agent_commit(&agent);
     host_agent_expect(&agent, "ledger.get", "", "20 20 0");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "20 20 0"); /* `down` would have kept the tag */
 }
 
 /* A `down` that fails is no reason to lose writes: the journal has them, or it is refused. */
