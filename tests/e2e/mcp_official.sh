@@ -31,14 +31,18 @@ does() { # does LINE...: tells the client, and waits until it has done so; what 
     tail -n +$((before + 1)) "$FLEET/log/client" | grep -v -e '^done ' -e '^changed'
 }
 
+connects() { # what it said instead is shown
+    fleet_until grep -q -x 'server lockstep-mcp {"tools":{"listChanged":true}}' "$FLEET/log/client" ||
+        { cat "$FLEET/log/client" && return 1; }
+}
+
 fleet_of 1
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2 counter-1
 fleet_needs "and one is installed" fleet_install echo@1.0.0
 coproc CLIENT { exec node "$FLEET_ROOT/tests/support/mcp_client.mjs" "$CACHE" \
     "$FLEET_BIN/lockstep-mcp" --socket "$(fleet_socket n1)" >"$FLEET/log/client" 2>&1; }
 fleet_pids[client]=$CLIENT_PID
-fleet_needs "it connects" fleet_until grep -q -x 'server lockstep-mcp {"tools":{"listChanged":true}}' \
-    "$FLEET/log/client"
+fleet_needs "it connects" connects
 check_same "tools echo_fail,echo_pair,echo_say,echo_wait object" "lists" does list
 check_same "called echo_say false 1.0.0 hi" "calls" does call echo_say hi
 check_same "called echo_fail true it always does" "sees what fails" does call echo_fail
