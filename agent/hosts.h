@@ -200,6 +200,23 @@ void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_h
 
 /* ---- looking -------------------------------------------------------------------------------- */
 
+/* What was called of one tool of one version, over all processes of the service. */
+struct lockstep_hosts_tool {
+    struct lockstep_name module;
+    char tool[LOCKSTEP_HOSTWIRE_TOOL_MAX + 1];
+    char version[LOCKSTEP_VERSION_MAX + 1];
+    bool live; /* else somebody is still in it */
+    uint64_t calls;
+    uint64_t failed;
+    uint64_t in_flight;
+};
+
+/* Fills in the ROOM tools of a module that say most: those with calls in flight in versions that
+ * are no longer live, with calls in flight, with most calls. Returns how many. */
+size_t lockstep_hosts_counts(const struct lockstep_hosts *hosts, uint8_t service,
+                             const struct lockstep_name *module,
+                             struct lockstep_hosts_tool *ret_tools, size_t room);
+
 /* A module that is live, as a host last told; asked every settings.heartbeat. */
 struct lockstep_hosts_module {
     uint8_t service;
@@ -212,6 +229,8 @@ struct lockstep_hosts_module {
     uint64_t failed;    /* of them */
     uint64_t in_flight; /* of all processes and images */
     uint64_t loaded_ms; /* since 1970: when this agent first saw it live */
+    uint32_t retired;   /* versions of it that are kept, in all of them */
+    uint64_t behind;    /* calls in flight in versions that are not live */
     enum lockstep_gate_state gate;
     bool differs; /* processes of the service run different versions */
 };

@@ -3,6 +3,7 @@
 #define LOCKSTEP_AGENT_HOSTS_INTERNAL_H
 
 #include "agent/hosts.h"
+#include "agent/hosts_counts.h"
 #include "agent/hosts_drain.h"
 #include "agent/hosts_request.h"
 #include "common/io/log.h"
@@ -89,6 +90,8 @@ struct lockstep_hosts_process {
     struct lockstep_hosts_image boot_image;
     struct lockstep_hosts_view view;
     struct lockstep_hosts_view coming; /* of an answer in several messages */
+    struct lockstep_hosts_tools tools;
+    struct lockstep_hosts_tools tools_coming; /* likewise */
     char latched[LOCKSTEP_TEXT_MAX + 1];
 };
 

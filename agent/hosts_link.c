@@ -193,6 +193,8 @@ static void take_message(struct lockstep_hosts_link *link)
         take_health(process);
     } else if (in->type == LOCKSTEP_HOSTWIRE_KEEP) {
         lockstep_hosts_keep_take(process);
+    } else if (in->type == LOCKSTEP_HOSTWIRE_COUNTS) {
+        lockstep_hosts_counts_take(process);
     } else if (process->step != LOCKSTEP_HOSTS_STEP_NONE && in->id == process->step_id) {
         lockstep_hosts_fit_answer(process);
     } else if (in->type == LOCKSTEP_HOSTWIRE_STATUS && in->id == 0) {

@@ -61,6 +61,8 @@ void lockstep_hosts_process_free(struct lockstep_hosts_process *process)
     lockstep_child_forget(hosts->loop, &process->child);
     lockstep_hosts_view_deinit(&process->view);
     lockstep_hosts_view_deinit(&process->coming);
+    lockstep_hosts_counts_deinit(&process->tools);
+    lockstep_hosts_counts_deinit(&process->tools_coming);
     process->succession = lockstep_hosts_succession_free(process->succession);
     free(process);
 }

@@ -183,6 +183,9 @@ static void gather_counts(const struct gathering *gathering,
     if (image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE) {
         module->calls += image->calls;
         module->failed += image->failed;
+    } else {
+        module->behind += image->in_flight;
+        module->retired += image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED ? 1 : 0;
     }
 }
 
@@ -258,6 +261,7 @@ void lockstep_hosts_poll_service(struct lockstep_hosts *hosts, uint8_t service)
         }
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_STATUS);
         process->status_id = lockstep_hosts_send(process, NULL);
+        lockstep_hosts_counts_ask(process);
     }
 }
 

@@ -29,6 +29,24 @@ static const struct lockstep_hosts_module *find_status(const struct lockstep_hos
     return NULL;
 }
 
+static void fill_tools(const struct lockstep_node_agent *agent,
+                       const struct lockstep_agent_module *module, struct lockstep_wire_module *row)
+{
+    struct lockstep_hosts_tool tools[LOCKSTEP_REPORT_TOOLS_MAX];
+    size_t count = lockstep_hosts_counts(agent->hosts, module->service, &module->name, tools,
+                                         LOCKSTEP_REPORT_TOOLS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct lockstep_wire_tool_counts *counts = &row->tools[i];
+        memcpy(counts->tool, tools[i].tool, sizeof(counts->tool));
+        memcpy(counts->version, tools[i].version, sizeof(counts->version));
+        counts->live = tools[i].live;
+        counts->calls = tools[i].calls;
+        counts->failed = tools[i].failed;
+        counts->in_flight = tools[i].in_flight;
+    }
+    row->tool_count = (uint32_t)count;
+}
+
 static void fill_module(struct lockstep_node_agent *agent,
                         const struct lockstep_agent_module *module,
                         const struct lockstep_hosts_module *status,
@@ -55,6 +73,10 @@ static void fill_module(struct lockstep_node_agent *agent,
         row->calls = status->calls;
         row->loaded_unix_ms = status->loaded_ms;
         row->hosts = status->processes;
+        row->failed = status->failed;
+        row->behind = status->behind;
+        row->retired = status->retired;
+        fill_tools(agent, module, row);
     }
     if (lockstep_digest_is_zero(&module->loaded.digest)) {
         row->disk = LOCKSTEP_DISK_NOT_LOADED;

@@ -104,12 +104,40 @@ enum lockstep_err lockstep_document_nodes(const struct lockstep_view *view,
 
 /* ---- status of modules on nodes ------------------------------------------------------------- */
 
+static json_t *tools_of(const struct lockstep_wire_module *module)
+{
+    json_t *tools = json_array();
+    for (uint32_t i = 0; i < module->tool_count; i++) {
+        const struct lockstep_wire_tool_counts *tool = &module->tools[i];
+        (void)json_array_append_new(
+            tools, json_pack("{s:s, s:s, s:b, s:I, s:I, s:I}", "tool", tool->tool, "version",
+                             tool->version, "live", tool->live ? 1 : 0, "calls",
+                             (json_int_t)tool->calls, "failed", (json_int_t)tool->failed,
+                             "in_flight", (json_int_t)tool->in_flight));
+    }
+    return tools;
+}
+
+/* What a retirement or a drain waits for: calls in versions that are not live; or null. */
+static json_t *waits_for(const struct lockstep_wire_module *module)
+{
+    for (uint32_t i = 0; i < module->tool_count; i++) {
+        const struct lockstep_wire_tool_counts *tool = &module->tools[i];
+        bool drains = module->gate != LOCKSTEP_GATE_OPEN && tool->in_flight > 0;
+        if ((!tool->live || drains) && tool->in_flight > 0) {
+            return json_sprintf("%llu in %s of %s", (unsigned long long)tool->in_flight, tool->tool,
+                                tool->version);
+        }
+    }
+    return json_null();
+}
+
 static json_t *status_row(const struct lockstep_view *view, uint32_t node,
                           const struct lockstep_wire_module *module)
 {
     return json_pack(
         "{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:i, s:o, s:o, s:i, s:o, "
-        "s:s}",
+        "s:s, s:I, s:I, s:i, s:o, s:o}",
         "node", view->fleet->nodes[node].name.text, "module", module->module.text, "service",
         module->service.text, "state", lockstep_disk_text(module->disk), "version",
         lockstep_json_text(module->version), "digest", lockstep_json_digest(&module->digest), "md5",
@@ -120,7 +148,9 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
         lockstep_json_digest(&module->config_digest), "loaded_unix_ms",
         lockstep_json_time(module->loaded_unix_ms), "state_schema", (int)module->state_schema,
         "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms), "gate",
-        lockstep_gate_text(module->gate));
+        lockstep_gate_text(module->gate), "failed", (json_int_t)module->failed, "behind",
+        (json_int_t)module->behind, "retired", (int)module->retired, "tools", tools_of(module),
+        "waits_for", waits_for(module));
 }
 
 static void list_status(const struct lockstep_view *view,

@@ -16,18 +16,20 @@
 #define LOCKSTEP_LABELS_MAX       32    /* labels of a node */
 #define LOCKSTEP_OPERATIONS_MAX   8     /* operations at once, on disjoint modules; settable */
 
-#define LOCKSTEP_FRAME_MAX     (60 * 1024)   /* plain bytes of one sealed frame */
-#define LOCKSTEP_HANDSHAKE_MAX 256           /* bytes of a handshake frame, before authentication */
-#define LOCKSTEP_DECODED_MAX   (1024 * 1024) /* bytes that decoding one message may allocate */
-#define LOCKSTEP_CHUNK_MAX     (48 * 1024)   /* artifact bytes in one message */
-#define LOCKSTEP_SELECTOR_MAX  1024          /* bytes of a selector */
-#define LOCKSTEP_EXTRA_MAX     4096          /* bytes handed to `up` and `down` */
-#define LOCKSTEP_WORD_MAX      127           /* bytes of a tool's name, a label, a digest prefix */
-#define LOCKSTEP_CAUSE_MAX     1024          /* bytes of a FAILURE's cause, and of its next step */
-#define LOCKSTEP_LIST_MAX      256           /* names that one request may list */
-#define LOCKSTEP_DIGESTS_MAX   1024          /* digests in one QUARANTINE message */
-#define LOCKSTEP_REPORTS_MAX   64            /* modules in one REPORT message */
-#define LOCKSTEP_DOCUMENT_MAX  (64 * 1024 * 1024) /* bytes of one reassembled document */
+#define LOCKSTEP_FRAME_MAX        (60 * 1024) /* plain bytes of one sealed frame */
+#define LOCKSTEP_HANDSHAKE_MAX    256 /* bytes of a handshake frame, before authentication */
+#define LOCKSTEP_DECODED_MAX      (1024 * 1024) /* bytes that decoding one message may allocate */
+#define LOCKSTEP_CHUNK_MAX        (48 * 1024)   /* artifact bytes in one message */
+#define LOCKSTEP_SELECTOR_MAX     1024          /* bytes of a selector */
+#define LOCKSTEP_EXTRA_MAX        4096          /* bytes handed to `up` and `down` */
+#define LOCKSTEP_WORD_MAX         127  /* bytes of a tool's name, a label, a digest prefix */
+#define LOCKSTEP_CAUSE_MAX        1024 /* bytes of a FAILURE's cause, and of its next step */
+#define LOCKSTEP_LIST_MAX         256  /* names that one request may list */
+#define LOCKSTEP_DIGESTS_MAX      1024 /* digests in one QUARANTINE message */
+#define LOCKSTEP_REPORT_TOOLS_MAX 8    /* tools of a module, in a REPORT */
+#define LOCKSTEP_TOOL_MAX         63   /* bytes of a tool's name */
+#define LOCKSTEP_REPORTS_MAX      16   /* modules in one REPORT message */
+#define LOCKSTEP_DOCUMENT_MAX     (64 * 1024 * 1024) /* bytes of one reassembled document */
 
 #define LOCKSTEP_ARTIFACT_MAX      (64 * 1024 * 1024) /* bytes; settable up to the next line */
 #define LOCKSTEP_ARTIFACT_CEILING  (1024 * 1024 * 1024)

@@ -242,6 +242,19 @@ static const struct lockstep_wire_field checkpoint_rows[] = {
 };
 SHAPE(checkpoint_shape, checkpoint, checkpoint_rows, struct lockstep_wire, NULL);
 
+#define TOOL(field, kind, most)                                                                \
+    LOCKSTEP_WIRE_ONE(Lockstep__V1__ToolCounts, field, kind, struct lockstep_wire_tool_counts, \
+                      field, 0, most)
+static const struct lockstep_wire_field tool_counts_rows[] = {
+    TOOL(tool, CHARS, LOCKSTEP_TOOL_MAX),
+    TOOL(version, CHARS, LOCKSTEP_VERSION_MAX),
+    TOOL(live, BOOL, 0),
+    TOOL(calls, U64, 0),
+    TOOL(failed, U64, 0),
+    TOOL(in_flight, U64, 0),
+};
+SHAPE(tool_counts_shape, tool_counts, tool_counts_rows, struct lockstep_wire_tool_counts, NULL);
+
 #define MODULE(field, kind, most)                                                                  \
     LOCKSTEP_WIRE_ONE(Lockstep__V1__ModuleReport, field, kind, struct lockstep_wire_module, field, \
                       0, most)
@@ -262,6 +275,11 @@ static const struct lockstep_wire_field module_rows[] = {
     MODULE(loaded_unix_ms, U64, 0),
     MODULE(state_schema, U32, 0),
     MODULE(gate, ENUM, LOCKSTEP_GATE_DRAINED),
+    MODULE(failed, U64, 0),
+    MODULE(behind, U64, 0),
+    MODULE(retired, U32, 0),
+    LOCKSTEP_WIRE_SHAPES(Lockstep__V1__ModuleReport, tools, ARRAY, struct lockstep_wire_module,
+                         tools, tool_count, 0, LOCKSTEP_REPORT_TOOLS_MAX, &tool_counts_shape),
 };
 SHAPE(module_shape, module_report, module_rows, struct lockstep_wire_module, NULL);
 

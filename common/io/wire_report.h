@@ -8,6 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What was called of one tool of one version. */
+struct lockstep_wire_tool_counts {
+    char tool[LOCKSTEP_TOOL_MAX + 1];
+    char version[LOCKSTEP_VERSION_MAX + 1];
+    bool live; /* else somebody is still in it */
+    uint64_t calls;
+    uint64_t failed;
+    uint64_t in_flight;
+};
+
 /* One module as it is mapped and as it is on disk. Digests that may be absent are zeros then. */
 struct lockstep_wire_module {
     struct lockstep_name module;
@@ -26,6 +36,11 @@ struct lockstep_wire_module {
     uint64_t loaded_unix_ms;
     uint32_t state_schema; /* zero: stateless */
     enum lockstep_gate_state gate;
+    uint64_t failed;  /* of `calls` */
+    uint64_t behind;  /* of `in_flight`: in versions that are not live */
+    uint32_t retired; /* versions that are kept, in all processes */
+    uint32_t tool_count;
+    struct lockstep_wire_tool_counts tools[LOCKSTEP_REPORT_TOOLS_MAX]; /* that say most */
 };
 
 /* A sequence of at most LOCKSTEP_REPORTS_MAX modules a message. */

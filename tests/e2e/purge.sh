@@ -20,6 +20,21 @@ fleet_needs "modules are pushed" fleet_modules echo-1 echo-2
 fleet_needs "version 1 is installed" fleet_install echo@1.0.0
 check_status 0 "nothing is retired yet" fleet_cli module purge echo
 check "version 2 comes" fleet_reload echo@2.0.0 --soak 0 --rollback-window 100ms -q
+# What was called is told of each function and version, and of what is retired only while it matters.
+told() { # told FILTER: of echo on n1
+    fleet_cli -o json module status echo --node n1 | jq -e ".rows[0] | $1" >/dev/null
+}
+call_many() {
+    local i
+    for i in 1 2 3; do fleet_tool n1 echo.say x || return; done
+    ! fleet_tool n1 echo.fail x
+}
+check "tools are called" call_many
+check_eventually "calls are counted by function and version" \
+    told '.tools | any(.tool == "echo.say" and .version == "2.0.0" and .live and .calls == 3 and .failed == 0)'
+check_eventually "and those that failed" told '(.tools | any(.tool == "echo.fail" and .failed == 1)) and .failed == 1'
+check_eventually "nobody is in a version that is over" told '.behind == 0 and .waits_for == null and .hosts == 1'
+check_eventually "one version is retired there" told '.retired == 1'
 check_eventually "the version before is retired and unmapped on n1" unmapped 1 n1 echo
 check_says '^n2: echo: 1 unmapped, 0 left$' "both nodes are asked if none is named" fleet_cli module purge echo
 check_same true "scripts are told too" fleet_json '.module == "echo" and .node == "n2" and .ok' \

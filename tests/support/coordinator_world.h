@@ -111,7 +111,13 @@ static inline void give(uint32_t i, const char *digest, uint64_t generation, boo
                                             .calls = 1200,
                                             .hosts = 1,
                                             .loaded_unix_ms = NOW - 60000,
-                                            .gate = LOCKSTEP_GATE_OPEN};
+                                            .gate = LOCKSTEP_GATE_OPEN,
+                                            .failed = 3,
+                                            .behind = 1,
+                                            .retired = 4,
+                                            .tool_count = 2,
+                                            .tools = {{"auth.check", "2.4.1", false, 70, 0, 1},
+                                                      {"auth.check", "2.4.2", true, 1200, 3, 1}}};
     assert_true(lockstep_md5_parse("d41d8cd98f00b204e9800998ecf8427e", &report->md5));
     (void)snprintf(view->software, sizeof(view->software), "0.1.0");
     (void)snprintf(view->address, sizeof(view->address), "127.0.0.1:4011%u", i + 2);
