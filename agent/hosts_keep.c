@@ -176,6 +176,15 @@ void lockstep_hosts_keep_serve(const struct lockstep_hosts_process *process)
     }
 }
 
+bool lockstep_hosts_keep_leads_back(const struct lockstep_hosts_process *process)
+{
+    const struct lockstep_hosts_kept *kept = process->hosts->kept;
+    while (kept != NULL && (kept->owner != process || kept->back_fd < 0)) {
+        kept = kept->next;
+    }
+    return kept != NULL;
+}
+
 /* Another process that serves has it, too, or it was not one of those: the dead one's counts no
  * more. */
 static bool is_elsewhere(const struct lockstep_hosts_kept *kept)

@@ -23,6 +23,8 @@ struct lockstep_hosts_kept {
 void lockstep_hosts_keep_take(struct lockstep_hosts_process *process);
 /* PROCESS serves from now on: what it keeps is what counts. */
 void lockstep_hosts_keep_serve(const struct lockstep_hosts_process *process);
+/* True if PROCESS keeps the state at a commit whose window is open: another process would not. */
+bool lockstep_hosts_keep_leads_back(const struct lockstep_hosts_process *process);
 /* PROCESS is about to be freed: what it kept is for the next one. */
 void lockstep_hosts_keep_orphan(struct lockstep_hosts_process *process);
 /* Puts what was kept of the entry's module into it. False: nothing was. */

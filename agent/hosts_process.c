@@ -126,7 +126,9 @@ void lockstep_hosts_process_await(struct lockstep_hosts_process *process)
 static void timer_due(void *context)
 {
     struct lockstep_hosts_process *process = context;
-    if (process->role == LOCKSTEP_HOSTS_ENDING) {
+    if (process->role == LOCKSTEP_HOSTS_ENDING && process->pid == 0) {
+        lockstep_hosts_link_end(process->link); /* it cannot be named, let alone killed */
+    } else if (process->role == LOCKSTEP_HOSTS_ENDING) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "host does not end, killed pid=%d",
                      (int)process->pid);
         (void)kill(process->pid, SIGKILL);

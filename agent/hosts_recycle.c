@@ -3,6 +3,7 @@
  * the same versions, when no operation is under way in the service. It is a process swap that
  * nobody ordered: the steps are requests as the core's are, and what comes of one begins the next.
  */
+#include "agent/hosts_keep.h"
 #include "agent/hosts_swap.h"
 
 #include <string.h>
@@ -35,7 +36,8 @@ static bool is_spent(const struct lockstep_hosts *hosts, uint8_t service)
         if (process->service != service || process->role != LOCKSTEP_HOSTS_SERVING) {
             continue;
         }
-        if (!process->spawned || process->stage != LOCKSTEP_HOSTS_UP || !is_as_noted(process)) {
+        if (!process->spawned || process->stage != LOCKSTEP_HOSTS_UP || !is_as_noted(process) ||
+            lockstep_hosts_keep_leads_back(process)) {
             return false;
         }
         spent = spent || process->retired >= hosts->config.settings.retired;

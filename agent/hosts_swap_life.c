@@ -25,7 +25,8 @@ void lockstep_hosts_swap_end(struct lockstep_hosts_process *process)
     process->role = LOCKSTEP_HOSTS_ENDING;
     process->succession = lockstep_hosts_succession_free(process->succession);
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SHUTDOWN);
-    if (process->stage == LOCKSTEP_HOSTS_AWAY || lockstep_hosts_send(process, NULL) == 0) {
+    if ((process->stage == LOCKSTEP_HOSTS_AWAY || lockstep_hosts_send(process, NULL) == 0) &&
+        process->pid != 0) {
         (void)kill(process->pid, SIGTERM);
     }
     process->step = LOCKSTEP_HOSTS_STEP_NONE;
@@ -113,6 +114,17 @@ void lockstep_hosts_swap_retire(struct lockstep_hosts *hosts,
 
 /* ---- dying ---------------------------------------------------------------------------------- */
 
+static void serve_now(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+    (void)lockstep_hosts_send(process, NULL);
+    process->role = LOCKSTEP_HOSTS_SERVING;
+    lockstep_hosts_keep_serve(process);
+    lockstep_hosts_adopt_note(hosts, process->service);
+    lockstep_hosts_fit_begin(process);
+}
+
 /* It was told to leave, and nobody knows whether it had: so its successor is told by us. */
 static bool promote(struct lockstep_hosts_process *successor)
 {
@@ -130,6 +142,17 @@ static bool promote(struct lockstep_hosts_process *successor)
     return true;
 }
 
+/* Who was told to leave, and may have, for PROCESS, which is dead: nobody would serve. One that is
+ * not connected says what it is when it comes again. */
+static struct lockstep_hosts_process *left_for(const struct lockstep_hosts_process *process)
+{
+    const struct lockstep_hosts_succession *succession = process->succession;
+    struct lockstep_hosts_process *before = succession != NULL && succession->asked
+                                                ? succession->before
+                                                : NULL;
+    return before != NULL && before->stage == LOCKSTEP_HOSTS_UP ? before : NULL;
+}
+
 void lockstep_hosts_swap_gone(struct lockstep_hosts_process *process)
 {
     struct lockstep_hosts *hosts = process->hosts;
@@ -144,8 +167,12 @@ void lockstep_hosts_swap_gone(struct lockstep_hosts_process *process)
     }
     if (successor != NULL || process->succession != NULL) {
         struct lockstep_id operation = swap->operation;
+        struct lockstep_hosts_process *left = left_for(process);
         process->succession = lockstep_hosts_succession_free(process->succession);
         lockstep_hosts_swap_drop(hosts, process->service, &operation);
+        if (left != NULL) {
+            serve_now(left);
+        }
     }
 }
 
@@ -179,17 +206,6 @@ static void end_useless(struct lockstep_hosts *hosts, const struct lockstep_host
             lockstep_hosts_swap_end(process);
         }
     }
-}
-
-static void serve_now(struct lockstep_hosts_process *orphan)
-{
-    struct lockstep_hosts *hosts = orphan->hosts;
-    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
-    (void)lockstep_hosts_send(orphan, NULL);
-    orphan->role = LOCKSTEP_HOSTS_SERVING;
-    lockstep_hosts_keep_serve(orphan);
-    lockstep_hosts_adopt_note(hosts, orphan->service);
-    lockstep_hosts_fit_begin(orphan);
 }
 
 void lockstep_hosts_swap_settle(struct lockstep_hosts *hosts, uint8_t service)

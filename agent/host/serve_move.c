@@ -7,6 +7,7 @@
 
 #include "common/base/cleanup.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -89,10 +90,20 @@ static void close_listeners(struct lockstep_serve *serve)
     (void)pthread_mutex_unlock(&serve->mutex);
 }
 
+/* Who would take over is dead: then nobody leaves. */
+static bool is_gone(int peer)
+{
+    struct pollfd poller = {.fd = peer, .events = POLLOUT};
+    return poll(&poller, 1, 0) > 0 && (poller.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
 /* The other side's first word is that it serves now, so no call may begin here after it. */
 bool lockstep_serve_leave(struct lockstep_serve *serve, int peer)
 {
     bool said;
+    if (is_gone(peer)) {
+        return false;
+    }
     (void)pthread_mutex_lock(&serve->peer_mutex);
     serve->out = serve->out == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER)
                                     : serve->out;

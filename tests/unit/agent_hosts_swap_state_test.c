@@ -96,6 +96,55 @@ static void go_back(struct hosts_node *node, const struct way *way)
     client = lockstep_client_free(client);
 }
 
+/* A fresh process would know nothing of the commit. */
+static void nobody_is_recycled_with_a_way_back(void **state)
+{
+    static const struct way way = {"journaled", true, "6 2 0"};
+    struct hosts_node *node = *state;
+    struct lockstep_client *client;
+    struct lockstep_hosts_item item;
+    struct lockstep_hosts_item left[2] = {hosts_node_item(HOSTS_NODE_GOOD "echo-1.so", "echo", 3)};
+    struct lockstep_boot_entry entries[2];
+    char paths[3][256];
+    pid_t first;
+    node->config.settings.heartbeat = 20;
+    node->config.settings.retired = 1;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    ledger_file(&way, 1, paths[0]);
+    entries[0] = hosts_node_boot(paths[0], "ledger", 1);
+    hosts_node_start(node, entries, 1);
+    first = hosts_node_serving(node);
+    client = lockstep_client_new(node->tools, NULL);
+    expect_sum(client, "ledger.add", "5", "5");
+    item = ledger_item(&way, 2, 2, paths[1]);
+    item.digest.bytes[0] = 2;
+    item.swap = false;
+    hosts_node_map(node, 2, &item);
+    hosts_node_expect_ok(node);
+    hosts_node_migrate(node, 2);
+    hosts_node_publish(node, 2);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.add", "1", "6");
+    hosts_node_reload(node, 3, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    hosts_node_reload(node, 4, HOSTS_NODE_GOOD "echo-2.so", "echo");
+    entries[0] = hosts_node_boot(paths[1], "ledger", 2);
+    entries[1] = hosts_node_boot(HOSTS_NODE_GOOD "echo-2.so", "echo", 4);
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
+    lockstep_hosts_retire(node->hosts, left, 1);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 20, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(hosts_node_serving(node), first);
+    expect_sum(client, "ledger.get", "", way.wanted);
+    /* When its window is over there is none to be kept. */
+    left[0] = ledger_item(&way, 1, 1, paths[2]);
+    lockstep_hosts_retire(node->hosts, left, 1);
+    hosts_node_turn_until_ended(node, first);
+    expect_sum(client, "ledger.get", "", way.wanted);
+    client = lockstep_client_free(client);
+}
+
 static void back_with_its_state(void **state)
 {
     for (size_t i = 0; i < LOCKSTEP_COUNT(ways); i++) {
@@ -110,7 +159,10 @@ static void back_with_its_state(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
-        back_with_its_state, hosts_node_set_up, hosts_node_tear_down)};
+    const struct CMUnitTest tests[] = {
+#define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
+        ROW(nobody_is_recycled_with_a_way_back), ROW(back_with_its_state)
+#undef ROW
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
