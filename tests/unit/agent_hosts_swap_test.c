@@ -302,16 +302,13 @@ static void the_next_agent_tidies_up(void **state)
     assert_int_equal(node->losses, 0);
 }
 
-static void who_was_to_take_over_died(void **state)
+/* The process that is to take over, as the note has it. */
+static pid_t noted_as_waiting(const struct hosts_node *node)
 {
-    struct hosts_node *node = *state;
     char path[128];
     char line[128];
     pid_t successor = 0;
     FILE *stream;
-    begin(node, COUNTER("1"), "counter");
-    map(node, 2, COUNTER("2"), "counter");
-    hosts_node_expect_ok(node);
     (void)snprintf(path, sizeof(path), "%s/tools/default.pid", node->directory);
     stream = fopen(path, "re");
     while (stream != NULL && fgets(line, sizeof(line), stream) != NULL) {
@@ -319,6 +316,17 @@ static void who_was_to_take_over_died(void **state)
     }
     (void)fclose(stream);
     assert_true(successor > 0);
+    return successor;
+}
+
+static void who_was_to_take_over_died(void **state)
+{
+    struct hosts_node *node = *state;
+    pid_t successor;
+    begin(node, COUNTER("1"), "counter");
+    map(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_ok(node);
+    successor = noted_as_waiting(node);
     (void)kill(successor, SIGKILL);
     hosts_node_turn_until_ended(node, successor);
     hosts_node_migrate(node, 2);
@@ -346,6 +354,40 @@ static void who_took_over_died(void **state)
     begin(node, ECHO("2"), "echo");
     hosts_node_turn_until_ended(node, first);
     hosts_node_expect_tool(node, "echo.say", "new", "2.0.0 new");
+}
+
+/* It was to leave, and whom it was to leave to is dead: it serves on, whichever it hears first. */
+static void who_was_left_to_died(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_id id = hosts_node_operation(2);
+    uint32_t answers;
+    pid_t first;
+    pid_t second;
+    begin(node, COUNTER("1"), "counter");
+    first = hosts_node_serving(node);
+    map(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_ok(node);
+    second = noted_as_waiting(node);
+    hosts_node_migrate(node, 2);
+    hosts_node_expect_ok(node);
+    (void)kill(first, SIGSTOP);
+    answers = node->answers;
+    lockstep_hosts_publish(node->hosts, 2, &id);
+    for (int i = 0; i < 5; i++) { /* the successor says yes; the other one says nothing */
+        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(node->answers, answers);
+    (void)kill(second, SIGKILL);
+    hosts_node_turn_until(node, &node->answers, answers + 1);
+    assert_false(node->result.ok);
+    (void)kill(first, SIGCONT);
+    hosts_node_turn_until(node, &node->ups, 2);
+    assert_int_equal(hosts_node_serving(node), first);
+    hosts_node_expect_tool(node, "counter.add", "", "1");
+    assert_int_equal(node->losses, 0);
+    swap(node, 2, COUNTER("2"), "counter");
+    hosts_node_expect_tool(node, "counter.add", "", "2");
 }
 
 static void others_wait(void **state)
@@ -465,6 +507,7 @@ int main(void)
         ROW(who_was_to_take_over_died),
         ROW(who_took_over_died),
         ROW(others_wait),
+        ROW(who_was_left_to_died),
         ROW(a_command_of_its_own_is_refused),
         ROW(a_spent_host_is_recycled),
 
