@@ -54,8 +54,17 @@ static void look_later(struct checkup *checkup)
         lockstep_time_after(lockstep_loop_now(checkup->owner->loop), checkup->config->interval_ms));
 }
 
+/* What an operator has shut does not answer, and that is what was wanted. */
+static bool is_shut(const struct checkup *checkup)
+{
+    const struct lockstep_checkups_config *config = &checkup->owner->config;
+    const struct lockstep_name *module = &checkup->config->module;
+    return config->is_shut != NULL && config->is_shut(config->context, checkup->service,
+                                                      module->text[0] == '\0' ? NULL : module);
+}
+
 /* WHY is NULL if all is well. */
-static void ended(struct checkup *checkup, const char *why)
+static void judge(struct checkup *checkup, const char *why)
 {
     struct lockstep_checkups *owner = checkup->owner;
     const struct lockstep_config_health *config = checkup->config;
@@ -86,6 +95,16 @@ static void ended(struct checkup *checkup, const char *why)
             .since = checkup->health.since,
             .begun = checkup->health.begun};
         owner->config.found(owner->config.context, &finding);
+    }
+}
+
+static void ended(struct checkup *checkup, const char *why)
+{
+    if (why != NULL && is_shut(checkup)) {
+        lockstep_health_reset(&checkup->health);
+        look_later(checkup);
+    } else {
+        judge(checkup, why);
     }
 }
 
@@ -255,7 +274,7 @@ static bool is_wanted(const struct checkup *checkup)
 static void look(void *context)
 {
     struct checkup *checkup = context;
-    if (!is_wanted(checkup)) {
+    if (!is_wanted(checkup) || is_shut(checkup)) {
         lockstep_health_reset(&checkup->health);
         look_later(checkup);
         return;

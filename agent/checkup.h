@@ -20,6 +20,8 @@ struct lockstep_checkups_config {
     const struct lockstep_config_agent *config; /* borrowed; services as in CORE */
     const struct lockstep_agent *core;          /* borrowed: what is to run, and what is up */
     void (*found)(void *context, const struct lockstep_finding *finding);
+    /* True if an operator has shut MODULE, or anything of the service (NULL); may be NULL. */
+    bool (*is_shut)(void *context, uint8_t service, const struct lockstep_name *module);
     void *context;
 };
 

@@ -46,6 +46,22 @@ static void found(void *context, const struct lockstep_finding *finding)
     lockstep_driver_act(agent);
 }
 
+static bool is_shut(void *context, uint8_t service, const struct lockstep_name *module)
+{
+    struct lockstep_node_agent *agent = context;
+    struct lockstep_hosts_module *modules = agent->health->modules;
+    size_t count = lockstep_hosts_status(agent->hosts, modules, LOCKSTEP_NODE_MODULES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (modules[i].service == service &&
+            (modules[i].gate == LOCKSTEP_GATE_DRAINING ||
+             modules[i].gate == LOCKSTEP_GATE_DRAINED) &&
+            (module == NULL || lockstep_name_equal(&modules[i].module, module))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- calls that fail ------------------------------------------------------------------------ */
 
 static struct lockstep_error_watch *watch_of(struct lockstep_driver_health *health,
@@ -209,7 +225,7 @@ enum lockstep_err lockstep_driver_open_health(struct lockstep_node_agent *agent,
                                               struct lockstep_error *err)
 {
     const struct lockstep_checkups_config config = {agent->config.config, agent->core, found,
-                                                    agent};
+                                                    is_shut, agent};
     agent->health = calloc(1, sizeof(*agent->health));
     if (agent->health == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the agent");

@@ -32,6 +32,7 @@ struct bench {
     unsigned found;
     char text[LOCKSTEP_TEXT_MAX + 1];
     bool named;
+    bool shut; /* by an operator */
 };
 
 static void take_found(void *context, const struct lockstep_finding *finding)
@@ -42,6 +43,14 @@ static void take_found(void *context, const struct lockstep_finding *finding)
     assert_int_equal(finding->no, LOCKSTEP_NO_HEALTH);
     assert_true(finding->since.ms <= lockstep_loop_now(bench->loop).ms);
     (void)snprintf(bench->text, sizeof(bench->text), "%s", finding->text);
+}
+
+static bool is_shut(void *context, uint8_t service, const struct lockstep_name *module)
+{
+    struct bench *bench = context;
+    assert_int_equal(service, 0);
+    assert_int_equal(module != NULL, bench->health.module.text[0] != '\0');
+    return bench->shut;
 }
 
 /* Answers at once, whatever is asked, and hangs up half: what is on its way is not lost. */
@@ -158,7 +167,8 @@ static int tear_down(void **state)
 
 static void start(struct bench *bench)
 {
-    const struct lockstep_checkups_config config = {&bench->config, bench->core, take_found, bench};
+    const struct lockstep_checkups_config config = {&bench->config, bench->core, take_found,
+                                                    is_shut, bench};
     assert_int_equal(lockstep_checkups_new(bench->loop, &config, &bench->checkups, NULL),
                      LOCKSTEP_OK);
 }
@@ -330,6 +340,28 @@ static void check_commands(void **state)
     assert_int_equal(bench->found, 0);
 }
 
+/* What an operator has shut is not looked at, and one look that was under way then counts for
+ * nothing. */
+static void check_shut(void **state)
+{
+    struct bench *bench = *state;
+    struct lockstep_time end;
+    listen_for_pages(bench);
+    bench->health.http = bench->url;
+    start(bench);
+    run(bench, 1);
+    bench->shut = true;
+    end = lockstep_time_after(lockstep_loop_now(bench->loop), 100);
+    while (lockstep_loop_now(bench->loop).ms < end.ms) {
+        assert_int_equal(lockstep_loop_once(bench->loop, 10, NULL), LOCKSTEP_OK);
+    }
+    assert_int_equal(bench->asked, 1);
+    assert_int_equal(bench->found, 0);
+    bench->shut = false;
+    run(bench, UINT32_MAX);
+    assert_int_equal(bench->asked, 3);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -339,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(check_nobody_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(check_nothing_to_look_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(check_commands, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(check_shut, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
