@@ -71,11 +71,6 @@ bool lockstep_error_rate_is_worse(const struct lockstep_error_rate *rate,
            lockstep_error_rate_chance(rate) * (double)rule->chance <= 1;
 }
 
-static uint64_t grown(uint64_t before, uint64_t now)
-{
-    return now >= before ? now - before : now;
-}
-
 void lockstep_error_watch_see(struct lockstep_error_watch *watch,
                               const struct lockstep_digest *digest, uint64_t calls, uint64_t failed)
 {
@@ -85,8 +80,10 @@ void lockstep_error_watch_see(struct lockstep_error_watch *watch,
             .digest = *digest,
             .rate = {.before_calls = rate->after_calls, .before_failed = rate->after_failed}};
     }
-    rate->after_calls += grown(watch->calls, calls);
-    rate->after_failed += grown(watch->failed, failed);
+    if (calls >= watch->calls && failed >= watch->failed) {
+        rate->after_calls += calls - watch->calls;
+        rate->after_failed += failed - watch->failed;
+    }
     watch->calls = calls;
     watch->failed = failed;
 }

@@ -37,7 +37,8 @@ bool lockstep_error_rate_is_worse(const struct lockstep_error_rate *rate,
 /* One module while versions come and go. */
 struct lockstep_error_watch {
     struct lockstep_digest digest;
-    uint64_t calls; /* as told last; less than before: the host has been started again */
+    uint64_t calls; /* as told last. Less than before: a host is gone, and what is told now may have
+                     * been told by the others before, so it is where counting goes on */
     uint64_t failed;
     struct lockstep_error_rate rate; /* `before` is the version before DIGEST, all of its time */
 };

@@ -82,6 +82,12 @@ static void check_watch(void **state)
     lockstep_error_watch_see(&watch, &one, 10, 1);
     lockstep_error_watch_see(&watch, &one, 15, 2);
     lockstep_error_watch_see(&watch, &one, 3, 1); /* the host was started again */
+    assert_int_equal(watch.rate.after_calls, 15);
+    assert_int_equal(watch.rate.after_failed, 2);
+    lockstep_error_watch_see(&watch, &one, 6, 2);
+    assert_int_equal(watch.rate.after_calls, 18);
+    assert_int_equal(watch.rate.after_failed, 3);
+    lockstep_error_watch_see(&watch, &one, 7, 1); /* one of several, and the others went on */
     assert_int_equal(watch.rate.after_calls, 18);
     assert_int_equal(watch.rate.after_failed, 3);
     assert_int_equal(watch.rate.before_calls, 0);
