@@ -31,7 +31,8 @@ bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_
                              NULL) != LOCKSTEP_OK) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
-    if (before->back_fd >= 0 && before->whole && line->live->module.down == NULL) {
+    if (before->back_fd >= 0 && before->whole && before->journal.bytes != NULL &&
+        line->live->module.down == NULL) {
         lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
                           "%s: its journal was full; going back would lose what was written since "
                           "its commit",

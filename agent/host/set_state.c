@@ -506,7 +506,8 @@ bool lockstep_sets_base(struct lockstep_sets *sets, const char *module, uint32_t
     if (line == NULL || (line->live->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
         return line != NULL; /* nothing is kept of class none */
     }
-    if (line->keep.kept.whole && !line->keep.ending && !lockstep_keep_wants_base(&line->keep)) {
+    if (line->keep.kept.whole && line->keep.kept.journal.bytes != NULL && !line->keep.ending &&
+        !lockstep_keep_wants_base(&line->keep)) {
         return true; /* the journal has it all, and leads back as well */
     }
     well = save_shut(sets, line, drain_ms, &fd, true, ret_refusal);

@@ -124,6 +124,25 @@ static void check_again(void **state)
     }
 }
 
+/* Without a journal a new base is all there is, also while the window is open. */
+static void test_base_in_the_window(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    live_through("snapshot", paths);
+    host_agent_begin(&agent);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "ledger");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_BASE), LOCKSTEP_HOSTWIRE_OK);
+    host_agent_restart(&agent);
+    add_kept(paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "13 13 1");
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[0]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "3 3 0"); /* the way back is kept */
+}
+
 /* After the death of its host a version is not asked to go down while there is a journal. */
 static void test_back_after_death(void **state)
 {
@@ -434,7 +453,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 12];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 13];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -454,5 +473,6 @@ int main(void)
     TEST(residue_after_death);
     TEST(boots_with_its_state);
     TEST(damaged_base);
+    TEST(base_in_the_window);
     return _cmocka_run_group_tests("keep", tests, count, NULL, NULL);
 }
