@@ -45,6 +45,9 @@ static void know_agent(struct lockstep_control *control)
 {
     int64_t pid = 0;
     uint32_t uid = 0;
+    if (!control->host->sets.freeze.left) {
+        lockstep_sets_thaw(&control->host->sets, NULL); /* what would take over is asked anew */
+    }
     if (lockstep_hostwire_peer(control->fd, &pid, &uid) && pid == control->agent) {
         return;
     }

@@ -17,6 +17,10 @@ void lockstep_control_hand_over(struct lockstep_control *control)
                                   &refusal);
     }
     lockstep_sets_name_drained(sets, control->reply);
+    if (well) { /* the time to take over begins when the state is given, however long that took */
+        well = lockstep_sets_freeze(sets, &request->operation, lockstep_control_drain_ms(control),
+                                    request->drain, &refusal);
+    }
     if (!well) {
         lockstep_sets_thaw(sets, &request->operation);
         lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);

@@ -288,6 +288,8 @@ static void the_next_agent_tidies_up(void **state)
     assert_true(lockstep_hosts_lives(node->hosts, 0));
     hosts_node_turn_until(node, &node->ups, ups + 1);
     assert_int_equal(hosts_node_serving(node), first);
+    hosts_node_look(node, "counter.get", ""); /* nobody is kept waiting for who is dead */
+    assert_int_equal(node->answer.result, LOCKSTEP_CALL_OK);
     swap(node, 2, COUNTER("2"), "counter");
     assert_true(hosts_node_serving(node) != first);
     hosts_node_expect_tool(node, "counter.add", "", "2");
