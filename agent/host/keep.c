@@ -46,25 +46,31 @@ void lockstep_keep_deinit(struct lockstep_keep *keep)
     (void)pthread_mutex_destroy(&keep->lock);
 }
 
+/* Of the lock's owner. */
+static void look_at_journal(struct lockstep_keep *keep)
+{
+    const struct lockstep_journal *journal = &keep->kept.journal;
+    atomic_store_explicit(&keep->wants_base,
+                          journal->bytes != NULL &&
+                              (lockstep_journal_beyond(journal, 2) || journal->missed > 0),
+                          memory_order_relaxed);
+}
+
 void lockstep_keep_take(struct lockstep_keep *keep, struct lockstep_kept *kept)
 {
     (void)pthread_mutex_lock(&keep->lock);
     lockstep_kept_deinit(&keep->kept);
     keep->kept = *kept;
+    look_at_journal(keep);
     keep->retry_ms = 0;
     keep->told_full = false;
     (void)pthread_mutex_unlock(&keep->lock);
     lockstep_kept_init(kept);
 }
 
-bool lockstep_keep_wants_base(struct lockstep_keep *keep)
+bool lockstep_keep_wants_base(const struct lockstep_keep *keep)
 {
-    bool wants;
-    (void)pthread_mutex_lock(&keep->lock);
-    wants = keep->kept.journal.bytes != NULL &&
-            (lockstep_journal_beyond(&keep->kept.journal, 2) || keep->kept.journal.missed > 0);
-    (void)pthread_mutex_unlock(&keep->lock);
-    return wants;
+    return atomic_load_explicit(&keep->wants_base, memory_order_relaxed);
 }
 
 bool lockstep_keep_journals(const struct lockstep_image *image)
@@ -94,6 +100,7 @@ int lockstep_keep_call(const struct lockstep_gate_entry *entry, struct lockstep_
     if (keep->kept.journal.bytes != NULL) {
         (void)lockstep_journal_append(&keep->kept.journal, entry->generation, entry->name, &asked,
                                       result);
+        look_at_journal(keep);
     }
     (void)pthread_mutex_unlock(&keep->lock);
     return result;

@@ -21,6 +21,7 @@
 #include "agent/host/journal.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* How a replay came out. */
 struct lockstep_replay {
@@ -42,7 +43,8 @@ struct lockstep_kept {
 struct lockstep_keep {
     pthread_mutex_t lock; /* one mutating call at a time; of all below */
     struct lockstep_kept kept;
-    uint64_t retry_ms; /* when a new base may be tried again */
+    atomic_bool wants_base; /* whoever asks must not wait for a call */
+    uint64_t retry_ms;      /* when a new base may be tried again */
     bool told_full;
     bool told;   /* the agent has heard of it */
     bool ending; /* the host ends: what is kept counts, and not the way back */
@@ -57,7 +59,7 @@ void lockstep_keep_deinit(struct lockstep_keep *keep);
 /* Takes KEPT over, which is empty afterwards. */
 void lockstep_keep_take(struct lockstep_keep *keep, struct lockstep_kept *kept);
 /* A new base is wanted: the journal is half full, or has missed calls. */
-bool lockstep_keep_wants_base(struct lockstep_keep *keep);
+bool lockstep_keep_wants_base(const struct lockstep_keep *keep);
 
 /* True if calls of the image's tools that change its state are written down: lockstep_keep_call
  * (gate.h) calls one, alone, and writes it down before it returns. */
