@@ -128,6 +128,7 @@ struct lockstep_hosts_item {
     uint8_t service;
     struct lockstep_name module;
     uint64_t generation;
+    uint64_t by; /* _retire: of what took its place; 0: whatever did */
     struct lockstep_digest digest;
     const char *path; /* of the private copy; to reload bytes that are live, name another copy;
                          "" and no digest: the module is taken out */

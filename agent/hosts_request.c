@@ -449,25 +449,51 @@ void lockstep_hosts_drop(struct lockstep_hosts *hosts, const struct lockstep_id 
     }
 }
 
+/* True if PROCESS has that version, or runs what came after it in another process. What it runs
+ * may be newer still, and its own window open: that is not over with this one. */
+static bool concerns(const struct lockstep_hosts_process *process,
+                     const struct lockstep_hosts_item *item)
+{
+    for (size_t i = 0; i < process->view.count; i++) {
+        const struct lockstep_hosts_image *image = &process->view.images[i];
+        bool next = image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE &&
+                    (item->by == 0 || image->generation == item->by);
+        if (lockstep_name_equal(&image->module, &item->module) &&
+            (next || image->generation == item->generation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_retire(struct lockstep_hosts_process *process,
+                        const struct lockstep_hosts_item *items, size_t count)
+{
+    struct lockstep_hostwire_message *out = process->hosts->out;
+    lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_RETIRE);
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].service == process->service && concerns(process, &items[i]) &&
+            out->entries_count < LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
+            struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count++];
+            entry->module = items[i].module;
+            entry->generation = items[i].generation;
+        }
+    }
+    if (out->entries_count > 0) {
+        (void)lockstep_hosts_send(process, NULL);
+    }
+}
+
 void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *items,
                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         lockstep_hosts_swap_retire(hosts, &items[i]);
     }
-    for (size_t service = 0; service < hosts->rooms_count; service++) {
-        struct lockstep_hostwire_message *out = hosts->out;
-        lockstep_hostwire_reset(out, LOCKSTEP_HOSTWIRE_RETIRE);
-        for (size_t i = 0; i < count; i++) {
-            struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count];
-            if (items[i].service == service && out->entries_count < LOCKSTEP_HOSTWIRE_ENTRIES_MAX) {
-                out->entries_count++;
-                entry->module = items[i].module;
-                entry->generation = items[i].generation;
-            }
-        }
-        if (out->entries_count > 0) {
-            tell(hosts, UINT32_C(1) << service);
+    for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
+         process = process->next) {
+        if (process->stage == LOCKSTEP_HOSTS_UP && process->role == LOCKSTEP_HOSTS_SERVING) {
+            tell_retire(process, items, count);
         }
     }
 }

@@ -350,6 +350,7 @@ void lockstep_works_retire(struct lockstep_node_agent *agent, const struct locks
             items[count++] = (struct lockstep_hosts_item){.service = module->service,
                                                           .module = module->name,
                                                           .generation = left->generation,
+                                                          .by = duty->order.items[i].generation,
                                                           .config_fd = -1};
             /* A host does not map a retired file again: the next time it will be a new one. What
              * was loaded again from its own bytes has one already. */

@@ -96,6 +96,36 @@ static void go_back(struct hosts_node *node, const struct way *way)
     client = lockstep_client_free(client);
 }
 
+/* What ended a window is live in a window of its own: that is not over with the first. */
+static void the_end_of_a_window_is_no_others(void **state)
+{
+    static const struct way first = {"both", true, NULL};
+    static const struct way second = {"journaled", true, "8 4 0"};
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
+    struct lockstep_boot_entry entry;
+    struct lockstep_hosts_item left;
+    char path[256];
+    ledger_file(&first, 1, path);
+    entry = hosts_node_boot(path, "ledger", 1);
+    hosts_node_start(node, &entry, 1);
+    left = hosts_node_item(path, "ledger", 1);
+    left.by = 2;
+    expect_sum(client, "ledger.add", "5", "5");
+    swap_ledger(node, &second, 1, 2);
+    hosts_node_expect_ok(node);
+    swap_ledger(node, &second, 2, 3);
+    hosts_node_expect_ok(node);
+    lockstep_hosts_retire(node->hosts, &left, 1);
+    expect_sum(client, "ledger.add", "1", "6");
+    expect_sum(client, "ledger.add", "1", "7");
+    expect_sum(client, "ledger.add", "1", "8");
+    swap_ledger(node, &second, 1, 4);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.get", "", second.wanted);
+    client = lockstep_client_free(client);
+}
+
 /* A fresh process would know nothing of the commit. */
 static void nobody_is_recycled_with_a_way_back(void **state)
 {
@@ -161,7 +191,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
-        ROW(nobody_is_recycled_with_a_way_back), ROW(back_with_its_state)
+        ROW(nobody_is_recycled_with_a_way_back), ROW(the_end_of_a_window_is_no_others),
+        ROW(back_with_its_state)
 #undef ROW
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
