@@ -160,6 +160,7 @@ struct lockstep_hosts {
     struct lockstep_hostwire_message *out;
     struct lockstep_hosts_room rooms[LOCKSTEP_AGENT_SERVICES];
     struct lockstep_hosts_known known[LOCKSTEP_HOSTS_SETS_MAX];
+    struct lockstep_hosts_overs over;
     struct lockstep_hosts_request requests[LOCKSTEP_HOSTS_REQUESTS_MAX];
     struct lockstep_hosts_drain drains[LOCKSTEP_NODE_MODULES_MAX];
 };

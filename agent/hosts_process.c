@@ -509,6 +509,7 @@ void lockstep_hosts_process_up(struct lockstep_hosts_process *process)
     process->stage = LOCKSTEP_HOSTS_UP;
     process->was_up = true;
     lockstep_timer_disarm(hosts->loop, &process->timer);
+    lockstep_hosts_retire_late(process);
     hosts->rooms[process->service].told = true;
     if (hosts->rooms[process->service].processes > 1) {
         lockstep_hosts_replenish(hosts, process->service);

@@ -484,11 +484,57 @@ static void tell_retire(struct lockstep_hosts_process *process,
     }
 }
 
+static bool is_any_away(const struct lockstep_hosts *hosts, uint8_t service)
+{
+    const struct lockstep_hosts_process *process = hosts->processes;
+    while (process != NULL &&
+           (process->service != service || process->stage == LOCKSTEP_HOSTS_UP)) {
+        process = process->next;
+    }
+    return process != NULL;
+}
+
+/* The oldest goes where there are too many: a version more stays mapped then. */
+static void note_over(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *item)
+{
+    hosts->over.list[hosts->over.next++ % LOCKSTEP_HOSTS_OVER_MAX] = (struct lockstep_hosts_over){
+        .used = true,
+        .service = item->service,
+        .module = item->module,
+        .generation = item->generation,
+        .by = item->by};
+}
+
+void lockstep_hosts_retire_late(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    bool away = is_any_away(hosts, process->service);
+    for (size_t i = 0; i < LOCKSTEP_HOSTS_OVER_MAX; i++) {
+        struct lockstep_hosts_over *over = &hosts->over.list[i];
+        const struct lockstep_hosts_item item = {.service = over->service,
+                                                 .module = over->module,
+                                                 .generation = over->generation,
+                                                 .by = over->by,
+                                                 .config_fd = -1};
+        if (!over->used || over->service != process->service) {
+            continue;
+        }
+        lockstep_hosts_swap_retire(hosts, &item);
+        if (process->role == LOCKSTEP_HOSTS_SERVING) {
+            tell_retire(process, &item, 1);
+        }
+        over->used = away;
+    }
+}
+
 void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_hosts_item *items,
                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         lockstep_hosts_swap_retire(hosts, &items[i]);
+        if (is_any_away(hosts, items[i].service)) {
+            note_over(hosts, &items[i]);
+        }
     }
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {

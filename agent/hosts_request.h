@@ -61,6 +61,22 @@ struct lockstep_hosts_known {
     uint32_t published; /* of them: nothing is under way any more */
 };
 
+/* A version whose window is over, for processes that were away when it ended. */
+struct lockstep_hosts_over {
+    bool used;
+    uint8_t service;
+    struct lockstep_name module;
+    uint64_t generation;
+    uint64_t by; /* as in struct lockstep_hosts_item */
+};
+
+#define LOCKSTEP_HOSTS_OVER_MAX 64
+
+struct lockstep_hosts_overs {
+    size_t next;
+    struct lockstep_hosts_over list[LOCKSTEP_HOSTS_OVER_MAX];
+};
+
 /* ---- hosts_request.c ------------------------------------------------------------------------ */
 
 /* A new request; NULL: there are too many. */
@@ -76,6 +92,9 @@ bool lockstep_hosts_known_busy(const struct lockstep_hosts *hosts, uint8_t servi
 /* The requests of an operation are not answered any more. */
 void lockstep_hosts_request_forget(struct lockstep_hosts *hosts,
                                    const struct lockstep_id *operation);
+
+/* PROCESS is back: tells it what it has missed of retired versions. */
+void lockstep_hosts_retire_late(struct lockstep_hosts_process *process);
 
 /* ---- hosts_answer.c ------------------------------------------------------------------------- */
 

@@ -263,6 +263,7 @@ bool lockstep_hosts_swap_welcome(struct lockstep_hosts_process *process)
         process->stage = LOCKSTEP_HOSTS_UP;
         process->was_up = true;
         lockstep_timer_disarm(hosts->loop, &process->timer);
+        lockstep_hosts_retire_late(process);
     }
     lockstep_hosts_swap_settle(hosts, process->service);
     return fit && process->role == LOCKSTEP_HOSTS_SERVING;

@@ -358,6 +358,26 @@ static void who_took_over_died(void **state)
     hosts_node_expect_tool(node, "echo.say", "new", "2.0.0 new");
 }
 
+/* The window ends while the hosts have yet to come back to an agent that is new. */
+static void a_window_ends_before_they_are_back(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_hosts_item old = swap_item(ECHO("1"), "echo", 1);
+    uint32_t ups;
+    pid_t first;
+    begin(node, ECHO("1"), "echo");
+    first = hosts_node_serving(node);
+    swap(node, 2, ECHO("2"), "echo");
+    note(node, ECHO("2"), "echo", 2);
+    ups = node->ups;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    lockstep_hosts_retire(node->hosts, &old, 1);
+    hosts_node_turn_until(node, &node->ups, ups + 1);
+    hosts_node_turn_until_ended(node, first);
+    hosts_node_expect_tool(node, "echo.say", "still", "2.0.0 still");
+}
+
 /* It was to leave, and whom it was to leave to is dead: it serves on, whichever it hears first. */
 static void who_was_left_to_died(void **state)
 {
@@ -510,6 +530,7 @@ int main(void)
         ROW(who_took_over_died),
         ROW(others_wait),
         ROW(who_was_left_to_died),
+        ROW(a_window_ends_before_they_are_back),
         ROW(a_command_of_its_own_is_refused),
         ROW(a_spent_host_is_recycled),
 
