@@ -270,10 +270,19 @@ static void take_batch(struct lockstep_mcp *server, json_t *value)
     close_one(server, NULL, batch);
 }
 
+static bool is_blank(const char *line, size_t size)
+{
+    size_t i = 0;
+    while (i < size && memchr(" \t\r\n", line[i], 4) != NULL) {
+        i++;
+    }
+    return i == size;
+}
+
 void lockstep_mcp_line(struct lockstep_mcp *server, const char *line, size_t size)
 {
     json_t *value;
-    if (strspn(line, " \t\r\n") >= size) {
+    if (is_blank(line, size)) {
         return; /* an empty line says nothing */
     }
     value = lockstep_rpc_load(line, size);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define HELLO(version)                                                                         \
@@ -115,6 +116,31 @@ static void check_conversation(void **state)
     free(answer);
 }
 
+/* A line is no string: behind its last byte there may be nothing at all. */
+static void check_blank(void **state)
+{
+    static const char *const paths[] = {"/nowhere/x.sock"};
+    struct lockstep_mcp_config config = {.paths = paths, .count = 1, .timeout_ms = 1000};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *answer = NULL;
+    size_t size = 0;
+    struct lockstep_mcp *server;
+    (void)state;
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+    memset(memory, ' ', page);
+    config.out = open_memstream(&answer, &size);
+    server = lockstep_mcp_new(&config);
+    assert_non_null(server);
+    lockstep_mcp_line(server, memory, page);
+    (void)lockstep_mcp_free(server);
+    assert_int_equal(fclose(config.out), 0);
+    assert_int_equal(size, 0);
+    free(answer);
+    assert_int_equal(munmap(memory, 2 * page), 0);
+}
+
 /* ---- lines ---------------------------------------------------------------------------------- */
 
 static const struct reading {
@@ -163,6 +189,8 @@ static void check_reading(void **state)
 
 int main(void)
 {
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(check_blank)};
     return LOCKSTEP_RUN_TABLE("conversations", conversations, check_conversation) +
-           LOCKSTEP_RUN_TABLE("lines", readings, check_reading);
+           LOCKSTEP_RUN_TABLE("lines", readings, check_reading) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }
