@@ -3,13 +3,22 @@
  *
  *     lockstep-writer SOCKET TOOL COUNT
  *
- * It ends after COUNT answers, or with the first call that has none; 0 is for ever. "ready" is
- * printed after the first hundred, the number of answers in the end.
+ * It ends after COUNT answers (0: never), with the first call that has none, or at SIGTERM. "ready"
+ * is printed after the first hundred, the number of answers in the end.
  */
 #include "lockstep/client.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static volatile sig_atomic_t over;
+
+static void end(int signal)
+{
+    (void)signal;
+    over = 1;
+}
 
 int main(int argc, char **argv)
 {
@@ -17,11 +26,13 @@ int main(int argc, char **argv)
     enum lockstep_call_result result = LOCKSTEP_CALL_OK;
     unsigned long wanted = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
     unsigned long count = 0;
+    struct sigaction action = {.sa_handler = end};
     if (client == NULL) {
         (void)fprintf(stderr, "usage: lockstep-writer SOCKET TOOL COUNT\n");
         return 2;
     }
-    while (result == LOCKSTEP_CALL_OK && (wanted == 0 || count < wanted)) {
+    (void)sigaction(SIGTERM, &action, NULL);
+    while (over == 0 && result == LOCKSTEP_CALL_OK && (wanted == 0 || count < wanted)) {
         struct lockstep_answer answer;
         result = lockstep_client_call(client, argv[2], "", 0, 0, &answer);
         lockstep_answer_deinit(&answer);
