@@ -477,6 +477,7 @@ static void tell_retire(struct lockstep_hosts_process *process,
             struct lockstep_hostwire_entry *entry = &out->entries[out->entries_count++];
             entry->module = items[i].module;
             entry->generation = items[i].generation;
+            entry->by = items[i].by;
         }
     }
     if (out->entries_count > 0) {

@@ -203,7 +203,8 @@ static void answer_retire(struct lockstep_control *control)
 {
     for (size_t i = 0; i < control->request->entries_count; i++) {
         lockstep_sets_retire(&control->host->sets, control->request->entries[i].module.text,
-                             control->request->entries[i].generation);
+                             control->request->entries[i].generation,
+                             control->request->entries[i].by);
     }
     lockstep_sets_collect(&control->host->sets, lockstep_job_now_ms());
     lockstep_control_reply(control, LOCKSTEP_HOSTWIRE_OK);

@@ -112,7 +112,8 @@ bool lockstep_sets_publish(struct lockstep_sets *sets, struct lockstep_set *set,
 
 /* The window of that version is over (0: of all that are not live). It is retired once nobody can
  * call into it, at the latest at one of the next calls of _collect. */
-void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation);
+void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation,
+                          uint64_t by);
 /* Retires what is due; opens sets whose time to publish is over. */
 void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms);
 /* How many versions are retired or wait for it. */

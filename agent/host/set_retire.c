@@ -143,9 +143,12 @@ bool lockstep_sets_take_index(struct lockstep_sets *sets, uint32_t *ret_index,
     return true;
 }
 
-void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation)
+/* What is live ends its window only with the version that it took the place of. */
+void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64_t generation,
+                          uint64_t by)
 {
     struct lockstep_module_line *line = lockstep_sets_line(sets, module);
+    bool ends = line != NULL && line->live != NULL && (by == 0 || line->generation == by);
     bool here = false;
     for (struct lockstep_image *image = sets->images; image != NULL; image = image->next) {
         bool meant = strcmp(image->name.text, module) == 0 &&
@@ -153,11 +156,13 @@ void lockstep_sets_retire(struct lockstep_sets *sets, const char *module, uint64
         here = here || meant;
         if (meant && image->state == LOCKSTEP_HOSTWIRE_STATE_PREVIOUS) {
             image->due = true;
-            lockstep_sets_finalize(sets, line);
+            if (ends) {
+                lockstep_sets_finalize(sets, line);
+            }
         }
     }
     /* It may have been another process that ran it, of which this one is the successor. */
-    if (!here && line != NULL && line->live != NULL && line->generation > generation) {
+    if (!here && ends && line->generation > generation) {
         lockstep_sets_finalize(sets, line);
     }
 }

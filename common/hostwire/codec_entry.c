@@ -22,6 +22,7 @@ enum tag {
     TAG_JOURNAL = 50,
     TAG_BACK,
     TAG_WHOLE,
+    TAG_BY,
     TAG_DRAIN = 90,
     TAG_REFUSES,
 };
@@ -52,6 +53,7 @@ void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16
     lockstep_hostwire_put_number(&inner, TAG_JOURNAL, entry->journal_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_BACK, entry->back_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_WHOLE, entry->whole);
+    lockstep_hostwire_put_number(&inner, TAG_BY, entry->by);
     lockstep_hostwire_put_number(&inner, TAG_DRAIN, entry->drain);
     lockstep_hostwire_put_number(&inner, TAG_REFUSES, entry->refuses);
     writer->full = writer->full || inner.full;
@@ -157,6 +159,8 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return take_flag(value, &ret_wanted[3]);
     case TAG_WHOLE:
         return take_flag(value, &entry->whole);
+    case TAG_BY:
+        return lockstep_hostwire_number(value, UINT64_MAX, &entry->by);
     case TAG_DRAIN:
         return take_drain(value, entry);
     case TAG_REFUSES:

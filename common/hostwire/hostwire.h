@@ -20,7 +20,7 @@
  *     CLOSE {operation, drain}               MIGRATED | NOT_APPLIED      gates stay shut
  *     REOPEN {operation}                     OK           back to the old version, still prepared
  *     PUBLISH {operation}                    PUBLISHED | NOT_APPLIED
- *     RETIRE {entries: module, generation}   OK           that version's window is over
+ *     RETIRE {entries: module, generation, by}   OK       that version's window is over
  *     PURGE {text: module or none,            ANSWER {bytes: a line: unmapped, left, what keeps one
  *            drain: hard, drain_ms}                 of those that are left}
  *     STATUS                                 STATUS {entries, more} …

@@ -226,13 +226,20 @@ static void test_gap(void **state)
                         "no step of ledger 3.0.0 leads on from schema 1 towards 3");
 }
 
-static void retire(uint64_t generation)
+/* BY: what took its place. */
+static void retire_left(uint64_t generation, uint64_t by)
 {
     lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
     agent.order->entries_count = 1;
     assert_true(lockstep_name_parse("ledger", &agent.order->entries[0].module));
     agent.order->entries[0].generation = generation;
+    agent.order->entries[0].by = by;
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+}
+
+static void retire(uint64_t generation)
+{
+    retire_left(generation, generation + 1);
 }
 
 /* The end of the window is told once, and from then on nothing leads back. */
@@ -258,6 +265,22 @@ static void test_finalize(void **state)
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
     assert_string_equal(agent.reply->code, "STATE");
     assert_non_null(strstr(agent.reply->text, "finalized"));
+}
+
+/* The end of a window says nothing of the next one's, which the same module is in. */
+static void test_an_older_window_ends(void **state)
+{
+    char paths[2][160];
+    uint64_t first;
+    (void)state;
+    host_agent_install(&agent, "ledger", "ledger-1-snapshot", NULL, 0);
+    first = agent.generation;
+    live_through("snapshot", paths);
+    retire_left(first, first + 1);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[0]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "3 3 0");
 }
 
 /* A snapshot's class goes back to what was kept only as long as that is there. */
@@ -453,7 +476,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 13];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 14];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -467,6 +490,7 @@ int main(void)
     TEST(gap);
     TEST(finalize);
     TEST(snapshot_after_window);
+    TEST(an_older_window_ends);
     TEST(killed_while_writing);
     TEST(killed_with_a_small_journal);
     TEST(order);
