@@ -66,6 +66,7 @@ static void fill_module(struct lockstep_node_agent *agent,
     if (known != NULL) {
         row->md5 = known->md5;
         row->state_schema = known->state_schema;
+        row->driver = (uint32_t)known->driver;
         memcpy(row->version, known->version, sizeof(row->version));
     }
     if (status != NULL) {

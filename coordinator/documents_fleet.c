@@ -137,7 +137,7 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
 {
     return json_pack(
         "{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:i, s:o, s:o, s:i, s:o, "
-        "s:s, s:I, s:I, s:i, s:o, s:o}",
+        "s:s, s:I, s:I, s:i, s:o, s:o, s:s?}",
         "node", view->fleet->nodes[node].name.text, "module", module->module.text, "service",
         module->service.text, "state", lockstep_disk_text(module->disk), "version",
         lockstep_json_text(module->version), "digest", lockstep_json_digest(&module->digest), "md5",
@@ -150,7 +150,8 @@ static json_t *status_row(const struct lockstep_view *view, uint32_t node,
         "report_unix_ms", lockstep_json_time(view->views[node].report_unix_ms), "gate",
         lockstep_gate_text(module->gate), "failed", (json_int_t)module->failed, "behind",
         (json_int_t)module->behind, "retired", (int)module->retired, "tools", tools_of(module),
-        "waits_for", waits_for(module));
+        "waits_for", waits_for(module), "driver",
+        lockstep_driver_text((enum lockstep_driver)module->driver));
 }
 
 static void list_status(const struct lockstep_view *view,

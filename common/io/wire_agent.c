@@ -274,6 +274,7 @@ static const struct lockstep_wire_field module_rows[] = {
     MODULE(config_digest, DIGEST_OR_NONE, 0),
     MODULE(loaded_unix_ms, U64, 0),
     MODULE(state_schema, U32, 0),
+    MODULE(driver, U32, 0),
     MODULE(gate, ENUM, LOCKSTEP_GATE_DRAINED),
     MODULE(failed, U64, 0),
     MODULE(behind, U64, 0),

@@ -35,6 +35,7 @@ struct lockstep_wire_module {
     struct lockstep_digest config_digest; /* of modules/MODULE.conf; may be absent */
     uint64_t loaded_unix_ms;
     uint32_t state_schema; /* zero: stateless */
+    uint32_t driver;       /* enum lockstep_driver; a number that is none shows as nothing */
     enum lockstep_gate_state gate;
     uint64_t failed;  /* of `calls` */
     uint64_t behind;  /* of `in_flight`: in versions that are not live */

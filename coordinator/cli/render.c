@@ -105,6 +105,7 @@ static const struct lockstep_column status_columns[] = {
     CELL("RETIRED", "retired", NUMBER, true),
     CELL("HOSTS", "hosts", NUMBER, true),
     WIDE("SERVICE", "service"),
+    CELL("DRIVER", "driver", TEXT, true),
     CELL("PREVIOUS", "previous", DIGEST, true),
     CELL("ON-DISK", "disk_digest", DIGEST, true),
     CELL("CONFIG", "config_digest", DIGEST, true),

@@ -151,6 +151,8 @@ echo "another build" >>"$FLEET/echo-2.so" # behind the object: other bytes, the 
 check "a site is pushed" push web@1 "$FLEET/one.conf"
 fleet_needs "and installed" fleet_install web@1
 check "both answer" both_say one
+check_same "exec exec" "module status says how it is driven" \
+    fleet_json '[.rows[].driver] | join(" ")' module status web
 check_same "$(md5sum <"$FLEET/one.conf" | cut -d ' ' -f 1)" "and which bytes" \
     fleet_json '.rows[0].md5' module status web
 
