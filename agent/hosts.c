@@ -163,6 +163,11 @@ struct lockstep_hosts *lockstep_hosts_free(struct lockstep_hosts *hosts)
     if (hosts == NULL) {
         return NULL;
     }
+    while (hosts->finished != NULL) {
+        struct lockstep_hosts_request *request = hosts->finished;
+        hosts->finished = request->next;
+        lockstep_hosts_request_release(request);
+    }
     for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
         if (hosts->requests[i].kind != LOCKSTEP_HOSTS_REQUEST_FREE) {
             lockstep_hosts_request_release(&hosts->requests[i]);

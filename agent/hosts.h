@@ -122,7 +122,8 @@ void lockstep_hosts_shutdown_all(struct lockstep_hosts *hosts);
 
 /* ---- requests ------------------------------------------------------------------------------- */
 /* Each is answered exactly once: by the hosts, with CRASHED when one of them dies, or with NO_HOST
- * when there is none or settings.host_answer is over. */
+ * when there is none or settings.host_answer is over. BUSY: too many are open (_REQUESTS_MAX), ask
+ * again later. */
 
 struct lockstep_hosts_item {
     uint8_t service;

@@ -1,6 +1,7 @@
 /* Answers to requests: one of several processes each, then the request's. */
 #include "agent/hosts_swap.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@ void lockstep_hosts_request_release(struct lockstep_hosts_request *request)
     request->fd = -1;
     request->reply = lockstep_hostwire_free(request->reply);
     request->kind = LOCKSTEP_HOSTS_REQUEST_FREE;
+    if (request->refused) {
+        free(request);
+    }
 }
 
 /* A set that is migrated in some processes only goes back in those. */
@@ -80,6 +84,27 @@ void lockstep_hosts_request_settle(struct lockstep_hosts_request *request)
     lockstep_hosts_request_finish(request);
 }
 
+void lockstep_hosts_request_refuse(struct lockstep_hosts *hosts, enum lockstep_hosts_kind kind,
+                                   uint32_t ticket, const struct lockstep_id *operation)
+{
+    static const struct lockstep_id none = {{0}};
+    struct lockstep_hosts_request *request = malloc(sizeof(*request));
+    lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "too many requests ticket=%u", ticket);
+    if (request == NULL) {
+        lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "no memory to answer ticket=%u", ticket);
+        return;
+    }
+    *request = (struct lockstep_hosts_request){.kind = kind,
+                                               .hosts = hosts,
+                                               .ticket = ticket,
+                                               .operation = operation == NULL ? none : *operation,
+                                               .refused = true,
+                                               .fd = -1};
+    lockstep_hosts_request_no(request, LOCKSTEP_NO_BUSY,
+                              "the hosts of this node have too much to do: ask again");
+    lockstep_hosts_request_finish(request);
+}
+
 static void call_back(struct lockstep_hosts_request *request)
 {
     const struct lockstep_hosts_config *config = &request->hosts->config;
@@ -116,18 +141,28 @@ static void call_back(struct lockstep_hosts_request *request)
     }
 }
 
-/* The place is free before the callback, which may ask again or drop the operation. */
+/* The place is free before the callback, which may ask again or drop the operation. What is asked
+ * then, and refused at once, waits for the next turn of the loop. */
 void lockstep_hosts_request_flush(void *context)
 {
     struct lockstep_hosts *hosts = context;
-    while (hosts->finished != NULL) {
-        struct lockstep_hosts_request request = *hosts->finished;
-        hosts->finished->fd = -1;
-        hosts->finished->reply = NULL;
-        lockstep_hosts_request_release(hosts->finished);
+    size_t count = 0;
+    for (const struct lockstep_hosts_request *at = hosts->finished; at != NULL; at = at->next) {
+        count++;
+    }
+    while (count-- > 0 && hosts->finished != NULL) {
+        struct lockstep_hosts_request *first = hosts->finished;
+        struct lockstep_hosts_request request = *first;
         hosts->finished = request.next;
+        first->fd = -1;
+        first->reply = NULL;
+        lockstep_hosts_request_release(first);
+        request.refused = false;
         call_back(&request);
         lockstep_hosts_request_release(&request);
+    }
+    if (hosts->finished != NULL) {
+        lockstep_loop_post(hosts->loop, &hosts->post);
     }
 }
 

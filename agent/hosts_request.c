@@ -39,8 +39,22 @@ struct lockstep_hosts_request *lockstep_hosts_request_begin(struct lockstep_host
             return request;
         }
     }
-    lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "too many requests ticket=%u", ticket);
     return NULL;
+}
+
+/* The same for what somebody waits for; NULL: it is refused, which is its answer. */
+static struct lockstep_hosts_request *begin(struct lockstep_hosts *hosts,
+                                            enum lockstep_hosts_kind kind, uint32_t ticket,
+                                            uint64_t limit_ms, const struct lockstep_id *operation)
+{
+    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(hosts, kind, ticket,
+                                                                          limit_ms);
+    if (request == NULL) {
+        lockstep_hosts_request_refuse(hosts, kind, ticket, operation);
+    } else if (operation != NULL) {
+        request->operation = *operation;
+    }
+    return request;
 }
 
 /* Sends hosts->out, which is the request, to one process. */
@@ -189,15 +203,15 @@ static const char *map_mistake(const struct lockstep_hosts *hosts,
 void lockstep_hosts_map(struct lockstep_hosts *hosts, uint32_t ticket,
                         const struct lockstep_hosts_set *set)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_MAP, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MAP, ticket,
+                                                   hosts->config.settings.host_answer,
+                                                   &set->operation);
     const char *mistake = map_mistake(hosts, set);
     uint32_t services = 0;
     uint32_t swapped = 0;
     if (request == NULL) {
         return;
     }
-    request->operation = set->operation;
     if (mistake != NULL) {
         lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL, mistake);
         lockstep_hosts_request_finish(request);
@@ -227,7 +241,6 @@ static void ask_operation(struct lockstep_hosts_request *request,
                           const struct lockstep_id *operation)
 {
     const struct lockstep_hosts_known *known = lockstep_hosts_known_find(request->hosts, operation);
-    request->operation = *operation;
     if (known == NULL) {
         lockstep_hosts_request_no(request, LOCKSTEP_NO_INTERNAL,
                                   "the hosts have not mapped this operation");
@@ -258,8 +271,9 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
                             uint64_t drain_ms)
 {
     uint32_t ms = drain_of(hosts, drain_ms);
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_MIGRATE, ticket, hosts->config.settings.host_answer + ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_MIGRATE, ticket,
+                                                   hosts->config.settings.host_answer + ms,
+                                                   operation);
     if (request == NULL) {
         return;
     }
@@ -273,8 +287,8 @@ void lockstep_hosts_migrate(struct lockstep_hosts *hosts, uint32_t ticket,
 void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
                             const struct lockstep_id *operation)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_PUBLISH, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_PUBLISH, ticket,
+                                                   hosts->config.settings.host_answer, operation);
     if (request == NULL) {
         return;
     }
@@ -286,8 +300,8 @@ void lockstep_hosts_publish(struct lockstep_hosts *hosts, uint32_t ticket,
 void lockstep_hosts_smoke(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                           const struct lockstep_name *module, uint64_t generation)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_SMOKE, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_SMOKE, ticket,
+                                                   hosts->config.settings.host_answer, NULL);
     if (request != NULL) {
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SMOKE);
         memcpy(hosts->out->text, module->text, sizeof(module->text));
@@ -301,8 +315,8 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
                              const struct lockstep_name *module, uint64_t drain_ms)
 {
     uint32_t ms = drain_of(hosts, drain_ms);
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket, hosts->config.settings.host_answer + ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_SNAPSHOT, ticket,
+                                                   hosts->config.settings.host_answer + ms, NULL);
     if (request != NULL) {
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_SNAPSHOT);
         memcpy(hosts->out->text, module->text, sizeof(module->text));
@@ -315,8 +329,8 @@ void lockstep_hosts_snapshot(struct lockstep_hosts *hosts, uint32_t ticket, uint
 void lockstep_hosts_call(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                          const char *tool, const void *input, size_t size)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer, NULL);
     struct lockstep_hostwire_message *out = hosts->out;
     if (request == NULL) {
         return;
@@ -341,8 +355,8 @@ void lockstep_hosts_purge(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t
                           const struct lockstep_name *module, bool hard, uint64_t wait_ms)
 {
     uint32_t ms = drain_of(hosts, wait_ms);
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer + ms);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer + ms, NULL);
     if (request != NULL) {
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_PURGE);
         memcpy(hosts->out->text, module->text, sizeof(module->text));
@@ -355,8 +369,8 @@ void lockstep_hosts_purge(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t
 
 void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer, NULL);
     if (request == NULL) {
         return;
     }
@@ -376,8 +390,8 @@ void lockstep_hosts_tools(struct lockstep_hosts *hosts, uint32_t ticket)
 void lockstep_hosts_registry(struct lockstep_hosts *hosts, uint32_t ticket, uint8_t service,
                              const char *after)
 {
-    struct lockstep_hosts_request *request = lockstep_hosts_request_begin(
-        hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket, hosts->config.settings.host_answer);
+    struct lockstep_hosts_request *request = begin(hosts, LOCKSTEP_HOSTS_REQUEST_CALL, ticket,
+                                                   hosts->config.settings.host_answer, NULL);
     struct lockstep_hostwire_message *out = hosts->out;
     if (request == NULL) {
         return;
@@ -404,17 +418,6 @@ static void tell(struct lockstep_hosts *hosts, uint32_t services)
     }
 }
 
-static void forget_finished(struct lockstep_hosts *hosts, struct lockstep_hosts_request *request)
-{
-    struct lockstep_hosts_request **place = &hosts->finished;
-    while (*place != NULL && *place != request) {
-        place = &(*place)->next;
-    }
-    if (*place == request) {
-        *place = request->next;
-    }
-}
-
 static bool forgettable(const struct lockstep_hosts_request *request,
                         const struct lockstep_id *operation)
 {
@@ -426,9 +429,18 @@ static bool forgettable(const struct lockstep_hosts_request *request,
 void lockstep_hosts_request_forget(struct lockstep_hosts *hosts,
                                    const struct lockstep_id *operation)
 {
+    struct lockstep_hosts_request **place = &hosts->finished;
+    while (*place != NULL) {
+        struct lockstep_hosts_request *request = *place;
+        if (forgettable(request, operation)) {
+            *place = request->next;
+            lockstep_hosts_request_release(request);
+        } else {
+            place = &request->next;
+        }
+    }
     for (size_t i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
         if (forgettable(&hosts->requests[i], operation)) {
-            forget_finished(hosts, &hosts->requests[i]);
             lockstep_hosts_request_release(&hosts->requests[i]);
         }
     }

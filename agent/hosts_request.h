@@ -45,6 +45,7 @@ struct lockstep_hosts_request {
     bool stateful;
     bool unmapped; /* the hosts hold nothing of the operation any more */
     bool recycle;  /* nobody asked */
+    bool refused;  /* there was no place for it: it is on the heap */
     enum lockstep_no no;
     char text[LOCKSTEP_TEXT_MAX + 1];
     int fd;                                  /* SNAPSHOT */
@@ -107,6 +108,10 @@ bool lockstep_hosts_request_pending(const struct lockstep_hosts_process *process
 /* The first NO is the request's. */
 void lockstep_hosts_request_no(struct lockstep_hosts_request *request, enum lockstep_no no,
                                const char *text);
+/* There is no place for what was asked: BUSY, behind those that are to be called back. OPERATION:
+ * what it is about, or NULL. */
+void lockstep_hosts_request_refuse(struct lockstep_hosts *hosts, enum lockstep_hosts_kind kind,
+                                   uint32_t ticket, const struct lockstep_id *operation);
 /* Puts it behind those that are to be called back. */
 void lockstep_hosts_request_finish(struct lockstep_hosts_request *request);
 /* The same, if every process has answered. */

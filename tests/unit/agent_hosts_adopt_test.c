@@ -242,6 +242,45 @@ static void does_not_wait_for_ever(void **state)
     hosts_node_begin(node);
 }
 
+/* What there is no place for is answered, too: no, and not from within the call. */
+static void refuses_what_is_too_much(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_hostwire_message *message = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_OK);
+    const struct lockstep_hosts_item item = hosts_node_item(HOSTS_NODE_GOOD "echo-1.so", "echo", 1);
+    const struct lockstep_hosts_set set = {
+        .operation = hosts_node_operation(3), .items = &item, .items_count = 1, .extra = ""};
+    int fd = -1;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    node->config.settings.host_answer = 60 * LOCKSTEP_SECOND;
+    node->config.smoked = node->config.done;
+    hosts_node_begin(node);
+    hello(node, "default", &fd, message);
+    come_up(node, fd, message);
+    for (int i = 0; i < LOCKSTEP_HOSTS_REQUESTS_MAX; i++) {
+        lockstep_hosts_call(node->hosts, 9, 0, "echo.say", "", 0);
+    }
+    lockstep_hosts_smoke(node->hosts, 4, 0, &item.module, 1);
+    assert_int_equal(node->answers, 0);
+    hosts_node_turn_until(node, &node->answers, 1);
+    assert_int_equal(node->result.ticket, 4);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    hosts_node_map(node, 1, &item);
+    assert_int_equal(node->result.ticket, 1);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    hosts_node_publish(node, 2);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    lockstep_hosts_map(node->hosts, 3, &set);
+    lockstep_hosts_drop(node->hosts, &set.operation); /* and is forgotten as others are */
+    hosts_node_publish(node, 4);
+    assert_int_equal(node->answers, 4);
+    lockstep_hosts_map(node->hosts, 3, &set);
+    (void)close(fd);
+    (void)lockstep_hostwire_free(message);
+    node->hosts = lockstep_hosts_free(node->hosts); /* one is not answered yet */
+    hosts_node_begin(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_never_comes_up_is_lost, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(refuses_strange_hosts, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(refuses_what_is_too_much, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(does_not_wait_for_ever, hosts_node_set_up,
                                         hosts_node_tear_down),
