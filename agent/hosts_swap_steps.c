@@ -9,7 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define STATES_MAX (LOCKSTEP_HOSTWIRE_FDS_MAX / 3) /* three descriptors each, in one message */
+/* All descriptors of each, in one message. */
+#define STATES_MAX (LOCKSTEP_HOSTWIRE_FDS_MAX / LOCKSTEP_HOSTWIRE_ENTRY_FDS)
+
+_Static_assert(STATES_MAX == 32, "a refusal says so");
 
 static bool succeeds(const struct lockstep_hosts_process *process, uint8_t service)
 {
@@ -169,7 +172,7 @@ void lockstep_hosts_swap_migrate(struct lockstep_hosts_request *request, uint8_t
             (void)lockstep_hosts_swap_send(request, ask, process->succession->before);
         } else {
             lockstep_hosts_swap_refuse(request, ask, LOCKSTEP_NO_STATE,
-                                       "more than 42 modules have state");
+                                       "more than 32 modules have state");
         }
     }
     if (count == 0 || count != lockstep_hosts_swap_serving(hosts, service)) {
@@ -201,9 +204,12 @@ static void pass_on(struct lockstep_hosts_request *request, struct lockstep_host
         out->entries[i].state_fd = in->entries[i].state_fd;
         out->entries[i].config_fd = in->entries[i].config_fd;
         out->entries[i].journal_fd = in->entries[i].journal_fd;
+        out->entries[i].back_fd = in->entries[i].back_fd;
+        out->entries[i].whole = in->entries[i].whole;
         in->entries[i].state_fd = -1;
         in->entries[i].journal_fd = -1;
         in->entries[i].config_fd = -1;
+        in->entries[i].back_fd = -1;
     }
     out->entries_count = in->entries_count;
     (void)lockstep_hosts_swap_send(request, ask, ask->successor);

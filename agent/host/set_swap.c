@@ -1,8 +1,9 @@
 /*
  * Handing the state of a whole process to its successor. It travels as records, in the form that
  * the successor's versions read (`down` where those are older), with the residue that is kept for
- * yet another schema. What is handed over stays here as it is, frozen behind gates that are shut,
- * so that going back to this process needs nothing of the other.
+ * yet another schema. Where the schema stays, the state at the commit and the calls since go along,
+ * so that a window is still open in the successor. What is handed over stays here as it is, frozen
+ * behind gates that are shut, so that going back to this process needs nothing of the other.
  */
 #include "agent/host/host_internal.h"
 
@@ -17,8 +18,9 @@ struct carrying {
     uint32_t schema; /* that is wanted, or that the records have */
     char extra[LOCKSTEP_EXTRA_MAX + 1];
     struct lockstep_bag records;
-    uint8_t *journal; /* owned; of calls that are to be done again, NULL: none */
+    uint8_t *journal; /* owned; of calls that the kept journal begins with, NULL: none */
     size_t journal_size;
+    bool again; /* those calls are not in the records: they are to be done again */
     struct lockstep_replay replay;
 };
 
@@ -72,7 +74,7 @@ static int take_records(struct carrying *carrying, struct lockstep_job_why *why)
     if (to->module.up(schema, &carrying->records.source, &why->sink) != 0) {
         return 1;
     }
-    if (carrying->journal != NULL &&
+    if (carrying->again &&
         !lockstep_keep_replay(to, carrying->journal, carrying->journal_size, &carrying->replay)) {
         (void)lockstep_sink_print(&why->sink, "its journal is none");
         return 1;
@@ -218,6 +220,21 @@ static bool give_now(struct lockstep_module_line *line, uint32_t schema, int *re
     return well;
 }
 
+/* The window goes on in the other process: what leads back for as long as it is open. */
+static bool give_way_back(const struct lockstep_kept *kept,
+                          struct lockstep_hostwire_entry *ret_entry,
+                          struct lockstep_refusal *ret_refusal)
+{
+    bool well = true;
+    if (kept->back_fd >= 0) {
+        ret_entry->back_fd = copy_fd(kept->back_fd);
+        ret_entry->whole = kept->whole && kept->journal.bytes != NULL && kept->journal.missed == 0;
+        ret_entry->journal_fd = ret_entry->whole ? copy_fd(kept->journal.fd) : -1;
+        well = ret_entry->back_fd >= 0 && (!ret_entry->whole || ret_entry->journal_fd >= 0);
+    }
+    return well || lockstep_host_refuse(ret_refusal, "STATE", "no descriptors for its way back");
+}
+
 bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *wanted,
                         struct lockstep_hostwire_entry *ret_entry,
                         struct lockstep_refusal *ret_refusal)
@@ -237,6 +254,8 @@ bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwi
         return give_kept(line, wanted, ret_entry, ret_refusal);
     }
     return give_now(line, wanted->schema, &ret_entry->state_fd, ret_refusal) &&
+           (wanted->schema != ret_entry->schema ||
+            give_way_back(&line->keep.kept, ret_entry, ret_refusal)) &&
            (line->residue.count == 0 ||
             save_bag(&line->residue, &ret_entry->config_fd, ret_refusal));
 }
@@ -344,12 +363,23 @@ static struct carrying *fill(struct lockstep_module_line *line,
     if (well && entry->journal_fd >= 0 && line->live->module.apply != NULL) {
         well = lockstep_journal_load(entry->journal_fd, &carrying->journal, &carrying->journal_size,
                                      NULL) == LOCKSTEP_OK;
+        carrying->again = well && entry->back_fd < 0;
     }
     if (!well && carrying != NULL) {
         free_carrying(carrying);
         carrying = NULL;
     }
     return carrying;
+}
+
+/* What leads back is what the other process had: with a journal since the commit that is whole, the
+ * base stays that commit's state. */
+static void keep_way_back(const struct lockstep_hostwire_entry *entry, struct lockstep_kept *kept)
+{
+    kept->whole = entry->whole && entry->journal_fd >= 0 && kept->journal.bytes != NULL &&
+                  kept->journal.missed == 0;
+    kept->base_fd = copy_fd(kept->whole ? entry->back_fd : entry->state_fd);
+    kept->back_fd = copy_fd(entry->back_fd);
 }
 
 /* What outlives this process begins with what it was given. */
@@ -367,10 +397,12 @@ static bool begin_keep(struct lockstep_sets *sets, struct lockstep_module_line *
                                 carrying->journal_size)) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
-    kept.base_fd = copy_fd(entry->state_fd);
-    if (entry->schema < line->live->identity.state_schema) {
-        kept.back_fd = copy_fd(entry->state_fd);
-        kept.whole = true;
+    if (entry->back_fd >= 0 && entry->schema == line->live->identity.state_schema) {
+        keep_way_back(entry, &kept);
+    } else {
+        kept.base_fd = copy_fd(entry->state_fd);
+        kept.whole = entry->schema < line->live->identity.state_schema;
+        kept.back_fd = kept.whole ? copy_fd(entry->state_fd) : -1;
     }
     lockstep_keep_take(&line->keep, &kept);
     if (sets->keep_changed != NULL) {
@@ -411,7 +443,7 @@ static bool adopt(struct lockstep_sets *sets, struct lockstep_module_line *line,
            (keep_residue(line, &bags[0], &bags[1], entry->schema) ||
             lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over")) &&
            begin_keep(sets, line, entry, carrying, ret_refusal);
-    if (well && entry->journal_fd >= 0) {
+    if (well && entry->journal_fd >= 0 && entry->back_fd < 0) {
         tell_kept(line, carrying);
     }
     job = lockstep_job_drop(job);

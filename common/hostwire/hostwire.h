@@ -55,8 +55,10 @@
  * and their state until it is told to TAKE_OVER again, or to SHUTDOWN. An entry's state is two
  * files: `state_fd` has the records, `config_fd` the residue that is kept for another schema. An
  * entry of HAND_OVER that is `closed` may come back without: who wants it has an older state of its
- * own, and goes on with that where there is no way down. The answer, and
- * ADOPT, also name the modules that an operator has drained: they are so in the other process, too.
+ * own, and goes on with that where there is no way down. Where the schema stays and there is a
+ * state at the commit, `back_fd` has that, `journal_fd` the calls since if it is `whole`: they are
+ * in the state already. The answer, and ADOPT, also name the modules that an operator has drained:
+ * they are so in the other process, too.
  *
  * A set whose COMMIT is at hand is published by PUBLISH alone, unless PREPARED said `stateful`:
  * then CLOSE first, the pointer row when MIGRATED has come, then PUBLISH. Between the two the gates
@@ -94,7 +96,7 @@
 #define LOCKSTEP_HOSTWIRE_ENTRIES_MAX 64
 #define LOCKSTEP_HOSTWIRE_TYPE_MAX    63
 #define LOCKSTEP_HOSTWIRE_BYTES_MAX   (48 * 1024)
-#define LOCKSTEP_HOSTWIRE_FDS_MAX     128    /* two an entry; or one entry with four */
+#define LOCKSTEP_HOSTWIRE_FDS_MAX     128    /* two an entry; or four each of 32 */
 #define LOCKSTEP_HOSTWIRE_TOOLS_JSON  "json" /* bytes of TOOLS; a host that is older has lines */
 
 /*  X(number, NAME): numbers are on the wire, never reused */
