@@ -1,6 +1,7 @@
 #include "agent/host/image.h"
 
 #include "agent/host/crash.h"
+#include "agent/host/host_internal.h"
 #include "agent/host/path.h"
 #include "common/base/assert.h"
 #include "common/base/cleanup.h"
@@ -309,14 +310,38 @@ bool lockstep_image_needs(const struct lockstep_image *image, const char *module
     return false;
 }
 
+static int run_retire(void *argument, struct lockstep_job_why *why)
+{
+    const struct lockstep_image *image = argument;
+    (void)why;
+    image->module.retire();
+    return 0;
+}
+
+void lockstep_image_end(struct lockstep_image *image)
+{
+    char why[LOCKSTEP_JOB_WHY];
+    struct lockstep_job *job;
+    bool asked = image->loaded && !image->stuck && image->module.retire != NULL;
+    image->loaded = false;
+    if (!asked) {
+        return;
+    }
+    job = lockstep_job_start(run_retire, image, NULL);
+    if (lockstep_job_wait(job, LOCKSTEP_RETIRE_LIMIT_MS, why) != LOCKSTEP_JOB_PASSED) {
+        image->stuck = true; /* or it could not even begin: then its threads may still be there */
+        lockstep_host_log(image->host, LOCKSTEP_LOG_WARNING, "%s %s stays mapped, its retire: %s",
+                          image->name.text, image->version, why);
+    }
+    job = lockstep_job_drop(job);
+}
+
 bool lockstep_image_unmap(struct lockstep_image *image)
 {
     ASSERT(image->generation == 0);
+    lockstep_image_end(image);
     if (image->stuck) {
         return false;
-    }
-    if (image->loaded && image->module.retire != NULL) {
-        image->module.retire();
     }
     lockstep_crash_unmapped(image);
     unmap(image->handle);
@@ -326,10 +351,7 @@ bool lockstep_image_unmap(struct lockstep_image *image)
 
 void lockstep_image_retire(struct lockstep_image *image)
 {
-    if (image->loaded && !image->stuck && image->module.retire != NULL) {
-        image->module.retire();
-    }
-    image->loaded = false;
+    lockstep_image_end(image);
     image->due = false;
     image->state = LOCKSTEP_HOSTWIRE_STATE_RETIRED;
     if (image->text != NULL && !image->stuck) {

@@ -16,7 +16,8 @@
 #include "common/base/error.h"
 #include "common/hostwire/hostwire.h"
 
-#define LOCKSTEP_LOAD_LIMIT_MS 10000 /* for `load` */
+#define LOCKSTEP_LOAD_LIMIT_MS   10000 /* for `load` */
+#define LOCKSTEP_RETIRE_LIMIT_MS 2000  /* for `retire`: nothing else is done meanwhile */
 
 struct lockstep_host;
 
@@ -79,10 +80,14 @@ bool lockstep_image_smoke_live(struct lockstep_image *image, struct lockstep_ref
 bool lockstep_image_smoking(struct lockstep_image *image);
 /* Forgets them, whatever they are doing. */
 void lockstep_image_smoke_drop(struct lockstep_image *image);
+/* Calls `retire`, once, if `load` has been well. One that does not end in time leaves the image
+ * stuck. Nobody may be able to call into it. */
+void lockstep_image_end(struct lockstep_image *image);
 /* Takes an image that was never live away: `retire`, then unmapped and freed unless it is stuck.
  * True if it is gone. */
 bool lockstep_image_unmap(struct lockstep_image *image);
-/* Calls `retire` and makes the text unreadable. Nobody may be able to call into it. */
+/* Calls `retire` and makes the text unreadable, unless it is stuck. Nobody may be able to call into
+ * it. */
 void lockstep_image_retire(struct lockstep_image *image);
 /* Unmaps and frees a retired image that nobody can reach. False: the loader keeps it, for good, and
  * `stays` says so. */

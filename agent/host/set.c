@@ -432,9 +432,7 @@ void lockstep_sets_deinit(struct lockstep_sets *sets)
         struct lockstep_image *image = sets->images;
         sets->images = image->next;
         lockstep_image_smoke_drop(image);
-        if (image->loaded && !image->stuck && image->module.retire != NULL) {
-            image->module.retire();
-        }
+        lockstep_image_end(image);
         lockstep_image_thaw(image);
         if (!image->stuck) {
             free(image);

@@ -93,6 +93,17 @@ static int smoke(struct lockstep_sink *why)
 #endif
 }
 
+#ifdef ECHO_RETIRE_HANGS
+static void retire(void)
+{
+    const struct timespec pause = {.tv_sec = 60};
+    (void)nanosleep(&pause, NULL);
+}
+#define RETIRE retire
+#else
+#define RETIRE NULL
+#endif
+
 static const struct lockstep_tool tools[] = {
     {ECHO_NAME ".say", say, LOCKSTEP_TOOL_IDEMPOTENT, "Says what it is told",
      "{\"type\":\"string\",\"description\":\"what it says\"}"},
@@ -107,10 +118,11 @@ static const struct lockstep_tool tools[] = {
 #endif
 static const struct lockstep_smoke smokes[] = {{"says", smoke, SMOKE_MS}};
 
-LOCKSTEP_MODULE(
-    (.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
+LOCKSTEP_MODULE((.module = ECHO_NAME, .version = ECHO_VERSION, .service = "default",
 #ifdef ECHO_REQUIRES
-     .needs = {{ECHO_REQUIRED, ECHO_REQUIRES}},
+                 .needs = {{ECHO_REQUIRED, ECHO_REQUIRES}},
 #endif
-     .tools = {ECHO_NAME ".say", ECHO_NAME ".wait", ECHO_NAME ".pair", ECHO_NAME ".fail"}),
-    (.tools = tools, .tools_count = 4, .smokes = smokes, .smokes_count = 1, .load = load));
+                 .tools = {ECHO_NAME ".say", ECHO_NAME ".wait", ECHO_NAME ".pair",
+                           ECHO_NAME ".fail"}),
+                (.tools = tools, .tools_count = 4, .smokes = smokes, .smokes_count = 1,
+                 .load = load, .retire = RETIRE));

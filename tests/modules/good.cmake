@@ -23,6 +23,7 @@ good_module(other-counts echo.c "-DECHO_NAME=\"other\"" "-DECHO_REQUIRED=\"count
 good_module(echo-hangs echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_SMOKE_HANGS)
 good_module(echo-smoke-live echo.c "-DECHO_VERSION=\"3.1.0\"" -DECHO_SMOKE_LIVE=1)
 good_module(echo-hangs-live echo.c "-DECHO_VERSION=\"3.2.0\"" -DECHO_SMOKE_LIVE=2)
+good_module(echo-lingers echo.c "-DECHO_VERSION=\"4.0.0\"" -DECHO_RETIRE_HANGS)
 good_module(echo-slow-live echo.c "-DECHO_VERSION=\"3.3.0\"" -DECHO_SMOKE_LIVE=3)
 good_module(other-stray echo.c "-DECHO_NAME=\"other\"")
 good_module(echo-dies echo.c "-DECHO_VERSION=\"3.0.0\"" -DECHO_DIES)

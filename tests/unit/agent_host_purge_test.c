@@ -152,12 +152,35 @@ static void test_counts(void **state)
     expect_counts("echo.fail", "1.0.0", 0, 0);
 }
 
+/* The host goes on with what it is asked; that version stays, and purge says which it is. */
+static void test_retire_hangs(void **state)
+{
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-lingers", NULL, 0);
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    retire("echo", 0);
+    purge("echo", true, 100);
+    assert_int_equal(unmapped(), 0);
+    assert_int_equal(agent.reply->retired, 1);
+    assert_string_equal(agent.reply->text,
+                        "echo 4.0.0 (generation 1): some of its own code has not ended");
+    host_agent_expect(&agent, "echo.say", "x", "1.0.0 x");
+    host_agent_copy(&agent, "echo-lingers", path, sizeof(path));
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "echo", path);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_DROP), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(host_agent_in_flight(&agent), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_budget, start, stop),
         cmocka_unit_test_setup_teardown(test_purge, start, stop),
         cmocka_unit_test_setup_teardown(test_counts, start, stop),
+        cmocka_unit_test_setup_teardown(test_retire_hangs, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host purge", tests, NULL, NULL);
 }

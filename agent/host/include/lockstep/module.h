@@ -159,7 +159,8 @@ struct lockstep_module {
 
     /* Makes the module ready, without a trace outside of it. 0, or not and *load->why says why. */
     int (*load)(const struct lockstep_load *load);
-    /* Its last call. Cannot fail. */
+    /* Its last call, from a thread of its own. Cannot fail; a version that is not done within two
+     * seconds stays mapped for good. */
     void (*retire)(void);
 
     /* The next three are there in stateful modules. No tool is running while they are.
