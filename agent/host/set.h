@@ -230,7 +230,8 @@ bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_
 void lockstep_sets_finalize(struct lockstep_sets *sets, struct lockstep_module_line *line);
 /* Makes new bases where journals are getting full. */
 void lockstep_sets_keep_tick(struct lockstep_sets *sets, uint64_t now_ms);
-/* Marks LINE and what requires it; opens and shuts all that are marked. */
+/* Marks LINE and what requires it; opens and shuts all that are marked, once neither calls nor live
+ * smoke tests are in them. */
 void lockstep_sets_mark(struct lockstep_sets *sets, struct lockstep_module_line *line);
 void lockstep_sets_unmark(struct lockstep_sets *sets);
 /* True while a set is closed: the marks are its. */

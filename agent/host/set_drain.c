@@ -108,6 +108,36 @@ void lockstep_sets_pause(unsigned attempt)
     (void)nanosleep(&pause, NULL);
 }
 
+/* The live version of one of what is marked whose smoke tests run; NULL if none. What is stuck is
+ * not called again, and has no end to wait for. */
+static const struct lockstep_image *find_smoking(const struct lockstep_sets *sets)
+{
+    for (struct lockstep_module_line *line = sets->lines; line != NULL; line = line->next) {
+        if (line->waiting != 0 && line->live != NULL && !line->live->stuck &&
+            lockstep_image_smoking(line->live)) {
+            return line->live;
+        }
+    }
+    return NULL;
+}
+
+/* A live smoke test is no call, so no gate stops it; but no code of a module may run while its
+ * state is saved. It may call modules: so it is waited for before the gates are shut. */
+static bool await_marked_smokes(const struct lockstep_sets *sets, uint64_t end_ms,
+                                struct lockstep_refusal *ret_refusal)
+{
+    const struct lockstep_image *image = find_smoking(sets);
+    for (unsigned attempt = 0; image != NULL; image = find_smoking(sets)) {
+        if (lockstep_job_now_ms() >= end_ms) {
+            return lockstep_host_refuse(ret_refusal, "DRAIN",
+                                        "smoke tests of %.63s %.63s still run beside its calls",
+                                        image->name.text, image->version);
+        }
+        lockstep_sets_pause(attempt++);
+    }
+    return true;
+}
+
 bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
                                struct lockstep_refusal *ret_refusal)
 {
@@ -115,6 +145,9 @@ bool lockstep_sets_shut_marked(struct lockstep_sets *sets, uint32_t drain_ms,
     uint64_t tell_ms = lockstep_job_now_ms() + TELL_FIRST_MS;
     const struct lockstep_image *image = NULL;
     uint64_t inside = 0;
+    if (!await_marked_smokes(sets, end_ms, ret_refusal)) {
+        return false;
+    }
     shut_all(sets, LOCKSTEP_SHUT_SWAP);
     for (unsigned attempt = 0;; attempt++) {
         if (count_inside(sets, &image) == 0) {
@@ -159,8 +192,8 @@ static bool hand_all_over(struct lockstep_set *set, uint32_t drain_ms,
     return true;
 }
 
-/* A live smoke test is no call, so no gate stops it; but no code of a module may run while its
- * state is carried over. One that does not end makes the version one that is not called again. */
+/* What is left is waited for with or without state; a smoke test that does not end makes the
+ * version one that is not called again. */
 static void await_smokes(const struct lockstep_set *set, uint32_t drain_ms)
 {
     uint64_t end_ms = lockstep_job_now_ms() + drain_ms;

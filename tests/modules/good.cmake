@@ -54,6 +54,7 @@ foreach(class lossless journaled snapshot none lies)
 endforeach()
 good_module(ledger-3-steps ledger.c -DLEDGER_CLASS=STEPS -DLEDGER_SCHEMA=3 -Wno-unused-function)
 good_module(ledger-3-gap ledger.c -DLEDGER_CLASS=GAP -DLEDGER_SCHEMA=3 -Wno-unused-function)
+good_module(ledger-1-smokes ledger.c -DLEDGER_SMOKE -Wno-unused-function)
 good_module(ledger-2-final ledger.c -DLEDGER_CLASS=LOSSLESS -DLEDGER_SCHEMA=2 -DLEDGER_FINALIZE -Wno-unused-function)
 
 add_custom_target(lockstep_good_modules ALL DEPENDS ${good_modules})

@@ -7,11 +7,13 @@
  *     LEDGER_CLASS    LOSSLESS (has `down`), JOURNALED (has `apply`), BOTH, SNAPSHOT, NONE,
  *                     STEPS (schemas are one step apart, both ways), GAP (the step 1 to 2 lacks),
  *                     LIES (`down` forgets an addition)
+ *     LEDGER_SMOKE    has a smoke test that takes 300 ms, in which `save` fails
  */
 #include "lockstep/module.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LOSSLESS  1
 #define JOURNALED 2
@@ -106,9 +108,26 @@ static bool put(struct lockstep_records_sink *sink, int i, uint64_t number, bool
     return sink->put(sink, &record);
 }
 
+static volatile int smoking;
+
+#ifdef LEDGER_SMOKE
+static int smoke(struct lockstep_sink *why)
+{
+    const struct timespec pause = {.tv_nsec = 300000000};
+    int result;
+    (void)why;
+    smoking = 1;
+    result = nanosleep(&pause, NULL);
+    smoking = 0;
+    return result;
+}
+
+static const struct lockstep_smoke smokes[] = {{"pauses", smoke, 20000}};
+#endif
+
 static int save(struct lockstep_records_sink *sink)
 {
-    return !put(sink, 0, numbers[0], false) || !put(sink, 1, numbers[1], false) ||
+    return smoking != 0 || !put(sink, 0, numbers[0], false) || !put(sink, 1, numbers[1], false) ||
            (LEDGER_SCHEMA > 1 && !put(sink, 2, numbers[2], false));
 }
 
@@ -225,6 +244,9 @@ LOCKSTEP_MODULE((
 #endif
 #if HAS_APPLY
                  .apply = apply,
+#endif
+#ifdef LEDGER_SMOKE
+                 .smokes = smokes, .smokes_count = 1,
 #endif
 #ifdef LEDGER_FINALIZE
                  .finalize = finalize
