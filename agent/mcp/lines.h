@@ -20,9 +20,9 @@ struct lockstep_lines {
     size_t max; /* bytes of a line without its end */
     char *bytes;
     size_t room;
+    size_t start;  /* of the line that comes next */
+    size_t looked; /* no line ends between the two */
     size_t size;   /* that are there */
-    size_t taken;  /* of the line that was given out */
-    size_t looked; /* no line ends before */
     bool skipping;
     bool ended;
 };

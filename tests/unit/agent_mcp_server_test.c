@@ -187,9 +187,44 @@ static void check_reading(void **state)
     lockstep_lines_deinit(&lines);
 }
 
+/* More than is read at once, and lines that lie across what is. */
+static void check_many(void **state)
+{
+    static char bytes[3 * 1000 * 7];
+    struct lockstep_lines lines = {.max = 6};
+    const char *text = NULL;
+    size_t size = 0;
+    FILE *file = tmpfile();
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        memcpy(&bytes[i * 7], "abc\n\nd", 7);
+        bytes[i * 7 + 6] = '\n';
+    }
+    assert_non_null(file);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(fwrite(bytes, 1, sizeof(bytes), file), sizeof(bytes));
+    }
+    rewind(file);
+    lines.fd = fileno(file);
+    for (int i = 0; i < 300000; i++) {
+        assert_int_equal(lockstep_lines_next(&lines, &text, &size), LOCKSTEP_LINE_WHOLE);
+        assert_int_equal(size, 3);
+        assert_memory_equal(text, "abc", 3);
+        assert_int_equal(lockstep_lines_next(&lines, &text, &size), LOCKSTEP_LINE_WHOLE);
+        assert_int_equal(size, 0);
+        assert_int_equal(lockstep_lines_next(&lines, &text, &size), LOCKSTEP_LINE_WHOLE);
+        assert_int_equal(size, 1);
+    }
+    assert_int_equal(lockstep_lines_next(&lines, &text, &size), LOCKSTEP_LINE_END);
+    assert_true(lines.room <= 3 * 65536); /* what was given out is not kept */
+    (void)fclose(file);
+    lockstep_lines_deinit(&lines);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(check_blank)};
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(check_blank),
+                                              cmocka_unit_test(check_many)};
     return LOCKSTEP_RUN_TABLE("conversations", conversations, check_conversation) +
            LOCKSTEP_RUN_TABLE("lines", readings, check_reading) +
            cmocka_run_group_tests(tests, NULL, NULL);
