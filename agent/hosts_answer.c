@@ -136,6 +136,8 @@ static void call_back(struct lockstep_hosts_request *request)
         config->answered(config->context, &answer);
     } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_SMOKE && config->smoked != NULL) {
         config->smoked(config->context, &result);
+    } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_DRAIN && config->drained != NULL) {
+        config->drained(config->context, request->ticket, false, request->text);
     } else if (request->kind < LOCKSTEP_HOSTS_REQUEST_SNAPSHOT) {
         config->done(config->context, &result);
     }

@@ -1,8 +1,7 @@
 /* Modules that an operator wants shut: asked of every process of the service, looked at until no
  * call is in flight, and asked again of who comes later. What this agent has not been told it
- * learns from hosts that outlived the last one. */
+ * learns from hosts that outlived the last one: of modules that the service is to run. */
 #include "agent/hosts_internal.h"
-#include "common/base/assert.h"
 
 #include <string.h>
 
@@ -34,6 +33,18 @@ static struct lockstep_hosts_drain *find_or_make(struct lockstep_hosts *hosts, u
         }
     }
     return drain;
+}
+
+static bool is_to_run(const struct lockstep_hosts *hosts, uint8_t service,
+                      const struct lockstep_name *module)
+{
+    const struct lockstep_boot *boot = hosts->rooms[service].boot;
+    for (size_t i = 0; i < boot->count; i++) {
+        if (lockstep_name_equal(&boot->entries[i].module, module)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void fill(struct lockstep_hosts *hosts, enum lockstep_hostwire_type type,
@@ -189,7 +200,8 @@ void lockstep_hosts_drain_up(struct lockstep_hosts_process *process)
         const struct lockstep_hosts_image *image = &process->view.images[i];
         struct lockstep_hosts_drain *drain = NULL;
         if (image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE &&
-            image->drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE) {
+            image->drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE &&
+            is_to_run(hosts, process->service, &image->module)) {
             drain = find_or_make(hosts, process->service, &image->module);
         }
         if (drain != NULL) {
@@ -212,7 +224,10 @@ void lockstep_hosts_drain(struct lockstep_hosts *hosts, uint32_t ticket,
 {
     struct lockstep_hosts_drain *drain = find_or_make(hosts, gating->service, gating->module);
     uint64_t ms = gating->drain_ms == 0 ? hosts->config.settings.drain : gating->drain_ms;
-    ASSERT(drain != NULL); /* as many as a node has modules */
+    if (drain == NULL) {
+        lockstep_hosts_request_refuse(hosts, LOCKSTEP_HOSTS_REQUEST_DRAIN, ticket, NULL);
+        return;
+    }
     answer(hosts, drain, false, "something else was asked for meanwhile");
     ms = ms > DRAIN_MAX_MS ? DRAIN_MAX_MS : ms;
     *drain = (struct lockstep_hosts_drain){

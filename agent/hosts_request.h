@@ -15,6 +15,7 @@ enum lockstep_hosts_kind {
     LOCKSTEP_HOSTS_REQUEST_SNAPSHOT,
     LOCKSTEP_HOSTS_REQUEST_CALL,
     LOCKSTEP_HOSTS_REQUEST_SMOKE,
+    LOCKSTEP_HOSTS_REQUEST_DRAIN, /* that is refused: others are not requests (hosts_drain.h) */
 };
 
 enum lockstep_hosts_ask_state {
