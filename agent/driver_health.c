@@ -122,7 +122,7 @@ static void look_at_errors(void *context)
         if (watch == NULL || row == NULL) {
             continue;
         }
-        lockstep_error_watch_see(watch, &module->digest, module->calls, module->failed);
+        lockstep_error_watch_see(watch, &module->digest, module->now, module->failed_now);
         if (row->current.generation == module->generation &&
             lockstep_digest_equal(&row->current.digest, &module->digest)) {
             judge(agent, module, &watch->rate);

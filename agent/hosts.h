@@ -15,10 +15,9 @@
  * and is answered once: yes if all said yes. Who dies is replaced while the others serve; `lost` is
  * for the last of them. Modules with state are refused there: each would have a state of its own.
  *
- * Hosts outlive the agent: _free closes connections and kills nobody. The next agent knows from
- * RUN/tools/SERVICE.pid whom to wait for, adopts them when they connect again, and gets the tool
- * sockets back from them. Until then they count as living: _start is a CONFLICT, and `up` or `lost`
- * comes.
+ * Hosts outlive the agent: _free closes connections, kills nobody. RUN/tools/SERVICE.pid tells the
+ * next agent whom to wait for; it adopts them when they connect again, and has the tool sockets
+ * from them. Until then they count as living: _start is a CONFLICT, and `up` or `lost` comes.
  */
 #ifndef LOCKSTEP_AGENT_HOSTS_H
 #define LOCKSTEP_AGENT_HOSTS_H
@@ -122,8 +121,7 @@ void lockstep_hosts_shutdown_all(struct lockstep_hosts *hosts);
 
 /* ---- requests ------------------------------------------------------------------------------- */
 /* Each is answered exactly once: by the hosts, with CRASHED when one of them dies, or with NO_HOST
- * when there is none or settings.host_answer is over. BUSY: too many are open (_REQUESTS_MAX), ask
- * again later. */
+ * when there is none or settings.host_answer is over. BUSY: too many are open, ask again. */
 
 struct lockstep_hosts_item {
     uint8_t service;
@@ -229,6 +227,8 @@ struct lockstep_hosts_module {
     uint32_t processes; /* that serve with it */
     uint64_t calls;     /* of all processes */
     uint64_t failed;    /* of them */
+    uint64_t now;       /* of the calls: since it is live, or live again */
+    uint64_t failed_now;
     uint64_t in_flight; /* of all processes and images */
     uint64_t loaded_ms; /* since 1970: when this agent first saw it live */
     uint32_t retired;   /* versions of it that are kept, in all of them */

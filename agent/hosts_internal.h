@@ -24,6 +24,8 @@ struct lockstep_hosts_image {
     uint32_t schema; /* of its state, 0: stateless */
     uint64_t calls;
     uint64_t failed;
+    uint64_t calls_before; /* it became live: those of an image that is gone back to */
+    uint64_t failed_before;
     uint64_t in_flight;
     uint64_t loaded_ms;
     bool closed;
@@ -226,9 +228,6 @@ void lockstep_hosts_fit_begin(struct lockstep_hosts_process *process);
 /* hosts->in answers the present step. */
 void lockstep_hosts_fit_answer(struct lockstep_hosts_process *process);
 void lockstep_hosts_fit_timeout(struct lockstep_hosts_process *process);
-
-/* An id that no operation and no earlier agent has used. */
-struct lockstep_id lockstep_hosts_new_operation(struct lockstep_hosts *hosts);
 
 /* ---- hosts_status.c ------------------------------------------------------------------------- */
 

@@ -17,10 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX                                                                    \
-    (64 * 1024 * 1024) /* bytes of a base that is also a file: it holds the loop up \
-                        */
-#define LEAF_ROOM (LOCKSTEP_NAME_MAX + 16)
+#define FILE_MAX                                                                       \
+    (64 * 1024 * 1024)    /* bytes of a base that is also a file: it holds the loop up \
+                           */
+#define BASE_DRAIN_MS 500 /* for a base that nobody asked for, as the host has it */
+#define LEAF_ROOM     (LOCKSTEP_NAME_MAX + 16)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
@@ -297,7 +298,7 @@ void lockstep_hosts_keep_base(void *context)
         }
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_BASE);
         memcpy(hosts->out->text, kept->module.text, sizeof(kept->module.text));
-        hosts->out->drain_ms = (uint32_t)hosts->config.settings.drain;
+        hosts->out->drain_ms = BASE_DRAIN_MS;
         (void)lockstep_hosts_send(kept->owner, NULL);
     }
     if (every_ms > 0) {

@@ -63,6 +63,29 @@ static bool same_version(const struct lockstep_hosts_image *a, uint64_t generati
     return a->generation == generation && lockstep_digest_equal(&a->digest, digest);
 }
 
+/* What IMAGE had been called before it became live; FROM is the view before. */
+static void copy_start(struct lockstep_hosts_image *image, const struct lockstep_hosts_view *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct lockstep_hosts_image *before = &from->images[i];
+        bool live = before->state == LOCKSTEP_HOSTWIRE_STATE_LIVE;
+        if (lockstep_name_equal(&before->module, &image->module) &&
+            before->device == image->device && before->inode == image->inode) {
+            image->calls_before = live ? before->calls_before : before->calls;
+            image->failed_before = live ? before->failed_before : before->failed;
+            return;
+        }
+    }
+}
+
+void lockstep_hosts_view_serve(struct lockstep_hosts_view *view)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        view->images[i].calls_before = view->images[i].calls;
+        view->images[i].failed_before = view->images[i].failed;
+    }
+}
+
 /* Since when a version is live is the agent's own knowledge. */
 static void copy_ages(struct lockstep_hosts_view *to, const struct lockstep_hosts_view *from)
 {
@@ -72,6 +95,9 @@ static void copy_ages(struct lockstep_hosts_view *to, const struct lockstep_host
         const struct lockstep_hosts_image *before = lockstep_hosts_view_live(from, &image->module);
         bool same = before != NULL && same_version(before, image->generation, &image->digest);
         image->loaded_ms = same ? before->loaded_ms : now_ms;
+        if (image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE) {
+            copy_start(image, from);
+        }
     }
 }
 
@@ -172,6 +198,11 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
     }
 }
 
+static uint64_t less(uint64_t count, uint64_t before)
+{
+    return count > before ? count - before : 0;
+}
+
 static void gather_counts(const struct gathering *gathering,
                           const struct lockstep_hosts_image *image)
 {
@@ -183,6 +214,8 @@ static void gather_counts(const struct gathering *gathering,
     if (image->state == LOCKSTEP_HOSTWIRE_STATE_LIVE) {
         module->calls += image->calls;
         module->failed += image->failed;
+        module->now += less(image->calls, image->calls_before);
+        module->failed_now += less(image->failed, image->failed_before);
     } else {
         module->behind += image->in_flight;
         module->retired += image->state == LOCKSTEP_HOSTWIRE_STATE_RETIRED ? 1 : 0;

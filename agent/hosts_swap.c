@@ -96,17 +96,26 @@ bool lockstep_hosts_swap_has(struct lockstep_hosts *hosts, uint8_t service,
 
 /* ---- map ------------------------------------------------------------------------------------ */
 
-static struct lockstep_hostwire_message *copy_set(const struct lockstep_hostwire_message *from)
+static struct lockstep_hostwire_message *copy_set(const struct lockstep_hostwire_message *from,
+                                                  struct lockstep_error *err)
 {
     struct lockstep_hostwire_message *set = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_PREPARE);
+    const char *refused = NULL;
     if (set == NULL) {
+        (void)LOCKSTEP_FAIL(err, NOMEM, "no memory for a second host");
         return NULL;
     }
     *set = *from;
     for (size_t i = 0; i < set->entries_count; i++) {
         if (set->entries[i].config_fd >= 0) {
             set->entries[i].config_fd = fcntl(from->entries[i].config_fd, F_DUPFD_CLOEXEC, 0);
+            refused = set->entries[i].config_fd < 0 ? set->entries[i].module.text : refused;
         }
+    }
+    if (refused != NULL) {
+        (void)LOCKSTEP_FAIL_ERRNO(err, "the configuration of %s cannot be kept for a second host",
+                                  refused);
+        return lockstep_hostwire_free(set);
     }
     return set;
 }
@@ -194,7 +203,7 @@ static struct lockstep_hosts_process *make_successor(struct lockstep_hosts_proce
     }
     succession->before = before;
     succession->leave_fd = -1;
-    succession->set = from == NULL ? NULL : copy_set(from);
+    succession->set = from == NULL ? NULL : copy_set(from, err);
     if (from == NULL || succession->set != NULL) {
         process = from == NULL || lockstep_hosts_swap_serving(hosts, before->service) != 1
                       ? NULL

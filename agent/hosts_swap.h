@@ -112,4 +112,9 @@ void lockstep_hosts_recycle_stop(struct lockstep_hosts *hosts, uint8_t service);
 /* The next step of a recycling, whose last was REQUEST. */
 void lockstep_hosts_recycle_on(const struct lockstep_hosts_request *request);
 
+/* An id that no operation and no earlier agent has used. */
+struct lockstep_id lockstep_hosts_new_operation(struct lockstep_hosts *hosts);
+/* What was called so far of what VIEW has was before its process served. */
+void lockstep_hosts_view_serve(struct lockstep_hosts_view *view);
+
 #endif

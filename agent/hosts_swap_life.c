@@ -121,6 +121,7 @@ static void serve_now(struct lockstep_hosts_process *process)
     (void)lockstep_hosts_send(process, NULL);
     process->role = LOCKSTEP_HOSTS_SERVING;
     lockstep_hosts_keep_serve(process);
+    lockstep_hosts_view_serve(&process->view);
     lockstep_hosts_adopt_note(hosts, process->service);
     lockstep_hosts_fit_begin(process);
 }

@@ -316,6 +316,7 @@ void lockstep_hosts_swap_exchange(struct lockstep_hosts_process *process)
     bool more = false;
     process->role = LOCKSTEP_HOSTS_SERVING;
     lockstep_hosts_keep_serve(process);
+    lockstep_hosts_view_serve(&process->view);
     process->succession = lockstep_hosts_succession_free(process->succession);
     if (before != NULL) {
         before->role = LOCKSTEP_HOSTS_WARM;

@@ -43,7 +43,7 @@ struct lockstep_error_watch {
     struct lockstep_error_rate rate; /* `before` is the version before DIGEST, all of its time */
 };
 
-/* DIGEST is live, and its host has counted so far. */
+/* DIGEST is live, and its host has counted so far since it is. */
 void lockstep_error_watch_see(struct lockstep_error_watch *watch,
                               const struct lockstep_digest *digest, uint64_t calls,
                               uint64_t failed);

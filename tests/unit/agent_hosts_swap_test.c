@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -516,6 +518,51 @@ static void what_is_shut_stays_shut(void **state)
     client = lockstep_client_free(client);
 }
 
+/* A configuration that cannot be kept for the second is a refusal: it is not loaded without. */
+static void what_cannot_be_kept_is_refused(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_hosts_item item = swap_item(ECHO("2"), "echo", 2);
+    struct rlimit limit;
+    struct rlimit few;
+    begin(node, ECHO("1"), "echo");
+    item.config_fd = memfd_create("config", MFD_CLOEXEC);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)item.config_fd + 1, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    hosts_node_map(node, 2, &item);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    (void)close(item.config_fd);
+    assert_false(node->result.ok);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_INTERNAL);
+    assert_non_null(strstr(node->text, "the configuration of echo"));
+}
+
+/* Gone back to: what was called of it before is not of its new time. */
+static void what_is_gone_back_to_counts_anew(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_hosts_module module;
+    uint64_t calls = 0;
+    node->config.settings.heartbeat = 10;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    begin(node, ECHO("1"), "echo");
+    hosts_node_look(node, "echo.say", "x");
+    for (int i = 0; i < HOSTS_NODE_TURNS && calls == 0; i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
+        assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+        calls = module.calls;
+    }
+    assert_int_equal(module.now, 1);
+    swap(node, 2, ECHO("2"), "echo");
+    note(node, ECHO("2"), "echo", 2);
+    swap(node, 3, ECHO("1"), "echo");
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.calls, 1);
+    assert_int_equal(module.now, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +580,8 @@ int main(void)
         ROW(a_window_ends_before_they_are_back),
         ROW(a_command_of_its_own_is_refused),
         ROW(a_spent_host_is_recycled),
+        ROW(what_cannot_be_kept_is_refused),
+        ROW(what_is_gone_back_to_counts_anew),
 
         ROW(what_is_shut_stays_shut),
 #undef ROW

@@ -157,6 +157,61 @@ static void a_death_answers_and_the_next_boots(void **state)
     hosts_node_expect_tool(node, "other.pair", "x", "1.0.0|1.0.0 x");
 }
 
+/* What is gone back to has been called before: that is not of its new time. */
+static void counts_anew_what_is_live_again(void **state)
+{
+    struct hosts_node *node = *state;
+    struct lockstep_hosts_module module;
+    hosts_node_start(node, NULL, 0);
+    hosts_node_reload(node, 1, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    for (int i = 0; i < 3; i++) {
+        hosts_node_look(node, "echo.say", "x");
+    }
+    hosts_node_reload(node, 2, HOSTS_NODE_GOOD "echo-2.so", "echo");
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.calls, 0);
+    hosts_node_look(node, "echo.say", "x");
+    hosts_node_reload(node, 3, HOSTS_NODE_GOOD "echo-1.so", "echo");
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.calls, 3);
+    assert_int_equal(module.now, 0);
+    assert_int_equal(module.failed_now, 0);
+    hosts_node_look(node, "echo.say", "x");
+    hosts_node_reload(node, 4, HOSTS_NODE_GOOD "echo-1.so", "echo"); /* changes no bytes */
+    assert_int_equal(lockstep_hosts_status(node->hosts, &module, 1), 1);
+    assert_int_equal(module.calls, 4);
+    assert_int_equal(module.now, 1);
+}
+
+static void take_drained(void *context, uint32_t ticket, bool ok, const char *text)
+{
+    struct hosts_node *node = context;
+    node->answers += ticket == LOCKSTEP_NODE_MODULES_MAX ? 1 : 0;
+    node->result.ok = ok;
+    (void)snprintf(node->text, sizeof(node->text), "%s", text);
+}
+
+/* More than can be shut at once is refused, and not from within the call. */
+static void refuses_one_drain_too_many(void **state)
+{
+    struct hosts_node *node = *state;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    node->config.drained = take_drained;
+    hosts_node_begin(node);
+    for (uint32_t i = 0; i <= LOCKSTEP_NODE_MODULES_MAX; i++) {
+        char text[32];
+        struct lockstep_name name;
+        const struct lockstep_hosts_gating gating = {.module = &name};
+        (void)snprintf(text, sizeof(text), "module-%u", i);
+        (void)lockstep_name_parse(text, &name);
+        lockstep_hosts_drain(node->hosts, i, &gating);
+    }
+    assert_int_equal(node->answers, 0);
+    hosts_node_turn_until(node, &node->answers, 1);
+    assert_false(node->result.ok);
+    assert_non_null(strstr(node->text, "ask again"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +223,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists_tools, hosts_node_set_up, hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(needs_a_host, hosts_node_set_up, hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(drops_without_an_answer, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(counts_anew_what_is_live_again, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(refuses_one_drain_too_many, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(a_death_answers_and_the_next_boots, hosts_node_set_up,
                                         hosts_node_tear_down),
