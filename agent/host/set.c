@@ -376,14 +376,17 @@ static void make_live(struct lockstep_set_item *item)
     lockstep_bag_deinit(&item->residue);
 }
 
-/* Gates of stateful modules belong to the version whose state counts. */
+/* Gates of stateful modules belong to the version whose state counts; of one that is taken out, to
+ * none, also for whoever still holds a set that has it. */
 static void own_gates(struct lockstep_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
-        struct lockstep_set_item *item = &set->items[i];
-        if (item->image != NULL && item->image->identity.state_schema != 0) {
+        const struct lockstep_set_item *item = &set->items[i];
+        const struct lockstep_image *image = item->image != NULL ? item->image : item->line->live;
+        if (image != NULL && image->identity.state_schema != 0) {
             lockstep_gate_shut(&item->line->gate, LOCKSTEP_SHUT_SEAL);
-            lockstep_gate_own(&item->line->gate, item->image->index);
+            lockstep_gate_own(&item->line->gate,
+                              item->image == NULL ? LOCKSTEP_IMAGES_MAX : image->index);
         }
     }
 }

@@ -202,7 +202,7 @@ struct lockstep_gate_table *lockstep_sets_table(const struct lockstep_sets *sets
                                                 const struct lockstep_set *set,
                                                 struct lockstep_refusal *ret_refusal);
 /* True if one of its two versions has state, so that its gate is shut for the swap. What is taken
- * out hands nothing over. */
+ * out hands nothing over; but calls of it that are written down have to have ended. */
 bool lockstep_item_has_state(const struct lockstep_set_item *item);
 /* Hands the state of one module over, within LIMIT_MS, with the operator's EXTRA. */
 bool lockstep_item_migrate(struct lockstep_set_item *item, const char *extra, uint64_t limit_ms,

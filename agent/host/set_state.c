@@ -60,7 +60,7 @@ static struct handing *new_handing(struct lockstep_image *from, struct lockstep_
 bool lockstep_item_has_state(const struct lockstep_set_item *item)
 {
     const struct lockstep_image *live = item->line->live;
-    return live != NULL && item->image != NULL && live != item->image &&
+    return live != NULL && live != item->image &&
            (lockstep_way_schema(live) != 0 || lockstep_way_schema(item->image) != 0);
 }
 

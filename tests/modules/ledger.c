@@ -70,10 +70,28 @@ static uint64_t number_of(const struct lockstep_call *call)
     return strtoull(text, NULL, 10);
 }
 
+/* Of two numbers, the second is how many milliseconds it takes. */
+static void take_time(const struct lockstep_call *call)
+{
+    const uint8_t *blank = call->request_size == 0 ? NULL
+                                                   : memchr(call->request, ' ', call->request_size);
+    struct timespec pause = {.tv_sec = 0};
+    if (blank != NULL) {
+        const struct lockstep_call second = {.request = blank + 1,
+                                             .request_size = call->request_size -
+                                                             (size_t)(blank + 1 - call->request)};
+        uint64_t ms = number_of(&second);
+        pause.tv_sec = (time_t)(ms / 1000);
+        pause.tv_nsec = (long)(ms % 1000) * 1000000;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static int add(struct lockstep_call *call)
 {
     uint64_t sum = __atomic_add_fetch(&numbers[0], number_of(call), __ATOMIC_SEQ_CST);
     (void)__atomic_add_fetch(&numbers[1], 1, __ATOMIC_SEQ_CST);
+    take_time(call);
     return !lockstep_sink_print(call->answer, "%llu", (unsigned long long)sum);
 }
 

@@ -185,6 +185,42 @@ static void test_state_ends_with_it(void **state)
     host_agent_expect(&agent, "counter.get", "", "0 0");
 }
 
+static void *add_slowly(void *ret_result)
+{
+    char text[64];
+    *(enum lockstep_call_result *)ret_result = host_agent_call(&agent, "journaled.add", "1 1000",
+                                                               text, sizeof(text));
+    return NULL;
+}
+
+/* A call that is written down holds up the removal, and nothing else: the host says so, goes on
+ * with what it is asked, and takes the module out when the call has ended. */
+static void test_call_that_is_written_down(void **state)
+{
+    enum lockstep_call_result result = LOCKSTEP_CALL_LOST;
+    pthread_t thread;
+    (void)state;
+    host_agent_install(&agent, "journaled", "journaled-1", NULL, 0);
+    assert_int_equal(pthread_create(&thread, NULL, add_slowly, &result), 0);
+    while (host_agent_in_flight(&agent) == 0) {
+    }
+    host_agent_begin(&agent);
+    add_nothing("journaled");
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_true(agent.reply->stateful);
+    agent.order->drain_ms = 20;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "DRAIN");
+    agent.order->drain_ms = 20000;
+    host_agent_commit(&agent);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(result, LOCKSTEP_CALL_OK);
+    expect_no_tool("journaled.add");
+    host_agent_install(&agent, "journaled", "journaled-1", NULL, 0);
+    host_agent_expect(&agent, "journaled.add", "2", "2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_requires_it, start, stop),
         cmocka_unit_test_setup_teardown(test_beside_another_version, start, stop),
         cmocka_unit_test_setup_teardown(test_state_ends_with_it, start, stop),
+        cmocka_unit_test_setup_teardown(test_call_that_is_written_down, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host take out", tests, NULL, NULL);
 }
