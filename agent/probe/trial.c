@@ -8,6 +8,7 @@
 #include "agent/probe/trial_internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -85,12 +86,28 @@ static bool shut_in(struct lockstep_probe_trial *trial, pid_t parent)
     return true;
 }
 
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+/* A runtime that has threads of its own, as sanitizers do, starts them with the first thread there
+ * is: they are none that a module leaves behind. */
+static void start_runtime(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, do_nothing, NULL) == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+}
+
 /* Those that others need come first, and the whole set is loaded before a test runs. */
 static void run_set(struct lockstep_probe_trial *trial, struct lockstep_probe_running *set,
                     const size_t *order)
 {
     size_t count = trial->request->subjects_count;
     struct lockstep_surroundings before;
+    start_runtime();
     lockstep_surroundings_take(&before);
     for (size_t i = 0; i < count; i++) {
         struct lockstep_probe_running *running = &set[order[i]];

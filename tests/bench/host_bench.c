@@ -14,6 +14,7 @@ enum {
     COLD,
     BACK,
     STALL,
+    FLOW,
     MD5_MAPPED,
     MD5_STAT,
     MIGRATE_4,
@@ -31,6 +32,9 @@ static struct result results[RESULTS] = {
     [STALL] = {.name = "caller_stall_p99_during_prepare",
                .unit = "us",
                .parameters = "\"modules\":100,\"stall_from_us\":10"},
+    [FLOW] = {.name = "throughput_loss_around_reload",
+              .unit = "%",
+              .parameters = "\"modules\":10,\"callers\":2,\"seconds\":10"},
     [MD5_MAPPED] = {.name = "md5_100_mapped", .unit = "us"},
     [MD5_STAT] = {.name = "md5_100_stat", .unit = "us"},
     [MIGRATE_4] = {.name = "migrate_1e4", .unit = "ms"},
@@ -41,8 +45,8 @@ static struct result results[RESULTS] = {
 
 int main(int argc, char **argv)
 {
-    const struct set_results sets = {&results[SWAP], &results[WARM], &results[COLD], &results[BACK],
-                                     &results[STALL]};
+    const struct set_results sets = {&results[SWAP], &results[WARM],  &results[COLD],
+                                     &results[BACK], &results[STALL], &results[FLOW]};
     must(argc == 1 || (argc == 2 && strcmp(argv[1], "--json") == 0), "the only option is --json");
     must(sodium_init() >= 0, "libsodium does not start");
     be_first(true);

@@ -41,6 +41,7 @@ struct set_results {
     struct result *cold;
     struct result *back;
     struct result *stall;
+    struct result *flow;
 };
 void measure_sets(const struct set_results *results);
 /* Moves a state of RECORDS records from version to version. */

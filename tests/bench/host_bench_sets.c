@@ -23,6 +23,9 @@
 #define VERSIONS   2
 #define ROUNDS     11
 #define PIECE      50 /* modules of a set */
+#define TEN        10
+#define FLOWS      3
+#define FLOW_US    10e6
 #define STALL_US   10 /* what is shorter is no stall */
 #define STALLS_MAX 65536
 
@@ -209,7 +212,8 @@ static void measure_reloads(struct result *result, bool cold)
 
 struct caller {
     pthread_t thread;
-    bool first; /* two that are leave no core to who reloads */
+    _Atomic(uint64_t) calls; /* so far */
+    bool first;              /* two that are leave no core to who reloads */
     uint64_t failed;
     size_t stalls;
     double us[STALLS_MAX]; /* of calls that took STALL_US and more while `looking` */
@@ -238,6 +242,7 @@ static void *call_on(void *argument)
     while (!atomic_load_explicit(&enough, memory_order_relaxed)) {
         double after;
         caller->failed += lockstep_host_tool_call(tool, &call) != LOCKSTEP_CALL_OK;
+        atomic_store_explicit(&caller->calls, caller->calls + 1, memory_order_relaxed);
         after = now_us();
         if (after - before >= STALL_US && caller->stalls < STALLS_MAX && atomic_load(&looking)) {
             caller->us[caller->stalls++] = after - before;
@@ -288,6 +293,60 @@ static void measure_swaps(struct result *swap, struct result *back)
     stop_callers(2);
 }
 
+static uint64_t calls_so_far(void)
+{
+    return atomic_load(&callers[0].calls) + atomic_load(&callers[1].calls);
+}
+
+static void sleep_until(double us)
+{
+    const struct timespec until = {
+        .tv_sec = (time_t)(us / 1e6),
+        .tv_nsec = (long)((us - 1e6 * (double)(time_t)(us / 1e6)) * 1e3)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0) {
+    }
+}
+
+/* One operation on the first ten modules, from file to published. */
+static void reload_ten(unsigned version)
+{
+    struct lockstep_digest digest;
+    host_agent_begin(&agent);
+    for (unsigned i = 0; i < TEN; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "bench-%03u", i);
+        (void)snprintf(copies[version][i], sizeof(copies[version][i]), "%s/copy-%u.so",
+                       copies_directory, ++copied);
+        copy_module(store[version][i], copies[version][i], &digest);
+        (void)host_agent_add(&agent, name, copies[version][i]);
+    }
+    ask(LOCKSTEP_HOSTWIRE_PREPARE, LOCKSTEP_HOSTWIRE_PREPARED);
+    ask(LOCKSTEP_HOSTWIRE_PUBLISH, LOCKSTEP_HOSTWIRE_PUBLISHED);
+}
+
+/* What two callers lose, in percent of the calls that they made in the FLOW_US before, over as long
+ * with one reload of ten modules in the middle. Below zero: they made more. */
+static void measure_flow(struct result *result)
+{
+    result->count = FLOWS;
+    start_callers(2);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        double begun = now_us();
+        uint64_t first = calls_so_far();
+        uint64_t second;
+        uint64_t third;
+        sleep_until(begun + FLOW_US);
+        second = calls_so_far();
+        sleep_until(begun + 1.5 * FLOW_US);
+        reload_ten((i + 1) % 2);
+        sleep_until(begun + 2 * FLOW_US);
+        third = calls_so_far();
+        result->samples[i] = 100 - 100 * (double)(third - second) / (double)(second - first);
+        end_windows(NULL);
+    }
+    stop_callers(2);
+}
+
 static int compare(const void *a, const void *b)
 {
     return compare_samples(a, b);
@@ -332,6 +391,7 @@ void measure_sets(const struct set_results *results)
     end_windows(NULL);
     measure_swaps(results->swap, results->back);
     measure_stalls(results->stall);
+    measure_flow(results->flow);
     host = lockstep_host_stop(host);
     remove_files();
     host_agent_deinit(&agent);
