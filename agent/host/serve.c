@@ -364,9 +364,6 @@ static void *work(void *argument)
         case LOCKSTEP_SERVE_CONNECTION:
             serve_connection(serve, index, (uint32_t)(event.data.u64 >> 32));
             break;
-        case LOCKSTEP_SERVE_ARRIVAL:
-            lockstep_serve_arrive(serve);
-            break;
         }
     }
 }
@@ -409,6 +406,7 @@ struct lockstep_serve *lockstep_serve_new(struct lockstep_host *host, uint32_t w
     serve->spare = open_spare();
     serve->peer = -1;
     serve->arrival = -1;
+    serve->arrivals = -1;
     (void)pthread_mutex_init(&serve->mutex, NULL);
     (void)pthread_mutex_init(&serve->peer_mutex, NULL);
     (void)pthread_mutex_init(&serve->arrival_mutex, NULL);
@@ -444,6 +442,7 @@ struct lockstep_serve *lockstep_serve_free(struct lockstep_serve *serve)
     for (size_t i = 0; i < serve->workers_count; i++) {
         (void)pthread_join(serve->workers[i], NULL);
     }
+    lockstep_serve_move_end(serve);
     free_places(serve);
     for (size_t i = 0; i < serve->listeners_count; i++) {
         (void)close(serve->listeners[i]);

@@ -42,6 +42,8 @@ struct lockstep_serve {
     pthread_mutex_t arrival_mutex; /* of what follows */
     int arrival;                   /* where they come from; -1: from nowhere */
     struct lockstep_hostwire_message *in;
+    int arrivals;       /* an epoll of its own; -1: none yet */
+    pthread_t receiver; /* who waits at it, while there is one: no call that is slow keeps it */
 
     size_t workers_count;
     pthread_t workers[LOCKSTEP_WORKERS_MAX];
@@ -54,7 +56,6 @@ enum lockstep_serve_kind {
     LOCKSTEP_SERVE_STOP,
     LOCKSTEP_SERVE_LISTENER,
     LOCKSTEP_SERVE_CONNECTION,
-    LOCKSTEP_SERVE_ARRIVAL,
 };
 
 /* The same in 64 bits: 16 of kind, 16 of index, 32 of serial. */
@@ -80,9 +81,9 @@ void lockstep_serve_disconnect(struct lockstep_serve *serve,
 void lockstep_serve_move(struct lockstep_serve *serve, struct lockstep_connection *connection);
 /* The same, unless somebody else has it in hand, who will. */
 void lockstep_serve_move_idle(struct lockstep_serve *serve, struct lockstep_connection *connection);
-/* Something has come from the host that leaves. */
-void lockstep_serve_arrive(struct lockstep_serve *serve);
-/* For _free. */
+/* For _free: nobody receives any more, which is told by the stop descriptor; then nothing is left.
+ */
+void lockstep_serve_move_end(struct lockstep_serve *serve);
 void lockstep_serve_move_deinit(struct lockstep_serve *serve);
 
 #endif

@@ -5,9 +5,11 @@
  */
 #include "agent/host/serve_internal.h"
 
+#include "agent/host/crash.h"
 #include "common/base/cleanup.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -148,24 +150,6 @@ void lockstep_serve_begin(struct lockstep_serve *serve)
     (void)pthread_mutex_unlock(&serve->mutex);
 }
 
-bool lockstep_serve_await(struct lockstep_serve *serve, int from)
-{
-    bool well;
-    (void)pthread_mutex_lock(&serve->arrival_mutex);
-    serve->in = serve->in == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER) : serve->in;
-    well = serve->in != NULL &&
-           lockstep_serve_watch(serve, EPOLL_CTL_ADD, from, EPOLLIN | EPOLLONESHOT,
-                                lockstep_serve_who(LOCKSTEP_SERVE_ARRIVAL, 0, 0));
-    if (well) {
-        if (serve->arrival >= 0) {
-            (void)close(serve->arrival);
-        }
-        serve->arrival = from;
-    }
-    (void)pthread_mutex_unlock(&serve->arrival_mutex);
-    return well;
-}
-
 static void take_one(struct lockstep_serve *serve)
 {
     struct lockstep_hostwire_message *in = serve->in;
@@ -181,7 +165,18 @@ static void take_one(struct lockstep_serve *serve)
     }
 }
 
-void lockstep_serve_arrive(struct lockstep_serve *serve)
+/* The agent may have it open, too, so that closing would not end what epoll has to say of it. */
+static void end_arrival(struct lockstep_serve *serve)
+{
+    if (serve->arrival >= 0) {
+        (void)epoll_ctl(serve->arrivals, EPOLL_CTL_DEL, serve->arrival, NULL);
+        (void)close(serve->arrival);
+        serve->arrival = -1;
+    }
+}
+
+/* Something has come from the host that leaves. */
+static void arrive(struct lockstep_serve *serve)
 {
     enum lockstep_err code = LOCKSTEP_OK;
     (void)pthread_mutex_lock(&serve->arrival_mutex);
@@ -192,14 +187,76 @@ void lockstep_serve_arrive(struct lockstep_serve *serve)
             take_one(serve);
         }
     }
-    if (serve->arrival >= 0 &&
-        (code != LOCKSTEP_RETRY ||
-         !lockstep_serve_watch(serve, EPOLL_CTL_MOD, serve->arrival, EPOLLIN | EPOLLONESHOT,
-                               lockstep_serve_who(LOCKSTEP_SERVE_ARRIVAL, 0, 0)))) {
-        (void)close(serve->arrival);
-        serve->arrival = -1;
+    if (code != LOCKSTEP_RETRY) {
+        end_arrival(serve);
     }
     (void)pthread_mutex_unlock(&serve->arrival_mutex);
+}
+
+/* The workers may all be in calls that are slow, while the other host waits for each connection to
+ * be taken. */
+static void *receive(void *argument)
+{
+    struct lockstep_serve *serve = argument;
+    struct epoll_event event = {.data.fd = -1};
+    lockstep_crash_thread();
+    while (event.data.fd != serve->stop) {
+        if (epoll_wait(serve->arrivals, &event, 1, -1) == 1 && event.data.fd != serve->stop) {
+            arrive(serve);
+        }
+    }
+    return NULL;
+}
+
+static bool watch_arrival(const struct lockstep_serve *serve, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return epoll_ctl(serve->arrivals, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Signals are the process's business: our threads take none. */
+static bool start_receiver(struct lockstep_serve *serve)
+{
+    sigset_t all;
+    sigset_t before;
+    bool started;
+    if (serve->arrivals >= 0) {
+        return true;
+    }
+    serve->arrivals = epoll_create1(EPOLL_CLOEXEC);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = serve->arrivals >= 0 && watch_arrival(serve, serve->stop) &&
+              pthread_create(&serve->receiver, NULL, receive, serve) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!started && serve->arrivals >= 0) {
+        (void)close(serve->arrivals);
+        serve->arrivals = -1;
+    }
+    return started;
+}
+
+bool lockstep_serve_await(struct lockstep_serve *serve, int from)
+{
+    bool well;
+    (void)pthread_mutex_lock(&serve->arrival_mutex);
+    serve->in = serve->in == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER) : serve->in;
+    well = serve->in != NULL && start_receiver(serve) && watch_arrival(serve, from);
+    if (well) {
+        end_arrival(serve);
+        serve->arrival = from;
+    }
+    (void)pthread_mutex_unlock(&serve->arrival_mutex);
+    return well;
+}
+
+void lockstep_serve_move_end(struct lockstep_serve *serve)
+{
+    if (serve->arrivals >= 0) {
+        (void)pthread_join(serve->receiver, NULL);
+        (void)close(serve->arrivals);
+        serve->arrivals = -1;
+    }
 }
 
 void lockstep_serve_move_deinit(struct lockstep_serve *serve)

@@ -62,7 +62,7 @@ if(TARGET agent_probe_trial_test)
   add_dependencies(agent_probe_trial_test lockstep_good_modules)
 endif()
 foreach(test agent_host_embedded_test agent_host_process_test agent_host_purge_test agent_host_state_test agent_host_smoke_test agent_host_take_out_test
-        agent_host_watch_test agent_host_keep_test agent_host_function_test)
+        agent_host_watch_test agent_host_arrive_test agent_host_keep_test agent_host_function_test)
   if(TARGET ${test})
     add_dependencies(${test} lockstep_good_modules lockstep-host)
     target_sources(${test} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/host_agent.c)

@@ -114,7 +114,9 @@ void host_agent_start(struct host_agent *agent, const char *boot_wait_ms)
     char socket[128];
     char boot[128];
     char journal[32];
-    char *arguments[] = {program, wait, fd, socket, boot, journal, NULL};
+    char successor[] = "--successor";
+    char *arguments[] = {
+        program, wait, fd, socket, boot, journal, agent->successor ? successor : NULL, NULL};
     posix_spawn_file_actions_t actions;
     (void)snprintf(wait, sizeof(wait), "--boot-wait=%s", boot_wait_ms);
     (void)snprintf(socket, sizeof(socket), "--agent=%s", agent->socket);

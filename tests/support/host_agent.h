@@ -17,6 +17,7 @@ struct host_agent {
     int fd;       /* to the host, -1: none */
     pid_t host;
     unsigned journal_bytes; /* of the hosts that are started from here on; 0: as they want */
+    bool successor;         /* likewise: they serve when they are told to */
     uint64_t generation;
     uint64_t request;
     unsigned copies;
