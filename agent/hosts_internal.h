@@ -150,6 +150,7 @@ struct lockstep_hosts {
     struct lockstep_timer poll;
     struct lockstep_timer bases;
     struct lockstep_hosts_kept *kept;
+    struct lockstep_hosts_writer *writer; /* of their files; NULL: nothing was written yet */
     struct lockstep_timer drains_timer;
     struct lockstep_post post;
     uint64_t ids;

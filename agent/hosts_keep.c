@@ -1,25 +1,20 @@
 /*
  * What hosts keep of their modules (agent/host/keep.h), held so that it outlives them: descriptors
  * as the host gave them, handed to the next host of the service with the module. The newest base is
- * also a file, hosts/SERVICE/MODULE.state, for the case that the agent ends as well; the journal is
- * not, so after that a module has the state of its base.
+ * also a file, hosts/SERVICE/MODULE.state (hosts_writer.h), for the case that the agent ends as
+ * well; the journal is not, so after that a module has the state of its base.
  *
  * Nothing here looks into what is kept: the host that gets it does.
  */
 #include "agent/hosts_keep.h"
 
-#include "common/base/cleanup.h"
+#include "agent/hosts_writer.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX                                                                       \
-    (64 * 1024 * 1024)    /* bytes of a base that is also a file: it holds the loop up \
-                           */
 #define BASE_DRAIN_MS 500 /* for a base that nobody asked for, as the host has it */
 #define LEAF_ROOM     (LOCKSTEP_NAME_MAX + 16)
 
@@ -34,47 +29,11 @@ static bool path_of(const struct lockstep_hosts *hosts, uint8_t service,
     return lockstep_hosts_files_path(hosts, service, leaf, ret_path, NULL) == LOCKSTEP_OK;
 }
 
-static bool copy_file(int from, int to)
-{
-    struct stat status;
-    off_t at = 0;
-    if (fstat(from, &status) != 0 || status.st_size > FILE_MAX) {
-        return false;
-    }
-    while (at < status.st_size) {
-        ssize_t sent = sendfile(to, from, &at, (size_t)(status.st_size - at));
-        if (sent < 0 && errno == EINTR) {
-            continue;
-        }
-        if (sent <= 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A base that cannot be written is none; an older one in its place would be worse. */
 static void write_file(const struct lockstep_hosts_kept *kept)
 {
-    char temporary[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
     char path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
-    LOCKSTEP_CLOSE int fd = -1;
-    bool well = false;
-    if (!path_of(kept->hosts, kept->service, &kept->module, "state", path) ||
-        !path_of(kept->hosts, kept->service, &kept->module, "state.new", temporary)) {
-        return;
-    }
-    if (kept->base_fd >= 0) {
-        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        well = fd >= 0 && copy_file(kept->base_fd, fd) && rename(temporary, path) == 0;
-    }
-    if (!well) {
-        (void)unlink(temporary);
-        (void)unlink(path);
-    }
-    if (!well && kept->base_fd >= 0) {
-        lockstep_log(LOCKSTEP_LEVEL_WARNING, "hosts", "base not written module=%s",
-                     kept->module.text);
+    if (path_of(kept->hosts, kept->service, &kept->module, "state", path)) {
+        lockstep_hosts_writer_put(kept->hosts, path, kept->base_fd);
     }
 }
 
@@ -247,6 +206,7 @@ bool lockstep_hosts_keep_give(struct lockstep_hosts_process *process,
         ret_entry->back_fd = duplicate(kept->back_fd);
         ret_entry->whole = kept->whole;
     } else if (path_of(hosts, process->service, &ret_entry->module, "state", path)) {
+        lockstep_hosts_writer_await(hosts, path);
         ret_entry->state_fd = open(path, O_RDONLY | O_CLOEXEC);
     }
     return ret_entry->state_fd >= 0 || ret_entry->journal_fd >= 0;
@@ -273,6 +233,7 @@ void lockstep_hosts_keep_refused(struct lockstep_hosts_process *process,
     lockstep_hosts_keep_given(process, module);
     if (path_of(process->hosts, process->service, module, "state", path) &&
         path_of(process->hosts, process->service, module, "state.refused", aside)) {
+        lockstep_hosts_writer_await(process->hosts, path);
         (void)rename(path, aside);
     }
 }
@@ -282,6 +243,7 @@ void lockstep_hosts_keep_deinit(struct lockstep_hosts *hosts)
     while (hosts->kept != NULL) {
         drop(hosts->kept);
     }
+    hosts->writer = lockstep_hosts_writer_free(hosts->writer);
 }
 
 /* ---- bases ---------------------------------------------------------------------------------- */
