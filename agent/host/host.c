@@ -64,11 +64,12 @@ static bool take_options(struct lockstep_host *host, const struct lockstep_host_
     memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
     options.workers = options.workers == 0 ? WORKERS : options.workers;
     host->boot_wait_ms = options.boot_wait_ms == 0 ? BOOT_WAIT_MS : options.boot_wait_ms;
-    host->journal_bytes = LOCKSTEP_JOURNAL_BYTES;
+    host->journal_bytes = LOCKSTEP_CALL_JOURNAL_BYTES;
     if (options.journal_bytes != 0) {
-        host->journal_bytes = options.journal_bytes < LOCKSTEP_JOURNAL_MIN ? LOCKSTEP_JOURNAL_MIN
-                              : options.journal_bytes > LOCKSTEP_JOURNAL_MAX
-                                  ? LOCKSTEP_JOURNAL_MAX
+        host->journal_bytes = options.journal_bytes < LOCKSTEP_CALL_JOURNAL_MIN
+                                  ? LOCKSTEP_CALL_JOURNAL_MIN
+                              : options.journal_bytes > LOCKSTEP_CALL_JOURNAL_MAX
+                                  ? LOCKSTEP_CALL_JOURNAL_MAX
                                   : options.journal_bytes;
     }
     host->reconnect_ms = options.reconnect_ms == 0 ? RECONNECT_MS : options.reconnect_ms;

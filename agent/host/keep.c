@@ -21,7 +21,7 @@ void lockstep_kept_deinit(struct lockstep_kept *kept)
     if (kept->back_fd >= 0) {
         (void)close(kept->back_fd);
     }
-    lockstep_journal_deinit(&kept->journal);
+    lockstep_call_journal_deinit(&kept->journal);
     lockstep_kept_init(kept);
 }
 
@@ -49,10 +49,10 @@ void lockstep_keep_deinit(struct lockstep_keep *keep)
 /* Of the lock's owner. */
 static void look_at_journal(struct lockstep_keep *keep)
 {
-    const struct lockstep_journal *journal = &keep->kept.journal;
+    const struct lockstep_call_journal *journal = &keep->kept.journal;
     atomic_store_explicit(&keep->wants_base,
                           journal->bytes != NULL &&
-                              (lockstep_journal_beyond(journal, 2) || journal->missed > 0),
+                              (lockstep_call_journal_beyond(journal, 2) || journal->missed > 0),
                           memory_order_relaxed);
 }
 
@@ -80,7 +80,7 @@ bool lockstep_keep_journals(const struct lockstep_image *image)
 }
 
 /* Writers get slower where a new base is overdue, so that it comes before the end. */
-static void slow_down(const struct lockstep_journal *journal)
+static void slow_down(const struct lockstep_call_journal *journal)
 {
     const struct timespec pause = {.tv_nsec = 100000};
     if (journal->used > journal->size / 4 * 3 && journal->missed == 0) {
@@ -98,8 +98,8 @@ int lockstep_keep_call(const struct lockstep_gate_entry *entry, struct lockstep_
     slow_down(&keep->kept.journal);
     result = entry->call(call);
     if (keep->kept.journal.bytes != NULL) {
-        (void)lockstep_journal_append(&keep->kept.journal, entry->generation, entry->name, &asked,
-                                      result);
+        (void)lockstep_call_journal_append(&keep->kept.journal, entry->generation, entry->name,
+                                           &asked, result);
         look_at_journal(keep);
     }
     (void)pthread_mutex_unlock(&keep->lock);
@@ -122,7 +122,8 @@ bool lockstep_keep_replaying(void)
 }
 
 static void do_again(const struct lockstep_image *image,
-                     const struct lockstep_journal_record *record, struct lockstep_replay *replay)
+                     const struct lockstep_call_journal_record *record,
+                     struct lockstep_replay *replay)
 {
     struct lockstep_sink sink = {swallow};
     struct lockstep_call call = {sizeof(call), record->request, record->request_size, &sink};
@@ -139,14 +140,14 @@ static void do_again(const struct lockstep_image *image,
 bool lockstep_keep_replay(const struct lockstep_image *image, const uint8_t *bytes, size_t size,
                           struct lockstep_replay *ret_replay)
 {
-    struct lockstep_journal_reader reader;
-    struct lockstep_journal_record record;
+    struct lockstep_call_journal_reader reader;
+    struct lockstep_call_journal_record record;
     *ret_replay = (struct lockstep_replay){0};
-    if (!lockstep_journal_begin(&reader, bytes, size)) {
+    if (!lockstep_call_journal_begin(&reader, bytes, size)) {
         return false;
     }
     replaying = true;
-    while (lockstep_journal_next(&reader, &record)) {
+    while (lockstep_call_journal_next(&reader, &record)) {
         do_again(image, &record, ret_replay);
     }
     replaying = false;
@@ -155,18 +156,18 @@ bool lockstep_keep_replay(const struct lockstep_image *image, const uint8_t *byt
     return true;
 }
 
-bool lockstep_keep_continue(struct lockstep_journal *journal, size_t journal_bytes,
+bool lockstep_keep_continue(struct lockstep_call_journal *journal, size_t journal_bytes,
                             const uint8_t *bytes, size_t size)
 {
-    struct lockstep_journal_reader reader = {0};
-    struct lockstep_journal_record record;
-    bool old = bytes != NULL && lockstep_journal_begin(&reader, bytes, size);
-    if (lockstep_journal_new(journal, size > journal_bytes ? size : journal_bytes, reader.next,
-                             NULL) != LOCKSTEP_OK) {
+    struct lockstep_call_journal_reader reader = {0};
+    struct lockstep_call_journal_record record;
+    bool old = bytes != NULL && lockstep_call_journal_begin(&reader, bytes, size);
+    if (lockstep_call_journal_new(journal, size > journal_bytes ? size : journal_bytes, reader.next,
+                                  NULL) != LOCKSTEP_OK) {
         return false;
     }
-    while (old && lockstep_journal_next(&reader, &record)) {
-        if (!lockstep_journal_copy(journal, &record)) {
+    while (old && lockstep_call_journal_next(&reader, &record)) {
+        if (!lockstep_call_journal_copy(journal, &record)) {
             return true; /* it says itself that it is not whole */
         }
     }

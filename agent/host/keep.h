@@ -17,8 +17,8 @@
 #define LOCKSTEP_HOST_KEEP_H
 
 #include "agent/host/bag.h"
+#include "agent/host/call_journal.h"
 #include "agent/host/image.h"
-#include "agent/host/journal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,10 +34,10 @@ struct lockstep_replay {
 
 /* Descriptors and journal, before they belong to a module or after. */
 struct lockstep_kept {
-    int base_fd;                     /* -1: as `load` makes it */
-    int back_fd;                     /* the state at the commit, for the version before; -1: none */
-    bool whole;                      /* the journal has every call since that commit */
-    struct lockstep_journal journal; /* bytes NULL: none */
+    int base_fd; /* -1: as `load` makes it */
+    int back_fd; /* the state at the commit, for the version before; -1: none */
+    bool whole;  /* the journal has every call since that commit */
+    struct lockstep_call_journal journal; /* bytes NULL: none */
 };
 
 struct lockstep_keep {
@@ -71,7 +71,7 @@ bool lockstep_keep_replay(const struct lockstep_image *image, const uint8_t *byt
 bool lockstep_keep_replaying(void);
 
 /* A journal that goes on from the whole records of BYTES (NULL: an empty one). */
-bool lockstep_keep_continue(struct lockstep_journal *journal, size_t journal_bytes,
+bool lockstep_keep_continue(struct lockstep_call_journal *journal, size_t journal_bytes,
                             const uint8_t *bytes, size_t size);
 
 #endif

@@ -27,8 +27,8 @@ bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_
         return true; /* nothing is kept of class none */
     }
     if (lockstep_keep_journals(line->live) &&
-        lockstep_journal_new(&kept.journal, sets->host->journal_bytes, before->journal.next,
-                             NULL) != LOCKSTEP_OK) {
+        lockstep_call_journal_new(&kept.journal, sets->host->journal_bytes, before->journal.next,
+                                  NULL) != LOCKSTEP_OK) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
     if (before->back_fd >= 0 && before->whole && before->journal.bytes != NULL &&

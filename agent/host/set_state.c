@@ -182,14 +182,16 @@ static bool run(struct handing *handing, uint64_t limit_ms, struct lockstep_job 
 /* ---- between versions ----------------------------------------------------------------------- */
 
 /* What is kept is read first: it is from outside as soon as somebody else has had it. */
-static bool load_kept(struct handing *handing, int base_fd, const struct lockstep_journal *journal,
+static bool load_kept(struct handing *handing, int base_fd,
+                      const struct lockstep_call_journal *journal,
                       struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     handing->records.missing = base_fd < 0;
     if ((base_fd >= 0 && lockstep_bag_load(&handing->records, base_fd, &err) != LOCKSTEP_OK) ||
-        (journal != NULL && lockstep_journal_load(journal->fd, &handing->journal,
-                                                  &handing->journal_size, &err) != LOCKSTEP_OK)) {
+        (journal != NULL &&
+         lockstep_call_journal_load(journal->fd, &handing->journal, &handing->journal_size, &err) !=
+             LOCKSTEP_OK)) {
         return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
     }
     if (handing->records.residue_schema == lockstep_way_schema(handing->to) &&
@@ -386,7 +388,7 @@ static bool begin_with(struct lockstep_set_item *item, const char *extra, int ba
                        const struct lockstep_hostwire_entry *entry, bool journal,
                        struct lockstep_refusal *ret_refusal)
 {
-    const struct lockstep_journal theirs = {.fd = entry->journal_fd};
+    const struct lockstep_call_journal theirs = {.fd = entry->journal_fd};
     struct handing *handing = new_handing(NULL, item->image, extra, ret_refusal);
     struct lockstep_job *job = NULL;
     bool well = false;

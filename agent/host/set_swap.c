@@ -361,8 +361,8 @@ static struct carrying *fill(struct lockstep_module_line *line,
                 lockstep_bag_take(&carrying->records, &bags[1], true, true));
     }
     if (well && entry->journal_fd >= 0 && line->live->module.apply != NULL) {
-        well = lockstep_journal_load(entry->journal_fd, &carrying->journal, &carrying->journal_size,
-                                     NULL) == LOCKSTEP_OK;
+        well = lockstep_call_journal_load(entry->journal_fd, &carrying->journal,
+                                          &carrying->journal_size, NULL) == LOCKSTEP_OK;
         carrying->again = well && entry->back_fd < 0;
     }
     if (!well && carrying != NULL) {

@@ -24,7 +24,7 @@ static int wait_inside(struct lockstep_call *call)
 
 static void *make_call(void *context)
 {
-    static uint8_t request[LOCKSTEP_JOURNAL_MIN / 2];
+    static uint8_t request[LOCKSTEP_CALL_JOURNAL_MIN / 2];
     struct lockstep_gate_entry entry = {.name = "ledger.add", .keep = &keep, .call = wait_inside};
     struct lockstep_call call = {sizeof(call), request, sizeof(request), NULL};
     (void)context;
@@ -58,7 +58,7 @@ static void nobody_waits_for_a_call(void **state)
     (void)state;
     assert_true(lockstep_keep_init(&keep));
     lockstep_kept_init(&kept);
-    assert_int_equal(lockstep_journal_new(&kept.journal, LOCKSTEP_JOURNAL_MIN, 0, NULL),
+    assert_int_equal(lockstep_call_journal_new(&kept.journal, LOCKSTEP_CALL_JOURNAL_MIN, 0, NULL),
                      LOCKSTEP_OK);
     lockstep_keep_take(&keep, &kept);
     assert_int_equal(sem_init(&inside, 0, 0), 0);
@@ -71,7 +71,7 @@ static void nobody_waits_for_a_call(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     expect_look(true); /* what it asked fills half of the journal */
     lockstep_kept_init(&kept);
-    assert_int_equal(lockstep_journal_new(&kept.journal, LOCKSTEP_JOURNAL_MIN, 1, NULL),
+    assert_int_equal(lockstep_call_journal_new(&kept.journal, LOCKSTEP_CALL_JOURNAL_MIN, 1, NULL),
                      LOCKSTEP_OK);
     lockstep_keep_take(&keep, &kept);
     expect_look(false);

@@ -1,5 +1,5 @@
 /*
- * A journal: the calls that changed a module's state since a base was made.
+ * A call journal: the calls that changed a module's state since a base was made.
  *
  * It lies in shared memory of a sealed size, whose descriptor the agent holds as well, so it
  * outlives the process that writes it. One writer at a time (the caller's lock); the reader is
@@ -16,18 +16,18 @@
  * is told from the end. Nothing is ever overwritten: when it is half full a new base should be
  * made, with a journal of its own. It deliberately does not survive the machine.
  */
-#ifndef LOCKSTEP_HOST_JOURNAL_H
-#define LOCKSTEP_HOST_JOURNAL_H
+#ifndef LOCKSTEP_HOST_CALL_JOURNAL_H
+#define LOCKSTEP_HOST_CALL_JOURNAL_H
 
 #include "agent/host/include/lockstep/module.h"
 #include "common/base/attr.h"
 #include "common/base/error.h"
 
-#define LOCKSTEP_JOURNAL_BYTES 16777216 /* of one journal, unless said otherwise */
-#define LOCKSTEP_JOURNAL_MIN   4096
-#define LOCKSTEP_JOURNAL_MAX   1073741824
+#define LOCKSTEP_CALL_JOURNAL_BYTES 16777216 /* of one journal, unless said otherwise */
+#define LOCKSTEP_CALL_JOURNAL_MIN   4096
+#define LOCKSTEP_CALL_JOURNAL_MAX   1073741824
 
-struct lockstep_journal {
+struct lockstep_call_journal {
     int fd;         /* owned */
     uint8_t *bytes; /* owned; mapped, SIZE of them */
     size_t size;
@@ -37,7 +37,7 @@ struct lockstep_journal {
 };
 
 /* One call. Pointers lead into what is read. */
-struct lockstep_journal_record {
+struct lockstep_call_journal_record {
     uint64_t sequence;
     uint64_t generation;
     uint32_t result; /* what the tool said, 0: well */
@@ -47,7 +47,7 @@ struct lockstep_journal_record {
 };
 
 /* A walk over a journal. Zero-initialise with _begin. */
-struct lockstep_journal_reader {
+struct lockstep_call_journal_reader {
     const uint8_t *bytes;
     size_t size;
     size_t at;
@@ -58,32 +58,33 @@ struct lockstep_journal_reader {
 };
 
 /* An empty journal of SIZE bytes that begins with sequence FIRST. IO, LIMIT. */
-enum lockstep_err lockstep_journal_new(struct lockstep_journal *journal, size_t size,
-                                       uint64_t first,
-                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_call_journal_new(struct lockstep_call_journal *journal, size_t size,
+                                            uint64_t first,
+                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Gives everything back. Zeroed memory is fine. */
-void lockstep_journal_deinit(struct lockstep_journal *journal);
+void lockstep_call_journal_deinit(struct lockstep_call_journal *journal);
 
 /* Appends a call. False: no room; the journal says so from then on, and takes nothing more. */
-bool lockstep_journal_append(struct lockstep_journal *journal, uint64_t generation,
-                             const char *tool, const struct lockstep_call *call, int result);
+bool lockstep_call_journal_append(struct lockstep_call_journal *journal, uint64_t generation,
+                                  const char *tool, const struct lockstep_call *call, int result);
 /* Appends a record that was read elsewhere, as it is. */
-bool lockstep_journal_copy(struct lockstep_journal *journal,
-                           const struct lockstep_journal_record *record);
+bool lockstep_call_journal_copy(struct lockstep_call_journal *journal,
+                                const struct lockstep_call_journal_record *record);
 /* More than one PART-th of it is used. */
-static inline bool lockstep_journal_beyond(const struct lockstep_journal *journal, size_t part)
+static inline bool lockstep_call_journal_beyond(const struct lockstep_call_journal *journal,
+                                                size_t part)
 {
     return journal->used > journal->size / part;
 }
 
 /* Copies a journal out of FD, whoever wrote it; *RET_BYTES is to be freed. INVALID, LIMIT, IO. */
-enum lockstep_err lockstep_journal_load(int fd, uint8_t **ret_bytes, size_t *ret_size,
-                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_call_journal_load(int fd, uint8_t **ret_bytes, size_t *ret_size,
+                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Begins to read SIZE bytes. False: that is no journal. */
-bool lockstep_journal_begin(struct lockstep_journal_reader *reader, const uint8_t *bytes,
-                            size_t size);
+bool lockstep_call_journal_begin(struct lockstep_call_journal_reader *reader, const uint8_t *bytes,
+                                 size_t size);
 /* The next whole record; false at the end, or where it is torn. */
-bool lockstep_journal_next(struct lockstep_journal_reader *reader,
-                           struct lockstep_journal_record *ret_record);
+bool lockstep_call_journal_next(struct lockstep_call_journal_reader *reader,
+                                struct lockstep_call_journal_record *ret_record);
 
 #endif

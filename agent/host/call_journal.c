@@ -1,4 +1,4 @@
-#include "agent/host/journal.h"
+#include "agent/host/call_journal.h"
 
 #include "common/base/cleanup.h"
 
@@ -61,14 +61,14 @@ static uint32_t sum(const uint8_t *bytes, size_t size)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-enum lockstep_err lockstep_journal_new(struct lockstep_journal *journal, size_t size,
-                                       uint64_t first, struct lockstep_error *err)
+enum lockstep_err lockstep_call_journal_new(struct lockstep_call_journal *journal, size_t size,
+                                            uint64_t first, struct lockstep_error *err)
 {
     LOCKSTEP_CLOSE int fd = memfd_create("lockstep-journal", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     void *bytes;
-    if (size < LOCKSTEP_JOURNAL_MIN || size > LOCKSTEP_JOURNAL_MAX) {
-        return LOCKSTEP_FAIL(err, LIMIT, "a journal has %d to %d bytes", LOCKSTEP_JOURNAL_MIN,
-                             LOCKSTEP_JOURNAL_MAX);
+    if (size < LOCKSTEP_CALL_JOURNAL_MIN || size > LOCKSTEP_CALL_JOURNAL_MAX) {
+        return LOCKSTEP_FAIL(err, LIMIT, "a journal has %d to %d bytes", LOCKSTEP_CALL_JOURNAL_MIN,
+                             LOCKSTEP_CALL_JOURNAL_MAX);
     }
     if (fd < 0 || ftruncate(fd, (off_t)size) != 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
@@ -78,25 +78,26 @@ enum lockstep_err lockstep_journal_new(struct lockstep_journal *journal, size_t 
     if (bytes == MAP_FAILED) {
         return LOCKSTEP_FAIL_ERRNO(err, "making a journal");
     }
-    *journal = (struct lockstep_journal){fd, bytes, size, HEADER, first, 0};
+    *journal = (struct lockstep_call_journal){fd, bytes, size, HEADER, first, 0};
     fd = -1;
     memcpy(journal->bytes, MAGIC, 8);
     memcpy(journal->bytes + 8, &first, sizeof(first));
     return LOCKSTEP_OK;
 }
 
-void lockstep_journal_deinit(struct lockstep_journal *journal)
+void lockstep_call_journal_deinit(struct lockstep_call_journal *journal)
 {
     if (journal->bytes != NULL) {
         (void)munmap(journal->bytes, journal->size);
         (void)close(journal->fd);
     }
-    *journal = (struct lockstep_journal){.fd = -1};
+    *journal = (struct lockstep_call_journal){.fd = -1};
 }
 
 /* The size stands before anything else does, and the CRC only behind all of it; the kernel keeps
  * what was stored when the process dies, in the order of the stores. */
-static bool append(struct lockstep_journal *journal, const struct lockstep_journal_record *record)
+static bool append(struct lockstep_call_journal *journal,
+                   const struct lockstep_call_journal_record *record)
 {
     const uint32_t tool_size = (uint32_t)strlen(record->tool);
     const uint32_t request_size = (uint32_t)record->request_size;
@@ -126,28 +127,28 @@ static bool append(struct lockstep_journal *journal, const struct lockstep_journ
     return true;
 }
 
-bool lockstep_journal_append(struct lockstep_journal *journal, uint64_t generation,
-                             const char *tool, const struct lockstep_call *call, int result)
+bool lockstep_call_journal_append(struct lockstep_call_journal *journal, uint64_t generation,
+                                  const char *tool, const struct lockstep_call *call, int result)
 {
-    struct lockstep_journal_record record = {.generation = generation,
-                                             .result = (uint32_t)result,
-                                             .request = call->request,
-                                             .request_size = call->request_size};
+    struct lockstep_call_journal_record record = {.generation = generation,
+                                                  .result = (uint32_t)result,
+                                                  .request = call->request,
+                                                  .request_size = call->request_size};
     size_t length = strnlen(tool, sizeof(record.tool) - 1);
     memcpy(record.tool, tool, length);
     return append(journal, &record);
 }
 
-bool lockstep_journal_copy(struct lockstep_journal *journal,
-                           const struct lockstep_journal_record *record)
+bool lockstep_call_journal_copy(struct lockstep_call_journal *journal,
+                                const struct lockstep_call_journal_record *record)
 {
     return append(journal, record);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-enum lockstep_err lockstep_journal_load(int fd, uint8_t **ret_bytes, size_t *ret_size,
-                                        struct lockstep_error *err)
+enum lockstep_err lockstep_call_journal_load(int fd, uint8_t **ret_bytes, size_t *ret_size,
+                                             struct lockstep_error *err)
 {
     LOCKSTEP_FREE uint8_t *bytes = NULL;
     struct stat status;
@@ -155,7 +156,7 @@ enum lockstep_err lockstep_journal_load(int fd, uint8_t **ret_bytes, size_t *ret
     if (fstat(fd, &status) != 0) {
         return LOCKSTEP_FAIL_ERRNO(err, "reading a journal");
     }
-    if (status.st_size < HEADER || status.st_size > LOCKSTEP_JOURNAL_MAX) {
+    if (status.st_size < HEADER || status.st_size > LOCKSTEP_CALL_JOURNAL_MAX) {
         return LOCKSTEP_FAIL(err, LIMIT, "a journal of %lld bytes is none",
                              (long long)status.st_size);
     }
@@ -179,10 +180,10 @@ enum lockstep_err lockstep_journal_load(int fd, uint8_t **ret_bytes, size_t *ret
     return LOCKSTEP_OK;
 }
 
-bool lockstep_journal_begin(struct lockstep_journal_reader *reader, const uint8_t *bytes,
-                            size_t size)
+bool lockstep_call_journal_begin(struct lockstep_call_journal_reader *reader, const uint8_t *bytes,
+                                 size_t size)
 {
-    *reader = (struct lockstep_journal_reader){.bytes = bytes, .size = size, .at = HEADER};
+    *reader = (struct lockstep_call_journal_reader){.bytes = bytes, .size = size, .at = HEADER};
     if (size < HEADER || memcmp(bytes, MAGIC, 8) != 0) {
         reader->at = size;
         return false;
@@ -201,7 +202,7 @@ static uint32_t read_u32(const uint8_t *bytes)
 
 /* The record at AT, SIZE bytes long, if it is as it was written. */
 static bool parse(const uint8_t *at, size_t size, uint64_t sequence,
-                  struct lockstep_journal_record *ret_record)
+                  struct lockstep_call_journal_record *ret_record)
 {
     uint32_t tool_size = read_u32(at + 28);
     uint32_t request_size = read_u32(at + 32);
@@ -222,8 +223,8 @@ static bool parse(const uint8_t *at, size_t size, uint64_t sequence,
     return true;
 }
 
-bool lockstep_journal_next(struct lockstep_journal_reader *reader,
-                           struct lockstep_journal_record *ret_record)
+bool lockstep_call_journal_next(struct lockstep_call_journal_reader *reader,
+                                struct lockstep_call_journal_record *ret_record)
 {
     size_t left = reader->size - reader->at;
     uint32_t size = left < 4 ? 0 : read_u32(reader->bytes + reader->at);

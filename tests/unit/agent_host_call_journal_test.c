@@ -1,5 +1,5 @@
 /* The journal: what is written is read, what is damaged or unfinished is told from it. */
-#include "agent/host/journal.h"
+#include "agent/host/call_journal.h"
 #include "agent/host/path.h"
 #include "common/base/cleanup.h"
 #include "tests/support/cmocka.h"
@@ -8,18 +8,18 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct lockstep_journal journal;
+static struct lockstep_call_journal journal;
 
 static int start(void **state)
 {
     (void)state;
-    return lockstep_journal_new(&journal, 4096, 7, NULL) == LOCKSTEP_OK ? 0 : -1;
+    return lockstep_call_journal_new(&journal, 4096, 7, NULL) == LOCKSTEP_OK ? 0 : -1;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    lockstep_journal_deinit(&journal);
+    lockstep_call_journal_deinit(&journal);
     return 0;
 }
 
@@ -27,15 +27,15 @@ static bool append(const char *tool, const char *request, int result)
 {
     const struct lockstep_call call = {
         .size = sizeof(call), .request = (const uint8_t *)request, .request_size = strlen(request)};
-    return lockstep_journal_append(&journal, 3, tool, &call, result);
+    return lockstep_call_journal_append(&journal, 3, tool, &call, result);
 }
 
 /* How many whole records there are; *RET_READER says the rest. */
-static uint64_t count(struct lockstep_journal_reader *ret_reader)
+static uint64_t count(struct lockstep_call_journal_reader *ret_reader)
 {
-    struct lockstep_journal_record record;
-    assert_true(lockstep_journal_begin(ret_reader, journal.bytes, journal.size));
-    while (lockstep_journal_next(ret_reader, &record)) {
+    struct lockstep_call_journal_record record;
+    assert_true(lockstep_call_journal_begin(ret_reader, journal.bytes, journal.size));
+    while (lockstep_call_journal_next(ret_reader, &record)) {
     }
     return ret_reader->count;
 }
@@ -43,19 +43,19 @@ static uint64_t count(struct lockstep_journal_reader *ret_reader)
 static void test_round_trip(void **state)
 {
     static const char *const requests[] = {"", "1", "12345678", "a request of some length"};
-    struct lockstep_journal_reader reader;
-    struct lockstep_journal_record record;
+    struct lockstep_call_journal_reader reader;
+    struct lockstep_call_journal_record record;
     LOCKSTEP_FREE uint8_t *bytes = NULL;
     size_t size = 0;
     (void)state;
     for (size_t i = 0; i < LOCKSTEP_COUNT(requests); i++) {
         assert_true(append("ledger.add", requests[i], (int)i - 1));
     }
-    assert_int_equal(lockstep_journal_load(journal.fd, &bytes, &size, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_call_journal_load(journal.fd, &bytes, &size, NULL), LOCKSTEP_OK);
     assert_int_equal(size, 4096);
-    assert_true(lockstep_journal_begin(&reader, bytes, size));
+    assert_true(lockstep_call_journal_begin(&reader, bytes, size));
     for (size_t i = 0; i < LOCKSTEP_COUNT(requests); i++) {
-        assert_true(lockstep_journal_next(&reader, &record));
+        assert_true(lockstep_call_journal_next(&reader, &record));
         assert_int_equal(record.sequence, 7 + i);
         assert_int_equal(record.generation, 3);
         assert_int_equal(record.result, (uint32_t)i - 1);
@@ -63,14 +63,14 @@ static void test_round_trip(void **state)
         assert_int_equal(record.request_size, strlen(requests[i]));
         assert_memory_equal(record.request, requests[i], record.request_size);
     }
-    assert_false(lockstep_journal_next(&reader, &record));
+    assert_false(lockstep_call_journal_next(&reader, &record));
     assert_false(reader.torn);
     assert_int_equal(reader.missed, 0);
 }
 
 static void test_full(void **state)
 {
-    struct lockstep_journal_reader reader;
+    struct lockstep_call_journal_reader reader;
     uint64_t written = 0;
     (void)state;
     while (append("t", "0123456789", 0)) {
@@ -85,7 +85,7 @@ static void test_full(void **state)
 /* However much of the last record is there, it is the only one that is lost. Its CRC comes last. */
 static void test_torn(void **state)
 {
-    struct lockstep_journal_reader reader;
+    struct lockstep_call_journal_reader reader;
     uint8_t whole[4096];
     size_t first;
     (void)state;
@@ -108,7 +108,7 @@ static void test_torn(void **state)
 /* No byte of a record can be another without notice. */
 static void test_damage(void **state)
 {
-    struct lockstep_journal_reader reader;
+    struct lockstep_call_journal_reader reader;
     (void)state;
     assert_true(append("ledger.add", "first", 0));
     for (size_t at = 24; at < journal.used; at++) {
@@ -118,7 +118,7 @@ static void test_damage(void **state)
     }
     assert_int_equal(count(&reader), 1);
     journal.bytes[0] ^= 1;
-    assert_false(lockstep_journal_begin(&reader, journal.bytes, journal.size));
+    assert_false(lockstep_call_journal_begin(&reader, journal.bytes, journal.size));
 }
 
 static void test_sealed(void **state)
@@ -130,11 +130,12 @@ static void test_sealed(void **state)
 
 static void test_bounds(void **state)
 {
-    struct lockstep_journal other = {.fd = -1};
+    struct lockstep_call_journal other = {.fd = -1};
     (void)state;
-    assert_int_equal(lockstep_journal_new(&other, 100, 0, NULL), LOCKSTEP_LIMIT);
-    assert_int_equal(lockstep_journal_new(&other, (size_t)LOCKSTEP_JOURNAL_MAX + 1, 0, NULL),
-                     LOCKSTEP_LIMIT);
+    assert_int_equal(lockstep_call_journal_new(&other, 100, 0, NULL), LOCKSTEP_LIMIT);
+    assert_int_equal(
+        lockstep_call_journal_new(&other, (size_t)LOCKSTEP_CALL_JOURNAL_MAX + 1, 0, NULL),
+        LOCKSTEP_LIMIT);
 }
 
 /* ---- ways ----------------------------------------------------------------------------------- */
