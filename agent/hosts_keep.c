@@ -119,6 +119,7 @@ void lockstep_hosts_keep_take(struct lockstep_hosts_process *process)
     kept->generation = entry->generation;
     kept->stateful = entry->schema != 0;
     kept->whole = entry->whole;
+    kept->finalized = entry->finalized;
     kept->base_fd = take_fd(&entry->state_fd);
     kept->journal_fd = take_fd(&entry->journal_fd);
     kept->back_fd = take_fd(&entry->back_fd);
@@ -205,6 +206,7 @@ bool lockstep_hosts_keep_give(struct lockstep_hosts_process *process,
         ret_entry->journal_fd = duplicate(kept->journal_fd);
         ret_entry->back_fd = duplicate(kept->back_fd);
         ret_entry->whole = kept->whole;
+        ret_entry->finalized = kept->finalized && kept->generation == ret_entry->generation;
     } else if (path_of(hosts, process->service, &ret_entry->module, "state", path)) {
         lockstep_hosts_writer_await(hosts, path);
         ret_entry->state_fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -14,7 +14,8 @@ struct lockstep_hosts_kept {
     uint64_t generation;
     bool stateful;
     bool whole;
-    int base_fd; /* owned, as are the next two; -1: none */
+    bool finalized; /* the version of that generation */
+    int base_fd;    /* owned, as are the next two; -1: none */
     int journal_fd;
     int back_fd;
 };

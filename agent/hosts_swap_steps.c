@@ -143,6 +143,7 @@ static bool fill_hand_over(const struct lockstep_hosts_process *successor)
             return false;
         }
         out->entries[out->entries_count].module = to->module;
+        out->entries[out->entries_count].generation = to->generation;
         out->entries[out->entries_count].schema = to->schema;
         out->entries[out->entries_count].closed = successor->succession->reused;
         out->entries_count++;
@@ -206,6 +207,7 @@ static void pass_on(struct lockstep_hosts_request *request, struct lockstep_host
         out->entries[i].journal_fd = in->entries[i].journal_fd;
         out->entries[i].back_fd = in->entries[i].back_fd;
         out->entries[i].whole = in->entries[i].whole;
+        out->entries[i].finalized = in->entries[i].finalized;
         in->entries[i].state_fd = -1;
         in->entries[i].journal_fd = -1;
         in->entries[i].config_fd = -1;

@@ -69,6 +69,7 @@ static bool send_keep(struct lockstep_control *control, struct lockstep_module_l
     entry->generation = line->generation;
     entry->schema = line->live == NULL ? 0 : line->live->identity.state_schema;
     entry->whole = kept->whole;
+    entry->finalized = line->live != NULL && line->live->finalized;
     for (size_t i = 0; i < LOCKSTEP_COUNT(fds); i++) {
         int *fd = lockstep_hostwire_entry_fd(entry, i);
         *fd = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 0);

@@ -99,17 +99,21 @@ void lockstep_sets_finalize(struct lockstep_sets *sets, struct lockstep_module_l
     struct lockstep_image *image = line->live;
     struct lockstep_job *job;
     char why[LOCKSTEP_JOB_WHY];
+    bool tells = image != NULL && !image->finalized && !image->stuck &&
+                 image->module.finalize != NULL;
     line->restarted = false;
     if (line->keep.kept.back_fd >= 0) { /* no call looks at it, so none is waited for */
         (void)close(line->keep.kept.back_fd);
     }
     line->keep.kept.back_fd = -1;
     line->keep.kept.whole = false;
-    changed(sets, line);
-    if (image == NULL || image->finalized || image->stuck || image->module.finalize == NULL) {
+    if (tells) {
+        image->finalized = true;
+    }
+    changed(sets, line); /* before it is: if this process dies meanwhile, nothing leads back */
+    if (!tells) {
         return;
     }
-    image->finalized = true;
     job = lockstep_job_start(run_finalize, image, NULL);
     if (lockstep_job_wait(job, FINALIZE_MS, why) == LOCKSTEP_JOB_STUCK) {
         image->stuck = true;

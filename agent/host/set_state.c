@@ -419,6 +419,7 @@ bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
                          struct lockstep_refusal *ret_refusal)
 {
     bool given = entry->state_fd >= 0 || entry->journal_fd >= 0;
+    item->image->finalized = entry->finalized;
     if (lockstep_way_schema(item->image) == 0 ||
         (item->image->identity.flags & LOCKSTEP_MODULE_NO_WAY_BACK) != 0) {
         return true;

@@ -247,6 +247,7 @@ bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwi
     }
     ret_entry->module = line->name;
     ret_entry->schema = image->identity.state_schema;
+    ret_entry->finalized = image->finalized && wanted->generation == line->generation;
     if (wanted->schema < ret_entry->schema && !may_go_down(image, ret_refusal)) {
         return false;
     }
@@ -459,6 +460,7 @@ bool lockstep_sets_adopt(struct lockstep_sets *sets, const struct lockstep_hostw
     if (line == NULL || line->live == NULL || line->live->identity.state_schema == 0) {
         return true; /* its version has none: what there was ends */
     }
+    line->live->finalized = line->live->finalized || entry->finalized;
     if (entry->state_fd < 0) {
         return true; /* it goes on with what it has */
     }

@@ -23,6 +23,7 @@ enum tag {
     TAG_BACK,
     TAG_WHOLE,
     TAG_BY,
+    TAG_FINALIZED,
     TAG_DRAIN = 90,
     TAG_REFUSES,
 };
@@ -54,6 +55,7 @@ void lockstep_hostwire_put_entry(struct lockstep_hostwire_writer *writer, uint16
     lockstep_hostwire_put_number(&inner, TAG_BACK, entry->back_fd >= 0);
     lockstep_hostwire_put_number(&inner, TAG_WHOLE, entry->whole);
     lockstep_hostwire_put_number(&inner, TAG_BY, entry->by);
+    lockstep_hostwire_put_number(&inner, TAG_FINALIZED, entry->finalized);
     lockstep_hostwire_put_number(&inner, TAG_DRAIN, entry->drain);
     lockstep_hostwire_put_number(&inner, TAG_REFUSES, entry->refuses);
     writer->full = writer->full || inner.full;
@@ -161,6 +163,8 @@ static bool take_value(const struct lockstep_hostwire_value *value,
         return take_flag(value, &entry->whole);
     case TAG_BY:
         return lockstep_hostwire_number(value, UINT64_MAX, &entry->by);
+    case TAG_FINALIZED:
+        return take_flag(value, &entry->finalized);
     case TAG_DRAIN:
         return take_drain(value, entry);
     case TAG_REFUSES:

@@ -49,6 +49,7 @@ struct lockstep_hostwire_entry {
     int journal_fd; /* the calls that changed it since, -1: none */
     int back_fd;    /* the state at the last commit, in the schema before, -1: none */
     bool whole;     /* the journal has every call since that commit */
+    bool finalized; /* the version's window is over, and its `finalize` has been called */
     uint64_t by;    /* RETIRE: the generation that took its place; 0: whichever did */
     enum lockstep_hostwire_state state;
     uint32_t schema; /* of its state, 0: stateless */

@@ -73,7 +73,8 @@
  * KEEP {entry: module, generation, base, journal, state at the commit} comes by itself: after READY
  * for every module that has state, and whenever what is kept of one is another, before anybody is
  * let in. The agent holds the descriptors, so they outlive the host, and gives them to the next one
- * with PREPARE. One without any descriptor: nothing is kept any more.
+ * with PREPARE. One without any descriptor: nothing is kept any more. A version that is `finalized`
+ * is so in the next host as well, and in a successor (ADOPT) that runs the same generation.
  *
  * The codec validates and bounds everything; it knows nothing of modules or operations.
  */

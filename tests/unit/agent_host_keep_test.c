@@ -64,6 +64,7 @@ static void add_kept(const char *path)
         *lockstep_hostwire_entry_fd(entry, i) = fd < 0 ? -1 : dup(fd);
     }
     entry->whole = kept->whole;
+    entry->finalized = kept->finalized;
 }
 
 struct row {
@@ -242,29 +243,54 @@ static void retire(uint64_t generation)
     retire_left(generation, generation + 1);
 }
 
-/* The end of the window is told once, and from then on nothing leads back. */
-static void test_finalize(void **state)
+/* Version 2, whose window has ended. */
+static void live_to_the_end(char path[160])
 {
-    char path[160];
     uint64_t first;
-    (void)state;
     host_agent_install(&agent, "ledger", "ledger-1-lossless", NULL, 0);
     first = agent.generation;
-    host_agent_copy(&agent, "ledger-2-final", path, sizeof(path));
+    host_agent_copy(&agent, "ledger-2-final", path, 160);
     host_agent_begin(&agent);
     host_agent_add(&agent, "ledger", path)->config_fd = host_agent_config("finalize");
     host_agent_commit(&agent);
     assert_true(agent.kept->entries[0].back_fd >= 0);
     retire(first);
     retire(first);
-    host_agent_expect(&agent, "ledger.get", "", "1000000 0 0");
-    assert_int_equal(agent.kept->entries[0].back_fd, -1);
+}
+
+static void expect_final(void)
+{
+    char path[160];
     host_agent_copy(&agent, "ledger-1-lossless", path, sizeof(path));
     host_agent_begin(&agent);
     (void)host_agent_add(&agent, "ledger", path);
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
     assert_string_equal(agent.reply->code, "STATE");
     assert_non_null(strstr(agent.reply->text, "finalized"));
+}
+
+/* The end of the window is told once, and from then on nothing leads back. */
+static void test_finalize(void **state)
+{
+    char path[160];
+    (void)state;
+    live_to_the_end(path);
+    host_agent_expect(&agent, "ledger.get", "", "1000000 0 0");
+    assert_int_equal(agent.kept->entries[0].back_fd, -1);
+    expect_final();
+}
+
+/* Nor in a host that begins after the death of one. */
+static void test_finalized_for_good(void **state)
+{
+    char path[160];
+    (void)state;
+    live_to_the_end(path);
+    host_agent_restart(&agent);
+    add_kept(path);
+    host_agent_commit(&agent);
+    assert_true(agent.kept->entries[0].finalized);
+    expect_final();
 }
 
 /* The end of a window says nothing of the next one's, which the same module is in. */
@@ -476,7 +502,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 14];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 15];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -489,6 +515,7 @@ int main(void)
     TEST(steps);
     TEST(gap);
     TEST(finalize);
+    TEST(finalized_for_good);
     TEST(snapshot_after_window);
     TEST(an_older_window_ends);
     TEST(killed_while_writing);

@@ -181,12 +181,24 @@ static void nobody_is_recycled_with_a_way_back(void **state)
     client = lockstep_client_free(client);
 }
 
+/* Another module's process swap, as the fourth operation. */
+static void swap_echo(struct hosts_node *node)
+{
+    struct lockstep_hosts_item item = hosts_node_item(HOSTS_NODE_GOOD "echo-2.so", "echo", 4);
+    item.swap = true;
+    hosts_node_map(node, 4, &item);
+    hosts_node_expect_ok(node);
+    hosts_node_migrate(node, 4);
+    hosts_node_expect_ok(node);
+    hosts_node_publish(node, 4);
+    hosts_node_expect_ok(node);
+}
+
 /* Another module's process swap leaves a window as it is: calls on both sides of it count. */
 static void expect_way_back_after_another_swap(struct hosts_node *node, const struct way *way)
 {
     struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
     struct lockstep_boot_entry entries[2];
-    struct lockstep_hosts_item item;
     char paths[3][256];
     pid_t first;
     ledger_file(way, 1, paths[0]);
@@ -200,20 +212,56 @@ static void expect_way_back_after_another_swap(struct hosts_node *node, const st
     expect_sum(client, "ledger.add", "1", "7");
     entries[0] = hosts_node_boot(paths[1], "ledger", 3);
     assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
-    item = hosts_node_item(HOSTS_NODE_GOOD "echo-2.so", "echo", 4);
-    item.digest.bytes[0] = 4;
-    item.swap = true;
-    hosts_node_map(node, 4, &item);
-    hosts_node_expect_ok(node);
-    hosts_node_migrate(node, 4);
-    hosts_node_expect_ok(node);
-    hosts_node_publish(node, 4);
-    hosts_node_expect_ok(node);
+    swap_echo(node);
     assert_int_not_equal(hosts_node_serving(node), first);
     expect_sum(client, "ledger.add", "1", "8");
     map_in_place(node, way, 1, 5, paths[2]);
     expect_sum(client, "ledger.get", "", way->wanted);
     client = lockstep_client_free(client);
+}
+
+/* Nothing leads back from a version that has been finalized, whichever process runs it. */
+static void expect_final_in_the_next(struct hosts_node *node, bool dies)
+{
+    static const struct way before = {"lossless", true, NULL};
+    static const struct way final = {"final", true, NULL};
+    struct lockstep_boot_entry entries[2];
+    struct lockstep_hosts_item item;
+    char paths[3][256];
+    ledger_file(&before, 1, paths[0]);
+    entries[0] = hosts_node_boot(paths[0], "ledger", 1);
+    entries[1] = hosts_node_boot(HOSTS_NODE_GOOD "echo-1.so", "echo", 2);
+    hosts_node_start(node, entries, 2);
+    map_in_place(node, &final, 2, 3, paths[1]);
+    entries[0] = hosts_node_boot(paths[1], "ledger", 3);
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
+    item = ledger_item(&before, 1, 1, paths[2]);
+    item.by = 3;
+    lockstep_hosts_retire(node->hosts, &item, 1);
+    hosts_node_look(node, "ledger.get", ""); /* it has come */
+    if (dies) {
+        (void)kill(hosts_node_serving(node), SIGKILL);
+        hosts_node_turn_until(node, &node->losses, 1);
+        hosts_node_start(node, entries, 2);
+    } else {
+        swap_echo(node);
+    }
+    item = ledger_item(&before, 1, 5, paths[2]);
+    item.swap = false;
+    hosts_node_map(node, 5, &item);
+    assert_false(node->result.ok);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_STATE);
+    assert_non_null(strstr(node->text, "finalized"));
+}
+
+static void final_is_final_in_a_successor(void **state)
+{
+    expect_final_in_the_next(*state, false);
+}
+
+static void final_is_final_after_a_death(void **state)
+{
+    expect_final_in_the_next(*state, true);
 }
 
 static void anothers_swap_leaves_the_way_back(void **state)
@@ -246,8 +294,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
-        ROW(nobody_is_recycled_with_a_way_back), ROW(the_end_of_a_window_is_no_others),
-        ROW(anothers_swap_leaves_the_way_back), ROW(back_with_its_state)
+        ROW(nobody_is_recycled_with_a_way_back),
+        ROW(the_end_of_a_window_is_no_others),
+        ROW(final_is_final_in_a_successor),
+        ROW(final_is_final_after_a_death),
+        ROW(anothers_swap_leaves_the_way_back),
+        ROW(back_with_its_state)
 #undef ROW
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

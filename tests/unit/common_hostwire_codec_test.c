@@ -53,6 +53,7 @@ static void test_there_and_back(void **state)
     in->entries[0].journal_fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     in->entries[0].back_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     in->entries[0].whole = true;
+    in->entries[0].finalized = true;
     in->fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     in->fds_count = 1;
     assert_int_equal(lockstep_hostwire_send(pair[0], in, 1000, NULL), LOCKSTEP_OK);
@@ -77,6 +78,7 @@ static void test_there_and_back(void **state)
     assert_int_equal(read(out->entries[0].journal_fd, &byte, 1), 1);
     assert_int_equal(read(out->entries[0].back_fd, &byte, 1), 0);
     assert_true(out->entries[0].whole && !out->entries[1].whole);
+    assert_true(out->entries[0].finalized && !out->entries[1].finalized);
     assert_int_equal(read(out->entries[1].config_fd, &byte, 1), 1);
     assert_int_equal(read(out->fds[0], &byte, 1), 0);
     (void)close(pair[0]);
