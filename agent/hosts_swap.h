@@ -33,10 +33,11 @@ struct lockstep_hosts_succession {
     struct lockstep_hosts_process *before; /* who serves */
     struct lockstep_hostwire_message *set; /* owned; PREPARE of the new versions, NULL: none */
     bool set_mapped;
-    bool ready;   /* all is mapped */
-    bool reused;  /* it was warm: what it runs is only known by new generations */
-    bool listens; /* it has been given the listeners again */
-    bool asked;   /* the process before was told to leave */
+    bool ready;     /* all is mapped */
+    bool reused;    /* it was warm: what it runs is only known by new generations */
+    bool listens;   /* it has been given the listeners again */
+    bool published; /* it was told to: it may have its new generations */
+    bool asked;     /* the process before was told to leave */
     int leave_fd;
     enum lockstep_no no; /* the first thing that it refused to map in this turn */
     char text[LOCKSTEP_TEXT_MAX + 1];
@@ -60,7 +61,8 @@ void lockstep_hosts_swap_publish(struct lockstep_hosts_request *request, uint8_t
 /* hosts->in answers ASK, which is part of a swap. */
 void lockstep_hosts_swap_answer(struct lockstep_hosts_request *request,
                                 struct lockstep_hosts_ask *ask);
-/* Forgets the swap of OPERATION, if there is one: successors end, what is warm stays so. */
+/* Forgets the swap of OPERATION, if there is one: successors end; what is warm stays so, unless its
+ * new generations are published in it, for nobody asks those to end. */
 void lockstep_hosts_swap_drop(struct lockstep_hosts *hosts, uint8_t service,
                               const struct lockstep_id *operation);
 /* These versions' windows are over: who is warm for one of them ends. */

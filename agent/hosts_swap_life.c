@@ -38,13 +38,14 @@ void lockstep_hosts_swap_end(struct lockstep_hosts_process *process)
                                            settings->host_answer + settings->drain));
 }
 
-/* A successor that was started ends; one that was warm is so again. */
+/* A successor that was started ends; one that was warm is so again, as long as its generations are
+ * those of then: the end of a window names these. */
 static void call_off(struct lockstep_hosts_process *process, const struct lockstep_id *operation)
 {
     struct lockstep_hosts *hosts = process->hosts;
     lockstep_hosts_request_fail(process, LOCKSTEP_NO_CRASHED, "the process swap was called off",
                                 true);
-    if (!process->succession->reused) {
+    if (!process->succession->reused || process->succession->published) {
         lockstep_hosts_swap_end(process);
         return;
     }

@@ -288,7 +288,7 @@ static void begin_publish(struct lockstep_hosts_request *request,
     }
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_PUBLISH);
     hosts->out->operation = request->operation;
-    (void)lockstep_hosts_swap_send(request, ask, successor);
+    successor->succession->published = lockstep_hosts_swap_send(request, ask, successor);
 }
 
 void lockstep_hosts_swap_publish(struct lockstep_hosts_request *request, uint8_t service)

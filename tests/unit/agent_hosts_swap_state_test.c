@@ -110,6 +110,44 @@ static void go_back(struct hosts_node *node, const struct way *way)
     client = lockstep_client_free(client);
 }
 
+/* What was warm and has new generations would never hear that its old ones' windows are over. */
+static void who_could_not_come_back_ends(void **state)
+{
+    static const struct way way = {"lossless", true, NULL};
+    struct hosts_node *node = *state;
+    struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
+    const struct lockstep_id id = hosts_node_operation(3);
+    struct lockstep_boot_entry entry;
+    struct lockstep_hosts_item item;
+    char path[256];
+    pid_t first;
+    pid_t second;
+    node->config.settings.drain = 100;
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+    ledger_file(&way, 1, path);
+    entry = hosts_node_boot(path, "ledger", 1);
+    hosts_node_start(node, &entry, 1);
+    first = hosts_node_serving(node);
+    swap_ledger(node, &way, 2, 2);
+    second = hosts_node_serving(node);
+    item = ledger_item(&way, 1, 3, path);
+    hosts_node_map(node, 3, &item);
+    hosts_node_expect_ok(node);
+    hosts_node_migrate(node, 3);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.add", "1", "1"); /* the time to take over is past */
+    hosts_node_publish(node, 3);
+    assert_false(node->result.ok);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_STATE);
+    assert_true(hosts_node_runs(first));
+    lockstep_hosts_drop(node->hosts, &id);
+    hosts_node_turn_until_ended(node, first);
+    assert_int_equal(hosts_node_serving(node), second);
+    expect_sum(client, "ledger.add", "1", "2");
+    client = lockstep_client_free(client);
+}
+
 /* What ended a window is live in a window of its own: that is not over with the first. */
 static void the_end_of_a_window_is_no_others(void **state)
 {
@@ -294,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, hosts_node_set_up, hosts_node_tear_down)
+        ROW(who_could_not_come_back_ends),
         ROW(nobody_is_recycled_with_a_way_back),
         ROW(the_end_of_a_window_is_no_others),
         ROW(final_is_final_in_a_successor),
