@@ -174,8 +174,9 @@ static void hello(struct hosts_node *node, const char *service, int *ret_fd,
     hear(node, *ret_fd, message);
 }
 
-/* Goes on until it is up. */
-static void come_up(struct hosts_node *node, int fd, struct lockstep_hostwire_message *message)
+/* Goes on until it is up. SHUT, unless NULL, is a module that it says it runs, and is shut. */
+static void come_up_with(struct hosts_node *node, int fd, struct lockstep_hostwire_message *message,
+                         const char *shut)
 {
     uint32_t ups = node->ups;
     lockstep_hostwire_reset(message, LOCKSTEP_HOSTWIRE_READY);
@@ -191,11 +192,23 @@ static void come_up(struct hosts_node *node, int fd, struct lockstep_hostwire_me
                                              ? LOCKSTEP_HOSTWIRE_LISTENERS
                                              : LOCKSTEP_HOSTWIRE_OK);
         message->id = id;
+        if (type == LOCKSTEP_HOSTWIRE_STATUS && shut != NULL) {
+            struct lockstep_hostwire_entry *entry = &message->entries[message->entries_count++];
+            (void)lockstep_name_parse(shut, &entry->module);
+            entry->state = LOCKSTEP_HOSTWIRE_STATE_LIVE;
+            entry->generation = 1;
+            entry->drain = LOCKSTEP_HOSTWIRE_DRAIN_DONE;
+        }
         say(fd, message);
         for (int i = 0; i < 20 && type == LOCKSTEP_HOSTWIRE_STATUS && node->ups == ups; i++) {
             assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
         }
     }
+}
+
+static void come_up(struct hosts_node *node, int fd, struct lockstep_hostwire_message *message)
+{
+    come_up_with(node, fd, message, NULL);
 }
 
 static void refuses_strange_hosts(void **state)
@@ -281,6 +294,37 @@ static void refuses_what_is_too_much(void **state)
     hosts_node_begin(node);
 }
 
+/* Whether the host that says that "echo" is shut is told to keep it so. */
+static bool is_learned(struct hosts_node *node)
+{
+    struct lockstep_hostwire_message *message = lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_OK);
+    bool learned = false;
+    int fd = -1;
+    hello(node, "default", &fd, message);
+    come_up_with(node, fd, message, "echo");
+    lockstep_hosts_call(node->hosts, 9, 0, "echo.say", "", 0);
+    while (message->type != LOCKSTEP_HOSTWIRE_CALL) {
+        hear(node, fd, message);
+        learned = learned || message->type == LOCKSTEP_HOSTWIRE_DRAIN;
+    }
+    (void)close(fd);
+    (void)lockstep_hostwire_free(message);
+    return learned;
+}
+
+/* What is shut is learned of modules that the service is to run: others a host may make up. */
+static void learns_what_is_shut(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_boot_entry entry = hosts_node_boot(HOSTS_NODE_GOOD "echo-1.so", "echo",
+                                                             1);
+    assert_false(is_learned(node));
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &entry, 1, NULL), LOCKSTEP_OK);
+    assert_true(is_learned(node));
+    node->hosts = lockstep_hosts_free(node->hosts);
+    hosts_node_begin(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +341,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_never_comes_up_is_lost, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(refuses_strange_hosts, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(learns_what_is_shut, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_is_too_much, hosts_node_set_up,
                                         hosts_node_tear_down),
