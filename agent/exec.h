@@ -91,10 +91,10 @@ void lockstep_exec_begin(struct lockstep_exec *exec);
 
 /* Would the service run what is new in the set? Nothing of the service is changed. */
 void lockstep_exec_validate(struct lockstep_exec *exec, uint32_t ticket,
-                            const struct lockstep_exec_set *set);
+                            const struct lockstep_exec_set *wanted);
 /* Puts by what it would replace. The answer is `stateful`: COMMIT has to apply before the row. */
 void lockstep_exec_prepare(struct lockstep_exec *exec, uint32_t ticket,
-                           const struct lockstep_exec_set *set);
+                           const struct lockstep_exec_set *wanted);
 /* Applies a prepared set, and sees that it is healthy. If not, it is reverted before the answer. */
 void lockstep_exec_apply(struct lockstep_exec *exec, uint32_t ticket,
                          const struct lockstep_id *operation);
