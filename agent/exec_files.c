@@ -192,7 +192,7 @@ enum lockstep_err lockstep_exec_files_lay_out(const char *root,
     if (code != LOCKSTEP_OK && code != LOCKSTEP_CONFLICT) {
         return code;
     }
-    lockstep_exec_files_path(root, operation, item, "work", path);
+    lockstep_exec_files_path(root, operation, item, "verbs", path);
     return make_directory(path, err);
 }
 

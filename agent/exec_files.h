@@ -4,7 +4,7 @@
  *     record                   what the set is and how far it has come (canonical text)
  *     SERVICE/MODULE/file      private copy of the new version, 0444
  *     SERVICE/MODULE/previous  of the one before
- *     SERVICE/MODULE/work/     the verbs' own
+ *     SERVICE/MODULE/verbs/    the verbs' own
  *
  * A record is replaced by rename; a directory without a readable one is rubbish, and removed.
  */

@@ -94,7 +94,7 @@ static void fill_environment(struct environment *environment, const struct exec_
     put(environment, "LOCKSTEP_DIGEST", digest);
     put_file(environment, set, "LOCKSTEP_FILE", &item->digest, "file");
     put_file(environment, set, "LOCKSTEP_PREVIOUS_FILE", &item->previous, "previous");
-    lockstep_exec_files_path(set->exec->root, &set->record.operation, item, "work", path);
+    lockstep_exec_files_path(set->exec->root, &set->record.operation, item, "verbs", path);
     put(environment, "LOCKSTEP_WORK", path);
     lockstep_exec_files_set(set->exec->root, &set->record.operation, item, path);
     put(environment, "LOCKSTEP_SET", path);
