@@ -5,9 +5,9 @@
  * are its own, hands tool sockets to them, passes requests on and tells who comes and goes. It
  * decides nothing: the core does, and a driver translates.
  *
- * Everything runs on the loop's thread. Callbacks come from the loop, never from within a call of
- * the functions here (but for `done` of what is open when a host dies, which comes before `lost`),
- * and may call any of these functions but _free.
+ * Everything runs on the loop's thread. Callbacks come from the loop and may call any of these
+ * functions but _free. None comes from within a call, but for `done` of what is open when a host
+ * dies (before `lost`), and `drained` of a drain that the next one of its module overtakes.
  *
  * A set may be brought by a second process that takes over: see hosts_swap.h.
  *

@@ -55,15 +55,21 @@ static void answer(struct lockstep_draining *draining)
     forget(draining);
 }
 
+/* One thing less is waited for. */
+static void close_one(struct lockstep_draining *draining)
+{
+    draining->open--;
+    if (draining->open == 0) {
+        answer(draining);
+    }
+}
+
 /* NODE has said what became of it, or never will. */
 static void settle(struct lockstep_draining *draining, uint32_t node, bool ok, const char *text)
 {
     draining->waits[node] = false;
-    draining->open--;
     set_row(draining, node, ok, text);
-    if (draining->open == 0) {
-        answer(draining);
-    }
+    close_one(draining);
 }
 
 /* Who joined later is not meant. */
@@ -114,6 +120,7 @@ static struct lockstep_draining *begin(struct lockstep_session *session,
             .person = session,
             .resume = message->resume,
             .refuse = message->refuse,
+            .open = 1, /* until all are asked: a link may end while one is */
             .rows = json_array(),
             .node_count = coordinator->fleet.node_count,
             .waits = calloc(coordinator->fleet.node_count, sizeof(bool))};
@@ -230,9 +237,14 @@ void lockstep_control_module_drain(struct lockstep_session *session,
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     LOCKSTEP_FREE bool *selected = calloc(coordinator->fleet.node_count + 1, sizeof(*selected));
     struct lockstep_draining *draining;
-    if (selected == NULL || (message->module[0] == '\0' && message->node_count != 1)) {
+    if (message->module[0] == '\0' && message->node_count != 1) {
         lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(2, "usage", ""),
                                 "all modules are drained of one node at a time");
+        return;
+    }
+    if (selected == NULL) {
+        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(1, "internal", ""),
+                                "no memory for a drain");
         return;
     }
     if (choose(coordinator, message, selected, &err) != LOCKSTEP_OK) {
@@ -254,9 +266,7 @@ void lockstep_control_module_drain(struct lockstep_session *session,
             ask(draining, message, i);
         }
     }
-    if (draining->open == 0) {
-        answer(draining);
-    }
+    close_one(draining);
 }
 
 bool lockstep_control_is_drained(const struct lockstep_coordinator *coordinator, uint32_t node)
