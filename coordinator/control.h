@@ -42,9 +42,10 @@ enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinat
                                           const char *selector, const struct lockstep_name *nodes,
                                           uint32_t node_count, bool *ret_selected,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* A free call, numbered, for REQUEST of SESSION; NULL: there is no room. */
+/* A call, numbered, of the node with this name, for REQUEST of SESSION. NULL: there is no such
+ * node, it is away, or too many calls are under way; the request has been refused then. */
 struct lockstep_calling *lockstep_control_call(struct lockstep_session *session, uint64_t request,
-                                               uint32_t node);
+                                               const char *name);
 void lockstep_control_ping(struct lockstep_session *session,
                            const struct lockstep_wire_node_ping *message);
 void lockstep_control_pong(struct lockstep_session *agent, uint64_t request);

@@ -140,30 +140,15 @@ void lockstep_control_remove(struct lockstep_session *session,
 void lockstep_control_ping(struct lockstep_session *session,
                            const struct lockstep_wire_node_ping *message)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PING};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_calling *call;
-    uint32_t node = 0;
-    if (lockstep_control_node(coordinator, message->node.text, &node, &err) != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, message->request, &err);
-        return;
-    }
-    if (coordinator->agents[node] == NULL) {
-        lockstep_control_refuse(session, message->request,
-                                LOCKSTEP_WHY(4, "unreachable", "lockstep node ls"),
-                                "node %s is away", message->node.text);
-        return;
-    }
-    call = lockstep_control_call(session, message->request, node);
+    struct lockstep_calling *call = lockstep_control_call(session, message->request,
+                                                          message->node.text);
     if (call == NULL) {
-        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
-                                "too many calls are under way");
         return;
     }
     call->asked_us = lockstep_monotonic_us();
     wire.u.ping.request = call->ticket;
-    lockstep_driver_send_to(coordinator, node, &wire);
+    lockstep_driver_send_to(session->coordinator, call->node, &wire);
 }
 
 void lockstep_control_pong(struct lockstep_session *agent, uint64_t request)

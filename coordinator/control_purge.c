@@ -25,25 +25,10 @@ static bool note(struct lockstep_session *session, const struct lockstep_wire_mo
 void lockstep_control_purge(struct lockstep_session *session,
                             const struct lockstep_wire_module_purge *message)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_PURGE};
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_calling *call;
-    uint32_t node = 0;
-    if (lockstep_control_node(coordinator, message->node.text, &node, &err) != LOCKSTEP_OK) {
-        lockstep_control_refuse_error(session, message->request, &err);
-        return;
-    }
-    if (coordinator->agents[node] == NULL) {
-        lockstep_control_refuse(session, message->request,
-                                LOCKSTEP_WHY(4, "unreachable", "lockstep node ls"),
-                                "node %s is away", message->node.text);
-        return;
-    }
-    call = lockstep_control_call(session, message->request, node);
+    struct lockstep_calling *call = lockstep_control_call(session, message->request,
+                                                          message->node.text);
     if (call == NULL) {
-        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
-                                "too many calls are under way");
         return;
     }
     if (!note(session, message)) {
@@ -56,7 +41,7 @@ void lockstep_control_purge(struct lockstep_session *session,
     wire.u.purge.module = message->module;
     wire.u.purge.hard = message->hard;
     wire.u.purge.wait_ms = message->wait_ms;
-    lockstep_driver_send_to(coordinator, node, &wire);
+    lockstep_driver_send_to(session->coordinator, call->node, &wire);
 }
 
 /* A line of one process: two numbers and a text. */

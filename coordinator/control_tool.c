@@ -24,42 +24,55 @@ void lockstep_control_calls_forget(const struct lockstep_session *session)
     }
 }
 
-struct lockstep_calling *lockstep_control_call(struct lockstep_session *session, uint64_t request,
-                                               uint32_t node)
+static struct lockstep_calling *take_slot(struct lockstep_coordinator *coordinator)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
     for (size_t i = 0; i < LOCKSTEP_CALLS_MAX; i++) {
-        struct lockstep_calling *call = &coordinator->calls[i];
-        if (call->ticket == 0) {
-            *call = (struct lockstep_calling){.ticket = ++coordinator->call_tickets,
-                                              .request = request,
-                                              .person = session,
-                                              .node = node};
-            return call;
+        if (coordinator->calls[i].ticket == 0) {
+            return &coordinator->calls[i];
         }
     }
     return NULL;
 }
 
+struct lockstep_calling *lockstep_control_call(struct lockstep_session *session, uint64_t request,
+                                               const char *name)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    struct lockstep_calling *call = take_slot(coordinator);
+    uint32_t node = 0;
+    if (lockstep_control_node(coordinator, name, &node, &err) != LOCKSTEP_OK) {
+        lockstep_control_refuse_error(session, request, &err);
+        return NULL;
+    }
+    if (coordinator->agents[node] == NULL) {
+        lockstep_control_refuse(session, request,
+                                LOCKSTEP_WHY(4, "unreachable", "lockstep node ls"),
+                                "node %s is away", name);
+        return NULL;
+    }
+    if (call == NULL) {
+        lockstep_control_refuse(session, request, LOCKSTEP_WHY(4, "limit", ""),
+                                "too many calls are under way");
+        return NULL;
+    }
+    *call = (struct lockstep_calling){
+        .ticket = ++coordinator->call_tickets, .request = request, .person = session, .node = node};
+    return call;
+}
+
 void lockstep_control_tool_call(struct lockstep_session *session,
                                 const struct lockstep_wire_tool_call *message)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
-    int64_t node = lockstep_driver_node(coordinator, message->node.text);
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_TOOL_RUN};
     struct lockstep_calling *call = NULL;
-    if (node < 0 || coordinator->agents[node] == NULL) {
-        lockstep_control_refuse(session, message->request,
-                                LOCKSTEP_WHY(node < 0 ? 2 : 4, "unreachable", "lockstep node ls"),
-                                node < 0 ? "there is no node '%s'" : "node %s is away",
-                                message->node.text);
+    if (message->more) {
+        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
+                                "the input is too long for a call through a node");
         return;
     }
-    call = message->more ? NULL : lockstep_control_call(session, message->request, (uint32_t)node);
+    call = lockstep_control_call(session, message->request, message->node.text);
     if (call == NULL) {
-        lockstep_control_refuse(session, message->request, LOCKSTEP_WHY(4, "limit", ""),
-                                message->more ? "the input is too long for a call through a node"
-                                              : "too many calls are under way");
         return;
     }
     (void)snprintf(call->tool, sizeof(call->tool), "%s", message->tool);
@@ -67,7 +80,7 @@ void lockstep_control_tool_call(struct lockstep_session *session,
     wire.u.tool_run.tool = message->tool;
     wire.u.tool_run.input = message->input;
     wire.u.tool_run.timeout_ms = message->timeout_ms;
-    lockstep_driver_send_to(coordinator, (uint32_t)node, &wire);
+    lockstep_driver_send_to(session->coordinator, call->node, &wire);
 }
 
 /* Of what the tool said; NULL without memory. */

@@ -49,6 +49,9 @@ check_same '"updated 1.0.0 2.0.0"' "one tool is what was asked for" \
 
 fleet_kill agent-n1 KILL
 check_eventually "a node that is away is said to be" has_line far 'n1 is away'
+check_status 4 "nothing can be called there" fleet_cli tool call --node n1 echo.say x
+check_status 2 "nor on a node that is none" fleet_cli tool call --node n2 echo.say x
+check_says 'did you mean n1' "whose name is put right" fleet_cli tool call --node n2 echo.say x
 kill -KILL "$(fleet_host n1)"
 check_eventually "and a host that is" has_line near ' is away'
 fleet_needs "the agent is back" fleet_start_agent n1
