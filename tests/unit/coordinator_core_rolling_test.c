@@ -368,15 +368,22 @@ static void who_is_started_again_while_asked_is_asked_again(void **state)
     free(world);
 }
 
-/* The coordinator is killed while one node is watched and another waits. */
-static void a_kill_in_the_soak_starts_it_anew(void **state)
+/* The coordinator is back after a kill while the first of COUNT was watched, and so is that one. */
+static struct world *killed_in_the_soak(uint32_t count)
 {
-    struct world *world = new_world(3);
-    (void)state;
+    struct world *world = new_world(count);
     vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
     read_back(world, 0);
     restart(world);
     come_back_live(world, 0);
+    return world;
+}
+
+/* The coordinator is killed while one node is watched and another waits. */
+static void a_kill_in_the_soak_starts_it_anew(void **state)
+{
+    struct world *world = killed_in_the_soak(3);
+    (void)state;
     assert_int_equal(world->parts[0].state, LOCKSTEP_PART_LIVE);
     come_back(world, 1);
     come_back(world, 2);
@@ -389,12 +396,8 @@ static void a_kill_in_the_soak_starts_it_anew(void **state)
  */
 static void who_is_late_after_a_kill_has_its_turn(void **state)
 {
-    struct world *world = new_world(2);
+    struct world *world = killed_in_the_soak(2);
     (void)state;
-    vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
-    read_back(world, 0);
-    restart(world);
-    come_back_live(world, 0);
     pass(world, 12 * SECOND, 1, 1);
     assert_int_equal(world->parts[0].state, LOCKSTEP_PART_HEALTHY);
     assert_int_equal(world->operation.state, LOCKSTEP_OPERATION_COMMITTING);
@@ -406,12 +409,8 @@ static void who_is_late_after_a_kill_has_its_turn(void **state)
 /* And who is not back by the commit deadline is owed it, and holds nobody up. */
 static void who_stays_away_after_a_kill_is_owed_it(void **state)
 {
-    struct world *world = new_world(2);
+    struct world *world = killed_in_the_soak(2);
     (void)state;
-    vote(world, 0, LOCKSTEP_NO_UNSPECIFIED);
-    read_back(world, 0);
-    restart(world);
-    come_back_live(world, 0);
     pass(world, 16 * SECOND, 1, 1);
     assert_true(world->operation.state > LOCKSTEP_OPERATION_COMMITTING);
     assert_int_equal(world->parts[1].state, LOCKSTEP_PART_OWED);
