@@ -66,7 +66,7 @@ struct run_row {
     const char *output; /* NULL: not looked at */
 };
 
-static void start(struct bench *bench, const struct run_row *row)
+static void start_with(struct bench *bench, const struct run_row *row, uint64_t kill_ms)
 {
     const char *argv[] = {"/bin/sh", "-c", row->script, NULL};
     const char *environment[] = {"PATH=/usr/bin:/bin", "LANG=C", "MARK=here", NULL};
@@ -74,11 +74,16 @@ static void start(struct bench *bench, const struct run_row *row)
         .argv = argv,
         .environment = environment,
         .limit_ms = row->limit_ms == 0 ? 20000 : row->limit_ms,
-        .kill_ms = 100,
+        .kill_ms = kill_ms,
         .output_max = row->output_max == 0 ? LOCKSTEP_EXEC_OUTPUT_MAX : row->output_max};
     lockstep_exec_run_start(&bench->run, &command);
     assert_true(lockstep_exec_run_is_busy(&bench->run));
     assert_int_equal(bench->answers, 0);
+}
+
+static void start(struct bench *bench, const struct run_row *row)
+{
+    start_with(bench, row, 100);
 }
 
 static void await(struct bench *bench)
@@ -89,6 +94,13 @@ static void await(struct bench *bench)
     }
     assert_int_equal(bench->answers, 1);
     assert_false(lockstep_exec_run_is_busy(&bench->run));
+}
+
+/* Until the program has said something. The loop is not turned, so its time does not end before. */
+static void await_output(const struct bench *bench)
+{
+    struct pollfd wait = {.fd = bench->run.output, .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, LONG_MS), 1);
 }
 
 static const struct run_row run_rows[] = {
@@ -107,9 +119,6 @@ static const struct run_row run_rows[] = {
     {"it is late", "sleep 100", 200, 0, LOCKSTEP_EXEC_LATE, 0, ""},
     {"late and deaf", "trap '' TERM; while :; do sleep 1; done", 200, 0, LOCKSTEP_EXEC_LATE, 0,
      NULL},
-    {"late, and it tidies up",
-     "exec 2>/dev/null; trap 'echo tidy; exit 0' TERM; while :; do sleep 0.05; done", 200, 0,
-     LOCKSTEP_EXEC_LATE, 0, "tidy\n"},
     {"a child keeps the output", "sleep 100 & echo gone", 0, 0, LOCKSTEP_EXEC_EXITED, 0, "gone\n"},
     {"signals are not ignored", "kill -PIPE $$", 0, 0, LOCKSTEP_EXEC_SIGNALLED, SIGPIPE, NULL},
 };
@@ -173,21 +182,38 @@ static bool is_dead(pid_t pid, int within_ms)
 }
 
 #define DEAF "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & "
+/* Starts what says its number in the background, and goes on when it has. */
+#define AWAITED(program) "{ " program "} | { read pid; echo $pid; }"
 
 static void ends_grandchildren_when_late(void **state)
 {
     struct bench *bench = *state;
     const struct run_row row = {.script = DEAF "wait", .limit_ms = 300};
     start(bench, &row);
+    await_output(bench);
     await(bench);
     assert_int_equal(bench->end, LOCKSTEP_EXEC_LATE);
     assert_true(is_dead(read_pid(bench), LONG_MS));
 }
 
+/* It is killed long after that, if it does not end by itself. */
+static void may_tidy_up_when_late(void **state)
+{
+    struct bench *bench = *state;
+    const struct run_row row = {.script = "exec 2>/dev/null; trap 'echo tidy; exit 0' TERM; "
+                                          "echo ready; while :; do sleep 0.05; done",
+                                .limit_ms = 200};
+    start_with(bench, &row, LONG_MS);
+    await_output(bench);
+    await(bench);
+    assert_int_equal(bench->end, LOCKSTEP_EXEC_LATE);
+    assert_string_equal(bench->output, "ready\ntidy\n");
+}
+
 static void ends_what_was_left_behind(void **state)
 {
     struct bench *bench = *state;
-    const struct run_row row = {.script = DEAF "sleep 0.3"};
+    const struct run_row row = {.script = AWAITED(DEAF)};
     start(bench, &row);
     await(bench);
     assert_int_equal(bench->end, LOCKSTEP_EXEC_EXITED);
@@ -198,8 +224,7 @@ static void a_daemon_in_a_session_of_its_own_lives_on(void **state)
 {
     struct bench *bench = *state;
     const struct run_row row = {
-        .script = "setsid sh -c 'echo $$; exec sleep 100 >/dev/null 2>&1' & "
-                  "sleep 0.5"};
+        .script = AWAITED("setsid sh -c 'echo $$; exec sleep 100 >/dev/null 2>&1' & ")};
     pid_t pid;
     start(bench, &row);
     await(bench);
@@ -241,9 +266,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-        TEST(sees_no_descriptor_of_ours), TEST(ends_grandchildren_when_late),
-        TEST(ends_what_was_left_behind),  TEST(a_daemon_in_a_session_of_its_own_lives_on),
-        TEST(stops_without_an_answer),    TEST(a_missing_program_is_a_result),
+        TEST(sees_no_descriptor_of_ours),
+        TEST(ends_grandchildren_when_late),
+        TEST(may_tidy_up_when_late),
+        TEST(ends_what_was_left_behind),
+        TEST(a_daemon_in_a_session_of_its_own_lives_on),
+        TEST(stops_without_an_answer),
+        TEST(a_missing_program_is_a_result),
 #undef TEST
     };
     return LOCKSTEP_RUN_TABLE("a run", run_rows, check_run) +
