@@ -36,28 +36,6 @@ static char copies[2][MODULES_COUNT][96]; /* what is mapped, by turns */
 static unsigned copied;
 static char copies_directory[64];
 
-/* ---- one host in this process -----------------------------------------------------------------
- */
-
-static void *start_host(void *argument)
-{
-    struct lockstep_host_options options = {
-        .size = sizeof(options), .agent_socket = agent.socket, .boot_wait_ms = 20000};
-    char why[256];
-    return lockstep_host_start(&options, &host, why, sizeof(why)) == 0 ? NULL : argument;
-}
-
-static void start(void)
-{
-    pthread_t thread;
-    void *failed = NULL;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
-    must(pthread_create(&thread, NULL, start_host, &agent) == 0, "no thread");
-    host_agent_meet(&agent);
-    must(pthread_join(thread, &failed) == 0 && failed == NULL, "no host");
-}
-
 /* LOCKSTEP_BENCH_COPIES: where private copies are made; memory if nothing is said, for a disk that
  * is shared says more of who shares it. */
 static void write_store(void)
@@ -380,7 +358,7 @@ static void measure_stalls(struct result *result)
 
 void measure_sets(const struct set_results *results)
 {
-    start();
+    host = host_agent_begin_embedded(&agent);
     write_store();
     copy_all(0);
     (void)reload(0);
@@ -392,7 +370,6 @@ void measure_sets(const struct set_results *results)
     measure_swaps(results->swap, results->back);
     measure_stalls(results->stall);
     measure_flow(results->flow);
-    host = lockstep_host_stop(host);
     remove_files();
     host_agent_deinit(&agent);
 }
@@ -406,7 +383,7 @@ void measure_migration(struct result *result, unsigned records)
     char path[128];
     char text[16];
     (void)snprintf(text, sizeof(text), "%u", records);
-    start();
+    host = host_agent_begin_embedded(&agent);
     result->count = records > 100000 ? 5 : ROUNDS;
     for (unsigned i = 0; i <= result->count; i++) {
         struct lockstep_digest digest;
@@ -427,7 +404,6 @@ void measure_migration(struct result *result, unsigned records)
         }
         end_windows("rows");
     }
-    host = lockstep_host_stop(host);
     for (unsigned i = 0; i <= result->count; i++) {
         (void)snprintf(path, sizeof(path), "%s/rows-%u.so", agent.directory, i);
         (void)unlink(path);

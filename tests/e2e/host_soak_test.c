@@ -52,32 +52,16 @@ struct soak {
     unsigned copies_gone;
 };
 
-static void *start_host(void *argument)
-{
-    struct lockstep_host_options options = {
-        .size = sizeof(options), .agent_socket = agent.socket, .boot_wait_ms = 20000};
-    char why[256];
-    return lockstep_host_start(&options, &host, why, sizeof(why)) == 0 ? NULL : argument;
-}
-
 static int start(void **state)
 {
-    pthread_t thread;
-    void *failed = NULL;
     (void)state;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
-    assert_int_equal(pthread_create(&thread, NULL, start_host, &agent), 0);
-    host_agent_meet(&agent);
-    assert_int_equal(pthread_join(thread, &failed), 0);
-    assert_null(failed);
+    host = host_agent_begin_embedded(&agent);
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    host = lockstep_host_stop(host);
     host_agent_deinit(&agent);
     return 0;
 }

@@ -79,6 +79,7 @@ void host_agent_die(struct host_agent *agent)
 void host_agent_deinit(struct host_agent *agent)
 {
     char path[160];
+    agent->embedded = lockstep_host_stop(agent->embedded);
     if (agent->host > 0) {
         int status = 0;
         (void)kill(agent->host, SIGTERM);
@@ -176,6 +177,39 @@ void host_agent_begin_host(struct host_agent *agent)
     host_agent_meet(agent);
 }
 
+static void *start_embedded(void *argument)
+{
+    struct host_agent *agent = argument;
+    struct lockstep_host_options options = {
+        .size = sizeof(options), .agent_socket = agent->socket, .boot_wait_ms = ANSWER_MS};
+    return lockstep_host_start(&options, &agent->embedded, NULL, 0) == 0 ? NULL : argument;
+}
+
+pthread_t host_agent_embed(struct host_agent *agent)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, start_embedded, agent), 0);
+    return thread;
+}
+
+struct lockstep_host *host_agent_embedded(struct host_agent *agent, pthread_t thread)
+{
+    void *failed = NULL;
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    return agent->embedded;
+}
+
+struct lockstep_host *host_agent_begin_embedded(struct host_agent *agent)
+{
+    pthread_t thread;
+    host_agent_init(agent);
+    host_agent_listen(agent);
+    thread = host_agent_embed(agent);
+    host_agent_meet(agent);
+    return host_agent_embedded(agent, thread);
+}
+
 void host_agent_restart(struct host_agent *agent)
 {
     (void)kill(agent->host, SIGKILL);
@@ -259,14 +293,31 @@ void host_agent_commit(struct host_agent *agent)
     expect(agent, host_agent_ask(agent, LOCKSTEP_HOSTWIRE_PUBLISH), LOCKSTEP_HOSTWIRE_PUBLISHED);
 }
 
+void host_agent_install_from(struct host_agent *agent, const char *module, const char *path)
+{
+    host_agent_begin(agent);
+    (void)host_agent_add(agent, module, path);
+    host_agent_commit(agent);
+}
+
+void host_agent_retire(struct host_agent *agent, const char *module, uint64_t generation,
+                       uint64_t by)
+{
+    struct lockstep_hostwire_entry *entry = &agent->order->entries[0];
+    lockstep_hostwire_reset(agent->order, LOCKSTEP_HOSTWIRE_RETIRE);
+    agent->order->entries_count = 1;
+    assert_true(lockstep_name_parse(module, &entry->module));
+    entry->generation = generation;
+    entry->by = by;
+    expect(agent, host_agent_ask(agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+}
+
 void host_agent_install(struct host_agent *agent, const char *module, const char *file,
                         char *ret_path, size_t room)
 {
     char path[160];
     host_agent_copy(agent, file, path, sizeof(path));
-    host_agent_begin(agent);
-    (void)host_agent_add(agent, module, path);
-    host_agent_commit(agent);
+    host_agent_install_from(agent, module, path);
     if (ret_path != NULL) {
         (void)snprintf(ret_path, room, "%s", path);
     }

@@ -1,10 +1,13 @@
-/* An agent for tests of the host: starts lockstep-host and says what it has to do. */
+/* An agent for tests of the host: starts lockstep-host, or a host within the test, and says what it
+ * has to do. */
 #ifndef LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
 #define LOCKSTEP_TESTS_SUPPORT_HOST_AGENT_H
 
 #include "agent/host/include/lockstep/client.h"
+#include "agent/host/include/lockstep/host.h"
 #include "common/hostwire/hostwire.h"
 
+#include <pthread.h>
 #include <sys/types.h>
 
 struct host_agent {
@@ -16,6 +19,7 @@ struct host_agent {
     int served;   /* the tool socket, as the agent holds it */
     int fd;       /* to the host, -1: none */
     pid_t host;
+    struct lockstep_host *embedded; /* in this process; NULL: none */
     unsigned journal_bytes; /* of the hosts that are started from here on; 0: as they want */
     bool successor;         /* likewise: they serve when they are told to */
     uint64_t generation;
@@ -40,6 +44,12 @@ void host_agent_meet(struct host_agent *agent);
 void host_agent_die(struct host_agent *agent);
 /* All of that: a host that has met its agent. */
 void host_agent_begin_host(struct host_agent *agent);
+/* The same with a host in this process. */
+struct lockstep_host *host_agent_begin_embedded(struct host_agent *agent);
+/* An embedded host that starts, which returns when somebody has greeted it: so it has a thread of
+ * its own, which _embedded() waits for. */
+pthread_t host_agent_embed(struct host_agent *agent);
+struct lockstep_host *host_agent_embedded(struct host_agent *agent, pthread_t thread);
 /* An empty order of a new operation. */
 void host_agent_begin(struct host_agent *agent);
 /* Makes a private copy of the test module FILE ("echo-1") and writes its path. */
@@ -52,9 +62,14 @@ enum lockstep_hostwire_type host_agent_ask(struct host_agent *agent,
                                            enum lockstep_hostwire_type type);
 /* Prepares and commits the order, as an agent does. */
 void host_agent_commit(struct host_agent *agent);
+/* The same of one module from PATH. */
+void host_agent_install_from(struct host_agent *agent, const char *module, const char *path);
 /* Copies, prepares and commits one module; RET_PATH may be NULL. */
 void host_agent_install(struct host_agent *agent, const char *module, const char *file,
                         char *ret_path, size_t room);
+/* The window of that version is over (0: of all that are not live); BY is what took its place. */
+void host_agent_retire(struct host_agent *agent, const char *module, uint64_t generation,
+                       uint64_t by);
 /* Takes what a host that is dead has left to say. */
 void host_agent_take_kept(struct host_agent *agent);
 /* Kills the host and starts another, which has met its agent. */

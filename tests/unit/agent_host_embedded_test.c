@@ -9,33 +9,16 @@
 static struct host_agent agent;
 static struct lockstep_host *host;
 
-/* Returns when the agent has greeted, so it has a thread of its own. */
-static void *start_host(void *argument)
-{
-    struct lockstep_host_options options = {
-        .size = sizeof(options), .agent_socket = agent.socket, .boot_wait_ms = 20000};
-    char why[256];
-    return lockstep_host_start(&options, &host, why, sizeof(why)) == 0 ? NULL : argument;
-}
-
 static int start(void **state)
 {
-    pthread_t thread;
-    void *failed = NULL;
     (void)state;
-    host_agent_init(&agent);
-    host_agent_listen(&agent);
-    assert_int_equal(pthread_create(&thread, NULL, start_host, &agent), 0);
-    host_agent_meet(&agent);
-    assert_int_equal(pthread_join(thread, &failed), 0);
-    assert_null(failed);
+    host = host_agent_begin_embedded(&agent);
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    host = lockstep_host_stop(host);
     host_agent_deinit(&agent);
     return 0;
 }
@@ -95,10 +78,7 @@ static void test_retired_text_is_gone(void **state)
     assert_true(can_run(path));
     host_agent_install(&agent, "echo", "echo-2", NULL, 0);
     assert_true(can_run(path));
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-    agent.order->entries_count = 1;
-    assert_true(lockstep_name_parse("echo", &agent.order->entries[0].module));
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+    host_agent_retire(&agent, "echo", 0, 0);
     assert_false(can_run(path));
     expect("echo.say", LOCKSTEP_CALL_OK, "2.0.0");
 }
@@ -127,11 +107,10 @@ static void test_longest_answer(void **state)
 static void test_agent_of_another_version(void **state)
 {
     pthread_t thread;
-    void *failed = NULL;
     (void)state;
     host_agent_init(&agent);
     host_agent_listen(&agent);
-    assert_int_equal(pthread_create(&thread, NULL, start_host, &agent), 0);
+    thread = host_agent_embed(&agent);
     while (lockstep_hostwire_accept(agent.listener, &agent.fd, NULL) != LOCKSTEP_OK) {
     }
     assert_int_equal(lockstep_hostwire_receive(agent.fd, agent.reply, 20000, NULL), LOCKSTEP_OK);
@@ -144,8 +123,7 @@ static void test_agent_of_another_version(void **state)
     host_agent_die(&agent);
     host_agent_listen(&agent);
     host_agent_meet(&agent);
-    assert_int_equal(pthread_join(thread, &failed), 0);
-    assert_null(failed);
+    assert_non_null(host_agent_embedded(&agent, thread));
 }
 
 int main(void)

@@ -99,9 +99,7 @@ static void check_back(void **state)
     }
     host_agent_commit(&agent);
     host_agent_expect(&agent, "ledger.get", "", row->back);
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[1]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[1]);
     host_agent_expect(&agent, "ledger.get", "", row->forth);
 }
 
@@ -138,9 +136,7 @@ static void test_base_in_the_window(void **state)
     add_kept(paths[1]);
     host_agent_commit(&agent);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[0]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "3 3 0"); /* the way back is kept */
 }
 
@@ -154,13 +150,9 @@ static void test_back_after_death(void **state)
     add_kept(paths[1]);
     host_agent_commit(&agent);
     add(7);
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[0]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "20 20 0");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[1]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "20 20 0"); /* `down` would have kept the tag */
 }
 
@@ -204,9 +196,7 @@ static void test_steps(void **state)
     add(3);
     host_agent_install(&agent, "ledger", "ledger-3-steps", NULL, 0);
     host_agent_expect(&agent, "ledger.tag", "", "1");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", path);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", path);
     add(1);
     host_agent_expect(&agent, "ledger.get", "", "4 4 0");
     host_agent_install(&agent, "ledger", "ledger-3-steps", NULL, 0);
@@ -227,20 +217,9 @@ static void test_gap(void **state)
                         "no step of ledger 3.0.0 leads on from schema 1 towards 3");
 }
 
-/* BY: what took its place. */
-static void retire_left(uint64_t generation, uint64_t by)
-{
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-    agent.order->entries_count = 1;
-    assert_true(lockstep_name_parse("ledger", &agent.order->entries[0].module));
-    agent.order->entries[0].generation = generation;
-    agent.order->entries[0].by = by;
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
-}
-
 static void retire(uint64_t generation)
 {
-    retire_left(generation, generation + 1);
+    host_agent_retire(&agent, "ledger", generation, generation + 1);
 }
 
 /* Version 2, whose window has ended. */
@@ -302,10 +281,8 @@ static void test_an_older_window_ends(void **state)
     host_agent_install(&agent, "ledger", "ledger-1-snapshot", NULL, 0);
     first = agent.generation;
     live_through("snapshot", paths);
-    retire_left(first, first + 1);
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[0]);
-    host_agent_commit(&agent);
+    retire(first);
+    host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "3 3 0");
 }
 
@@ -418,18 +395,14 @@ static void test_residue_after_death(void **state)
     char paths[2][160];
     (void)state;
     live_through("lossless", paths);
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[0]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 0");
     for (int i = 0; i < 2; i++) { /* and what began with it has it as well */
         host_agent_restart(&agent);
         add_kept(paths[0]);
         host_agent_commit(&agent);
     }
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "ledger", paths[1]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "ledger", paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
     host_agent_restart(&agent);
     add_kept(paths[1]);

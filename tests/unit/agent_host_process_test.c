@@ -100,13 +100,8 @@ static uint64_t stop_callers(struct caller callers[CALLERS])
 /* The window of what was published in TURN is over. */
 static void retire_turn(int turn)
 {
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-    agent.order->entries_count = 2;
-    assert_true(lockstep_name_parse("echo", &agent.order->entries[0].module));
-    assert_true(lockstep_name_parse("other", &agent.order->entries[1].module));
-    agent.order->entries[0].generation = 2 * (uint64_t)turn + 1;
-    agent.order->entries[1].generation = 2 * (uint64_t)turn + 2;
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
+    host_agent_retire(&agent, "echo", 2 * (uint64_t)turn + 1, 0);
+    host_agent_retire(&agent, "other", 2 * (uint64_t)turn + 2, 0);
 }
 
 /* Every fourth time from new copies, else from those that are mapped: forward and back. */
@@ -154,9 +149,7 @@ static void test_state_survives(void **state)
     host_agent_copy(&agent, "counter-2", paths[1], 160);
     start_callers(callers, "counter.add");
     for (int turn = 1; turn <= 20; turn++) {
-        host_agent_begin(&agent);
-        (void)host_agent_add(&agent, "counter", paths[turn % 2]);
-        host_agent_commit(&agent);
+        host_agent_install_from(&agent, "counter", paths[turn % 2]);
     }
     calls = stop_callers(callers);
     (void)snprintf(wanted, sizeof(wanted), "%llu ", (unsigned long long)calls);
@@ -347,15 +340,6 @@ static void test_drain_refuses(void **state)
     host_agent_expect(&agent, "echo.say", "x", "2.0.0 x");
 }
 
-static void retire(const char *module, uint64_t generation)
-{
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-    agent.order->entries_count = 1;
-    assert_true(lockstep_name_parse(module, &agent.order->entries[0].module));
-    agent.order->entries[0].generation = generation;
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
-}
-
 static void test_one_operation_a_module(void **state)
 {
     char paths[2][160];
@@ -395,7 +379,7 @@ static void test_retired_copies_stay_away(void **state)
     (void)state;
     host_agent_install(&agent, "echo", "echo-1", path, sizeof(path));
     host_agent_install(&agent, "echo", "echo-2", NULL, 0);
-    retire("echo", 1);
+    host_agent_retire(&agent, "echo", 1, 0);
     host_agent_begin(&agent);
     (void)host_agent_add(&agent, "echo", path);
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_REFUSED);
@@ -434,7 +418,7 @@ static void test_retiring_waits_for_calls(void **state)
     while (host_agent_in_flight(&agent) == 0) {
     }
     host_agent_install(&agent, "echo", "echo-2", NULL, 0);
-    retire("echo", 1);
+    host_agent_retire(&agent, "echo", 1, 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(result, LOCKSTEP_CALL_OK);
     while (state_of(1) != LOCKSTEP_HOSTWIRE_STATE_RETIRED) {

@@ -23,15 +23,6 @@ static int stop(void **state)
     return 0;
 }
 
-static void retire(const char *module, uint64_t generation)
-{
-    lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_RETIRE);
-    agent.order->entries_count = 1;
-    assert_true(lockstep_name_parse(module, &agent.order->entries[0].module));
-    agent.order->entries[0].generation = generation;
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_RETIRE), LOCKSTEP_HOSTWIRE_OK);
-}
-
 static void purge(const char *module, bool hard, uint32_t wait_ms)
 {
     lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_PURGE);
@@ -53,7 +44,7 @@ static void test_budget(void **state)
     (void)state;
     for (int i = 0; i <= LOCKSTEP_RETIRED_MAX; i++) {
         host_agent_install(&agent, "echo", "echo-1", NULL, 0);
-        retire("echo", 0);
+        host_agent_retire(&agent, "echo", 0, 0);
     }
     host_agent_copy(&agent, "echo-2", path, sizeof(path));
     host_agent_begin(&agent);
@@ -86,12 +77,12 @@ static void test_purge(void **state)
     host_agent_install(&agent, "echo", "echo-1", NULL, 0);
     host_agent_install(&agent, "counter", "counter-1", NULL, 0);
     host_agent_install(&agent, "counter", "counter-2", NULL, 0);
-    retire("counter", 0);
+    host_agent_retire(&agent, "counter", 0, 0);
     assert_int_equal(pthread_create(&thread, NULL, call_wait, &agent), 0);
     while (host_agent_in_flight(&agent) == 0) {
     }
     host_agent_install(&agent, "echo", "echo-2", NULL, 0);
-    retire("echo", 0);
+    host_agent_retire(&agent, "echo", 0, 0);
     purge("echo", true, 20000);
     assert_int_equal(unmapped(), 0);
     assert_int_equal(agent.reply->retired, 1);
@@ -143,7 +134,7 @@ static void test_counts(void **state)
     expect_counts("echo.fail", "1.0.0", 1, 1);
     expect_counts("echo.wait", "1.0.0", 0, 0);
     host_agent_install(&agent, "echo", "echo-2", NULL, 0);
-    retire("echo", 0);
+    host_agent_retire(&agent, "echo", 0, 0);
     purge("echo", false, 20000);
     host_agent_install(&agent, "echo", "echo-1", NULL, 0);
     expect_counts("echo.say", "1.0.0", 0, 0);
@@ -159,7 +150,7 @@ static void test_retire_hangs(void **state)
     (void)state;
     host_agent_install(&agent, "echo", "echo-lingers", NULL, 0);
     host_agent_install(&agent, "echo", "echo-1", NULL, 0);
-    retire("echo", 0);
+    host_agent_retire(&agent, "echo", 0, 0);
     purge("echo", true, 100);
     assert_int_equal(unmapped(), 0);
     assert_int_equal(agent.reply->retired, 1);

@@ -35,13 +35,9 @@ static void test_residue_survives(void **state)
     host_agent_expect(&agent, "counter.add", "", "2");
     host_agent_expect(&agent, "counter.add", "", "3");
     host_agent_expect(&agent, "counter.get", "", "3 2");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "counter", paths[0]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "counter", paths[0]);
     host_agent_expect(&agent, "counter.add", "", "4");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "counter", paths[1]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "counter", paths[1]);
     host_agent_expect(&agent, "counter.get", "", "4 2");
 }
 
@@ -62,9 +58,7 @@ static void test_extra_arrives(void **state)
     (void)host_agent_add(&agent, "counter", paths[0]);
     host_agent_commit(&agent);
     host_agent_expect(&agent, "counter.add", "", "42"); /* 41, less 1 down, and 1 up */
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "counter", paths[1]);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "counter", paths[1]);
     host_agent_expect(&agent, "counter.get", "", "42 0");
 }
 

@@ -173,9 +173,7 @@ static void test_state_ends_with_it(void **state)
     host_agent_install(&agent, "counter", "counter-1", path, sizeof(path));
     host_agent_install(&agent, "counter", "counter-2", NULL, 0);
     host_agent_expect(&agent, "counter.add", "", "1");
-    host_agent_begin(&agent);
-    (void)host_agent_add(&agent, "counter", path);
-    host_agent_commit(&agent);
+    host_agent_install_from(&agent, "counter", path);
     host_agent_expect(&agent, "counter.add", "", "2");
     take_out("counter");
     expect_no_tool("counter.get");
