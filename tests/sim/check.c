@@ -67,6 +67,23 @@ void sim_check_commit(struct sim_world *world, const struct sim_record *record)
     }
 }
 
+/* Who requires calls of code that nobody calls does not hear that it has succeeded. */
+void sim_check_called(struct sim_world *world, const struct sim_record *record)
+{
+    const struct lockstep_operation *operation = &record->operation;
+    bool called = operation->options.require_calls == 0;
+    bool runs = false;
+    for (uint32_t i = 0; i < operation->item_count; i++) {
+        called = called || sim_is_called(&operation->items[i].digest);
+    }
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        runs = runs || record->parts[i].state == LOCKSTEP_PART_HEALTHY;
+    }
+    if (runs && !called) {
+        sim_fail(world, "op %02x has succeeded, and nobody called it", operation->id.bytes[0]);
+    }
+}
+
 /* A pointer row is written only for what the coordinator has committed. */
 void sim_check_pointer(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
 {

@@ -9,6 +9,7 @@
 
 void sim_check_loaded(struct sim_world *world, uint32_t node);
 void sim_check_commit(struct sim_world *world, const struct sim_record *record);
+void sim_check_called(struct sim_world *world, const struct sim_record *record);
 void sim_check_pointer(struct sim_world *world, uint32_t node,
                        const struct lockstep_prepare *order);
 void sim_check_counts(struct sim_world *world);

@@ -96,6 +96,9 @@ static void write_row(struct sim_world *world, const struct lockstep_operation *
         coordinator->generations[sim_module_index(&coordinator->modules[i].name)] =
             coordinator->modules[i].generation;
     }
+    if (row == LOCKSTEP_ROW_SUCCEEDED) {
+        sim_check_called(world, record);
+    }
     if (row == LOCKSTEP_ROW_COMMIT) {
         record->committed_at = (uint32_t)operation->sequence;
         sim_check_commit(world, record);
@@ -121,7 +124,9 @@ static struct lockstep_operation *restored(const struct sim_record *record)
     for (uint32_t i = 0; i < operation->part_count; i++) {
         parts[i].up = false;
         parts[i].due = 0;
+        parts[i].calls = 0;
     }
+    operation->awaits_calls = false; /* nor is that in the journal */
     if (operation->kind == LOCKSTEP_KIND_COMPENSATION || record->row == LOCKSTEP_ROW_DEGRADED ||
         record->row == LOCKSTEP_ROW_SETTLED) {
         sim_operation_free(operation->spare);
@@ -375,6 +380,23 @@ static void note_live(struct sim_world *world, uint32_t node, const struct locks
     coordinator->nodes[node].live_count = SIM_MODULES;
 }
 
+/* How often what NODE runs has been called, with every sign of life: as often as anybody requires,
+ * or less, of a host that has just been started. There are versions that nobody calls. */
+static void note_calls(struct sim_world *world, uint32_t node)
+{
+    struct lockstep_called called[SIM_MODULES];
+    struct lockstep_fleet_actions actions;
+    for (uint32_t i = 0; i < SIM_MODULES; i++) {
+        const struct lockstep_live *live = &world->coordinator.live[node][i];
+        uint64_t calls = sim_chance(world, 95) ? SIM_CALLS : sim_between(world, 0, SIM_CALLS);
+        called[i] = (struct lockstep_called){sim_module(i), live->digest,
+                                             sim_is_called(&live->digest) ? calls : 0};
+    }
+    lockstep_fleet_called(&world->coordinator.fleet, sim_now(world), node, called, SIM_MODULES,
+                          &actions);
+    sim_coordinator_act(world, &actions);
+}
+
 void sim_coordinator_receive(struct sim_world *world, uint32_t node,
                              const struct lockstep_message *message)
 {
@@ -387,6 +409,9 @@ void sim_coordinator_receive(struct sim_world *world, uint32_t node,
     }
     lockstep_fleet_receive(&world->coordinator.fleet, sim_now(world), node, message, &actions);
     sim_coordinator_act(world, &actions);
+    if (message->type == LOCKSTEP_MESSAGE_HEARTBEAT && world->coordinator.running) {
+        note_calls(world, node);
+    }
 }
 
 void sim_coordinator_written(struct sim_world *world, const struct sim_event *event)

@@ -179,6 +179,7 @@ void sim_host_ask(struct sim_world *world, uint32_t node, const struct lockstep_
             return;
         }
         set->operation = duty->order.operation;
+        set->drains = duty->order.drain == LOCKSTEP_DRAIN_ALWAYS;
         for (uint32_t i = 0; i < duty->order.item_count; i++) {
             if (lockstep_duty_changes(duty, i)) {
                 set->items[set->count++] = duty->order.items[i];
@@ -211,7 +212,7 @@ static void answer_map(struct sim_world *world, const struct sim_host *host, str
 {
     if (!set->mapped && result->no == LOCKSTEP_NO_UNSPECIFIED) {
         result->no = refusal(host, set);
-        set->stateful = has_state(world, host, set);
+        set->stateful = set->drains || has_state(world, host, set);
     }
     if (!set->mapped && result->no != LOCKSTEP_NO_UNSPECIFIED) {
         *set = (struct sim_set){0};

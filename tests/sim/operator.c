@@ -8,7 +8,7 @@ void sim_options(struct sim_world *world, struct lockstep_operation_options *opt
     const struct lockstep_defaults *settings = &world->settings;
     options->on_failure = sim_chance(world, 95) ? LOCKSTEP_ON_FAILURE_ROLLBACK
                                                 : LOCKSTEP_ON_FAILURE_HOLD;
-    options->drain = LOCKSTEP_DRAIN_AUTO;
+    options->drain = sim_chance(world, 25) ? LOCKSTEP_DRAIN_ALWAYS : LOCKSTEP_DRAIN_AUTO;
     options->prepare_ms = settings->prepare;
     options->fetch_ms = settings->fetch;
     options->drain_timeout_ms = SIM_DRAIN_MS;
@@ -136,6 +136,8 @@ static void submit(struct sim_world *world)
         }
     } else {
         choose_items(world, &request);
+        request.options.require_calls = sim_chance(world, 30) ? sim_between(world, 1, SIM_CALLS)
+                                                              : 0;
     }
     (void)sim_submit(world, &request);
 }

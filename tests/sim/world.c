@@ -86,6 +86,11 @@ uint32_t sim_version(const struct lockstep_digest *digest)
     return (uint32_t)digest->bytes[1] << 8 | digest->bytes[2];
 }
 
+bool sim_is_called(const struct lockstep_digest *digest)
+{
+    return sim_version(digest) % 4 != 0;
+}
+
 enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_digest *digest)
 {
     static const uint8_t natures[] = {SIM_GOOD, SIM_GOOD,   SIM_GOOD,    SIM_STATEFUL, SIM_STATEFUL,

@@ -29,6 +29,7 @@
 #define SIM_SERVICE    0
 #define SIM_SETS       8 /* that a host holds, or remembers as published */
 #define SIM_DRAIN_MS   200
+#define SIM_CALLS      100   /* required of new code, at most */
 #define SIM_LAST_MS    25000 /* before the end nobody asks for anything any more */
 
 /* What a version does, drawn from the seed. */
@@ -97,7 +98,8 @@ struct sim_set {
     struct lockstep_id operation; /* zeros: no set */
     bool mapped;
     bool publishing;
-    bool stateful;
+    bool stateful; /* its calls are held while it is exchanged */
+    bool drains;   /* whatever it is */
     uint64_t closed_until;
     uint32_t count;
     struct lockstep_item items[SIM_MODULES];
@@ -207,6 +209,8 @@ void sim_break_link(struct sim_world *world, uint32_t node);
 
 struct lockstep_digest sim_digest(uint32_t module, uint32_t version);
 uint32_t sim_version(const struct lockstep_digest *digest);
+/* False: a version that nobody calls. */
+bool sim_is_called(const struct lockstep_digest *digest);
 /* What every node begins with; zeros: nothing. */
 struct lockstep_digest sim_first(uint32_t module);
 enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_digest *digest);
