@@ -20,11 +20,15 @@
 #include <unistd.h>
 
 #define MODULES  2
-#define ROUNDS   8 /* generations whose images are apart; then the numbers are used again */
-#define SWAPS    1500
+#define SWAPS    4000
+#define SEALS    94 /* of each module */
 #define STEADY   2
 #define SLEEPERS 1
+#define VISITORS 2
 #define VISITS   25 /* calls of a thread that comes and goes */
+
+/* Generations whose images are apart: each thread holds one, one is live and one comes. */
+#define ROUNDS (STEADY + SLEEPERS + VISITORS + 2)
 
 enum refusal { GRANTED, REFUSED, REFUSED_LATER };
 
@@ -39,6 +43,7 @@ static struct lockstep_gate gates[MODULES];
 static atomic_bool dead[MODULES * ROUNDS]; /* images that nobody may be in */
 static atomic_int inside[MODULES];
 static atomic_bool sealed[MODULES]; /* its state is being handed over */
+static atomic_size_t begun;         /* callers that are under way */
 static atomic_bool enough;
 static struct tally all;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of `all`, and of who rests */
@@ -89,7 +94,8 @@ static int nothing(struct lockstep_call *call)
     return 0;
 }
 
-static struct lockstep_gate_table *make_table(uint64_t generation)
+/* The images are those from FIRST on. */
+static struct lockstep_gate_table *make_table(uint64_t generation, uint32_t first)
 {
     struct lockstep_gate_table *table = calloc(1, sizeof(*table) +
                                                       MODULES * sizeof(struct lockstep_gate_entry));
@@ -106,7 +112,7 @@ static struct lockstep_gate_table *make_table(uint64_t generation)
             .module = "m",
             .version = "1",
             .tool = i, /* so that the sums of a tool are not those of the first */
-            .image = (uint32_t)(generation % ROUNDS) * MODULES + i,
+            .image = first + i,
             .generation = generation,
         };
     }
@@ -176,6 +182,7 @@ static void *call_on(void *argument)
 {
     const long *ns = argument;
     struct tally tally = {0};
+    atomic_fetch_add(&begun, 1);
     for (unsigned turn = 0; !atomic_load(&enough); turn++) {
         call_once(turn, *ns, &tally);
     }
@@ -200,13 +207,13 @@ static void *send_visitors(void *argument)
     struct tally tally = {0};
     (void)argument;
     while (!atomic_load(&enough)) {
-        pthread_t visitors[2];
-        bool came[2];
-        for (size_t i = 0; i < 2; i++) {
+        pthread_t visitors[VISITORS];
+        bool came[VISITORS];
+        for (size_t i = 0; i < VISITORS; i++) {
             came[i] = pthread_create(&visitors[i], NULL, visit, NULL) == 0;
             tally.wrong += !came[i];
         }
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < VISITORS; i++) {
             tally.wrong += came[i] && pthread_join(visitors[i], NULL) != 0;
         }
     }
@@ -228,19 +235,43 @@ static uint64_t in_flight(uint32_t module)
 }
 
 /* As a hand-over does it: nobody new, then nobody at all, then nobody is inside. */
-static void seal(size_t module, struct tally *tally)
+static void begin_seal(size_t module)
 {
     lockstep_gate_shut(&gates[module], LOCKSTEP_SHUT_SWAP);
     lockstep_gate_shut(&gates[module], LOCKSTEP_SHUT_SEAL);
-    while (in_flight((uint32_t)module) != 0) {
-        rest(20000);
-    }
+}
+
+static void end_seal(size_t module, struct tally *tally)
+{
     tally->wrong += atomic_load(&inside[module]) != 0;
     atomic_store(&sealed[module], true);
     rest(20000);
     tally->wrong += atomic_load(&inside[module]) != 0;
     atomic_store(&sealed[module], false);
     lockstep_gate_open(&gates[module], LOCKSTEP_SHUT_SWAP | LOCKSTEP_SHUT_SEAL);
+}
+
+/* Seals the modules again and again. Nobody waits here for who is inside: callers that have no
+ * processor would be waited for hundreds of times, and meanwhile there is more to swap. False:
+ * enough. */
+static bool seal_on(uint64_t generation, struct tally *tally)
+{
+    static bool shut[MODULES];
+    static unsigned times[MODULES];
+    bool goes_on = false;
+    for (size_t i = 0; i < MODULES; i++) {
+        if (!shut[i] && times[i] < SEALS && generation % 8 == 4 * i) {
+            begin_seal(i);
+            shut[i] = true;
+        }
+        if (shut[i] && in_flight((uint32_t)i) == 0) {
+            end_seal(i, tally);
+            shut[i] = false;
+            times[i]++;
+        }
+        goes_on = goes_on || times[i] < SEALS;
+    }
+    return goes_on;
 }
 
 /* Takes what IMAGE counted, and lets it count anew. */
@@ -257,10 +288,10 @@ static void bury(uint32_t image, struct tally *counted)
 }
 
 /* Lets nobody into images any more that nobody can reach. */
-static void retire(uint64_t live, struct tally *counted)
+static void retire(uint32_t live, struct tally *counted)
 {
     for (uint32_t image = 0; image < ROUNDS * MODULES; image++) {
-        if (image / MODULES != live % ROUNDS && !atomic_load(&dead[image]) &&
+        if (image / MODULES != live / MODULES && !atomic_load(&dead[image]) &&
             !lockstep_gate_holds(image)) {
             atomic_store(&dead[image], true);
             bury(image, counted);
@@ -268,17 +299,19 @@ static void retire(uint64_t live, struct tally *counted)
     }
 }
 
-/* The numbers of GENERATION's images are free once those of ROUNDS generations ago are retired. */
-static void revive(uint64_t generation, struct tally *counted)
+/* The first of numbers that are free; they are there whatever the threads hold. */
+static uint32_t revive(struct tally *counted)
 {
-    for (uint32_t i = 0; i < MODULES; i++) {
-        uint32_t image = (uint32_t)(generation % ROUNDS) * MODULES + i;
-        while (!atomic_load(&dead[image])) {
-            rest(20000);
-            retire(generation - 1, counted);
-        }
-        atomic_store(&dead[image], false);
+    uint32_t first = 0;
+    while (first < (ROUNDS - 1) * MODULES &&
+           !(atomic_load(&dead[first]) && atomic_load(&dead[first + 1]))) {
+        first += MODULES;
     }
+    for (uint32_t i = 0; i < MODULES; i++) {
+        counted->wrong += !atomic_load(&dead[first + i]);
+        atomic_store(&dead[first + i], false);
+    }
+    return first;
 }
 
 static bool refuse_membarrier(void)
@@ -296,21 +329,23 @@ static bool refuse_membarrier(void)
 
 static void swap_on(enum refusal refusal, struct tally *counted)
 {
-    for (uint64_t generation = 2; generation < SWAPS; generation++) {
-        struct lockstep_gate_table *table = make_table(generation);
+    bool seals = true;
+    for (uint64_t generation = 2; generation < SWAPS || seals; generation++) {
+        uint32_t first = revive(counted);
+        struct lockstep_gate_table *table = make_table(generation, first);
         if (refusal == REFUSED_LATER && generation == SWAPS / 2) {
             counted->wrong += lockstep_gate_is_fenced() || !refuse_membarrier();
         }
-        revive(generation, counted);
         counted->wrong += table == NULL;
         lockstep_gate_publish(table);
-        retire(generation, counted);
-        if (generation % 8 == 0) {
-            seal(generation / 8 % MODULES, counted);
-        }
+        retire(first, counted);
+        seals = seal_on(generation, counted);
         if (generation % 11 == 0) {
             lockstep_gate_shut(&gates[0], LOCKSTEP_SHUT_DRAIN);
             lockstep_gate_open(&gates[0], LOCKSTEP_SHUT_DRAIN);
+        }
+        if (generation % 8 == 0) {
+            rest(20000); /* so that calls end in the middle of all this */
         }
     }
 }
@@ -326,15 +361,18 @@ static bool stress(enum refusal refusal)
     bool well = (refusal != REFUSED || refuse_membarrier()) && lockstep_gate_init() &&
                 lockstep_gate_is_fenced() == (refusal == REFUSED);
     for (size_t i = 0; i < ROUNDS * MODULES; i++) {
-        atomic_store(&dead[i], i / MODULES != 1);
+        atomic_store(&dead[i], i >= MODULES);
     }
-    lockstep_gate_publish(make_table(1));
+    lockstep_gate_publish(make_table(1, 0));
     for (size_t i = 0; i < STEADY + SLEEPERS; i++) {
         started += pthread_create(&threads[started], NULL, call_on,
                                   i < STEADY ? &no_ns : &some_ns) == 0;
     }
     started += pthread_create(&threads[started], NULL, send_visitors, NULL) == 0;
     well = well && started == STEADY + SLEEPERS + 1;
+    while (well && atomic_load(&begun) < STEADY + SLEEPERS) {
+        rest(20000);
+    }
     swap_on(refusal, &counted);
     end_all();
     for (size_t i = 0; i < started; i++) {
