@@ -99,24 +99,27 @@ static bool is_gone(int peer)
     return poll(&poller, 1, 0) > 0 && (poller.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
 }
 
-/* The other side's first word is that it serves now, so no call may begin here after it. */
-bool lockstep_serve_leave(struct lockstep_serve *serve, int peer)
+static bool make_out(struct lockstep_serve *serve)
 {
-    bool said;
-    if (is_gone(peer)) {
-        return false;
-    }
+    bool made;
     (void)pthread_mutex_lock(&serve->peer_mutex);
     serve->out = serve->out == NULL ? lockstep_hostwire_new(LOCKSTEP_HOSTWIRE_TAKE_OVER)
                                     : serve->out;
-    said = serve->out != NULL;
+    made = serve->out != NULL;
     (void)pthread_mutex_unlock(&serve->peer_mutex);
-    if (!said) {
+    return made;
+}
+
+/* The other side's first word is that it serves now, so no call may begin here after it; and no
+ * connection may go before it, nor where they went when this host left before. */
+bool lockstep_serve_leave(struct lockstep_serve *serve, int peer)
+{
+    if (is_gone(peer) || !make_out(serve)) {
         return false;
     }
     close_listeners(serve);
-    atomic_store(&serve->leaving, true);
     (void)pthread_mutex_lock(&serve->peer_mutex);
+    atomic_store(&serve->leaving, true);
     if (serve->peer >= 0) {
         (void)close(serve->peer);
     }
@@ -150,6 +153,8 @@ void lockstep_serve_begin(struct lockstep_serve *serve)
     (void)pthread_mutex_unlock(&serve->mutex);
 }
 
+/* The first word, without a connection, makes this host the one that serves. What comes behind it
+ * may come late, when this one has left in its turn: then it goes on from here. */
 static void take_one(struct lockstep_serve *serve)
 {
     struct lockstep_hostwire_message *in = serve->in;
@@ -157,7 +162,9 @@ static void take_one(struct lockstep_serve *serve)
     if (in->type != LOCKSTEP_HOSTWIRE_TAKE_OVER) {
         return;
     }
-    lockstep_serve_begin(serve);
+    if (connections == 0) {
+        lockstep_serve_begin(serve);
+    }
     for (size_t i = 0; i < connections; i++) {
         if (lockstep_serve_connect(serve, in->fds[i], in->fds[1], in->offset)) {
             in->fds[i] = -1;

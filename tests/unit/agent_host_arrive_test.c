@@ -119,10 +119,51 @@ static void slow_calls_cost_no_connection(void **state)
     }
 }
 
+/* The host leaves in its turn. Returns the way from it, as the one behind it has that. */
+static int leave(void)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    host_agent_begin(&agent);
+    agent.order->drain_ms = 20000;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_HAND_OVER),
+                     LOCKSTEP_HOSTWIRE_HAND_OVER);
+    agent.order->fds[0] = ends[1];
+    agent.order->fds_count = 1;
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_LEAVE), LOCKSTEP_HOSTWIRE_OK);
+    agent.order->fds_count = 0;
+    (void)close(ends[1]);
+    assert_int_equal(lockstep_hostwire_receive(ends[0], move, MOVE_MS, NULL), LOCKSTEP_OK);
+    assert_int_equal(move->type, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+    assert_int_equal(move->fds_count, 0);
+    return ends[0];
+}
+
+/* A call that took long has ended in the host before this one, which has left meanwhile as well. */
+static void late_connections_go_on(void **state)
+{
+    int onwards;
+    int late;
+    (void)state;
+    host_agent_install(&agent, "echo", "echo-1", NULL, 0);
+    begin_move();
+    onwards = leave();
+    for (int i = 0; i < 2; i++) {
+        late = move_caller("echo.say", "late");
+        assert_int_equal(lockstep_hostwire_receive(onwards, move, MOVE_MS, NULL), LOCKSTEP_OK);
+        assert_int_equal(move->fds_count, 1);
+        (void)close(late);
+    }
+    (void)host_agent_in_flight(&agent);
+    assert_int_equal(agent.reply->role, LOCKSTEP_HOSTWIRE_ROLE_LEFT);
+    (void)close(onwards);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slow_calls_cost_no_connection, start, stop),
+        cmocka_unit_test_setup_teardown(late_connections_go_on, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host arrive", tests, NULL, NULL);
 }
