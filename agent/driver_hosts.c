@@ -24,15 +24,27 @@ static void on_host_up(void *context, uint8_t service, const struct lockstep_liv
     lockstep_driver_act(agent);
 }
 
+/* For reports, and for whoever waits: one more is gone. */
+static void note_death(struct lockstep_node_agent *agent, uint8_t service)
+{
+    const struct lockstep_hosts_death *death = lockstep_hosts_died(agent->hosts, service);
+    agent->host_restarts++;
+    agent->died = (struct lockstep_hosts_death){.module = death->module};
+    if (death->text[0] != '\0') {
+        (void)snprintf(agent->died.text, sizeof(agent->died.text), "%s: %.*s",
+                       agent->core->services[service].name.text,
+                       LOCKSTEP_TEXT_MAX - LOCKSTEP_NAME_MAX - 2, death->text);
+    }
+}
+
 static void on_host_lost(void *context, uint8_t service)
 {
     struct lockstep_node_agent *agent = context;
-    const char *died = lockstep_hosts_died(agent->hosts, service);
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "host of %s is gone",
                  agent->core->services[service].name.text);
-    agent->host_restarts++;
+    note_death(agent, service);
     (void)snprintf(agent->core->services[service].died, sizeof(agent->core->services[service].died),
-                   "%s", died == NULL ? "" : died);
+                   "%s", lockstep_hosts_died(agent->hosts, service)->text);
     lockstep_agent_host_lost(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
     lockstep_driver_act(agent);
 }
@@ -42,7 +54,7 @@ static void on_host_died(void *context, uint8_t service)
     struct lockstep_node_agent *agent = context;
     lockstep_log(LOCKSTEP_LEVEL_WARNING, "agent", "one host of %s is gone, others serve",
                  agent->core->services[service].name.text);
-    agent->host_restarts++;
+    note_death(agent, service);
     lockstep_agent_host_died(agent->core, lockstep_loop_now(agent->loop), service, agent->actions);
     lockstep_driver_act(agent);
 }

@@ -132,7 +132,8 @@ struct lockstep_node_agent {
     uint64_t fetches;
     uint64_t copies_made;
     uint32_t host_restarts;
-    int gen_fd; /* directory of private copies */
+    struct lockstep_hosts_death died; /* the last of them; its text begins with the service */
+    int gen_fd;                       /* directory of private copies */
     char gen_path[LOCKSTEP_HOSTWIRE_PATH_MAX + 1];
     struct lockstep_copy *copies; /* rows stay where they are; an empty path is a free row */
     size_t known_next;

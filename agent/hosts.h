@@ -23,6 +23,7 @@
 #define LOCKSTEP_AGENT_HOSTS_H
 
 #include "agent/core/agent.h"
+#include "agent/hosts_death.h"
 #include "common/hostwire/boot.h"
 #include "common/io/loop.h"
 
@@ -240,8 +241,6 @@ struct lockstep_hosts_module {
 /* Fills in at most ROOM modules; how many they are. */
 size_t lockstep_hosts_status(const struct lockstep_hosts *hosts,
                              struct lockstep_hosts_module *ret_modules, size_t room);
-/* What the last death of a process of the service was, in one line; NULL if nothing is known. */
-const char *lockstep_hosts_died(const struct lockstep_hosts *hosts, uint8_t service);
 /* How many hosts were exchanged since this agent began because they had spent their budget. */
 uint32_t lockstep_hosts_recycles(const struct lockstep_hosts *hosts);
 /* Why a host's library has latched (it refuses reloads until it is started again), or NULL. */

@@ -66,15 +66,20 @@ static uint64_t blamed(const struct lockstep_crash_page *page)
 static void say(struct lockstep_hosts_room *room, const struct lockstep_crash_page *page,
                 int status)
 {
+    const struct lockstep_crash_image *image;
     char place[192];
     if (page->signal == 0) {
-        (void)snprintf(room->died, sizeof(room->died), "the host was ended by %s %d",
+        (void)snprintf(room->died.text, sizeof(room->died.text), "the host was ended by %s %d",
                        WIFSIGNALED(status) ? "signal" : "status",
                        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         return;
     }
+    image = lockstep_crash_page_image(page, blamed(page));
+    if (image != NULL && !lockstep_name_parse(image->module, &room->died.module)) {
+        room->died.module = (struct lockstep_name){""};
+    }
     describe(page, blamed(page), place, sizeof(place));
-    (void)snprintf(room->died, sizeof(room->died), "the host died of SIG%s in %s",
+    (void)snprintf(room->died.text, sizeof(room->died.text), "the host died of SIG%s in %s",
                    signal_name(page->signal), place);
 }
 
@@ -123,7 +128,7 @@ static void write_report(FILE *out, const struct lockstep_crash_page *page,
 {
     char place[192];
     (void)fprintf(out, "service: %s\nprocess: %d\nwhat: %s\n", room->name.text, (int)pid,
-                  room->died);
+                  room->died.text);
     if (page->signal != 0) {
         describe(page, page->pc, place, sizeof(place));
         (void)fprintf(out, "signal: SIG%s, code %d, address 0x%" PRIx64 "\nat: %s\n",
@@ -195,7 +200,7 @@ static void keep_report(struct lockstep_hosts *hosts, uint8_t service,
     }
     write_report(out, page, &hosts->rooms[service], pid);
     lockstep_log(LOCKSTEP_LEVEL_ERROR, "hosts", "%s service=%s report=%s",
-                 hosts->rooms[service].died, hosts->rooms[service].name.text, path);
+                 hosts->rooms[service].died.text, hosts->rooms[service].name.text, path);
 }
 
 /* Reads the page into RET_PAGE and takes it away. False: there is none, or it is none. */
@@ -231,7 +236,7 @@ void lockstep_hosts_crash_take(struct lockstep_hosts *hosts, uint8_t service, pi
     struct lockstep_hosts_room *room = &hosts->rooms[service];
     char path[PATH_ROOM];
     char name[32];
-    room->died[0] = '\0';
+    room->died = (struct lockstep_hosts_death){.text = ""};
     (void)snprintf(name, sizeof(name), LOCKSTEP_CRASH_PREFIX "%d", (int)pid);
     if (page == NULL || pid == 0 || !path_of(hosts, service, name, path) ||
         !take_page(path, page) || (status == 0 && page->signal == 0)) {

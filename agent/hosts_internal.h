@@ -120,7 +120,7 @@ struct lockstep_hosts_room {
     struct lockstep_name name;
     char **command;                             /* owned; NULL: lockstep-host */
     bool late;                                  /* its boot file is not synced */
-    char died[LOCKSTEP_TEXT_MAX + 1];           /* what the last death was, as far as it is known */
+    struct lockstep_hosts_death died;           /* the last one */
     uint64_t killer;                            /* the request in which it died; 0: none */
     uint64_t poison[LOCKSTEP_HOSTS_POISON_MAX]; /* requests to be refused; 0: none */
     uint32_t poison_next;

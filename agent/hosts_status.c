@@ -264,9 +264,10 @@ size_t lockstep_hosts_status(const struct lockstep_hosts *hosts,
     return count;
 }
 
-const char *lockstep_hosts_died(const struct lockstep_hosts *hosts, uint8_t service)
+const struct lockstep_hosts_death *lockstep_hosts_died(const struct lockstep_hosts *hosts,
+                                                       uint8_t service)
 {
-    return hosts->rooms[service].died[0] == '\0' ? NULL : hosts->rooms[service].died;
+    return &hosts->rooms[service].died;
 }
 
 const char *lockstep_hosts_latched(const struct lockstep_hosts *hosts, uint8_t service)

@@ -149,6 +149,8 @@ void lockstep_report_send(void *context)
     wire.u.report.memory_used_percent = memory_used_percent(lockstep_loop_now(agent->loop));
     wire.u.report.host_restarts = agent->host_restarts;
     wire.u.report.host_recycles = lockstep_hosts_recycles(agent->hosts);
+    wire.u.report.died = agent->died.text;
+    wire.u.report.died_module = agent->died.module;
     if (lockstep_artifacts_free_space(agent->artifacts, &wire.u.report.disk_free_bytes, NULL) !=
         LOCKSTEP_OK) {
         wire.u.report.disk_free_bytes = 0;

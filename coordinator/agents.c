@@ -109,10 +109,33 @@ static void note_live(struct lockstep_session *session, const struct lockstep_li
     coordinator->nodes[session->node].live_count = view->live_count;
 }
 
+/* A host has died since the last report, and the node says of what. Of several the last is told;
+ * what was before the first report that this coordinator hears is not. */
+static void note_death(const struct lockstep_session *session,
+                       const struct lockstep_wire_report *report)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    const struct lockstep_node_view *view = &coordinator->views[session->node];
+    char modules[LOCKSTEP_NAME_MAX + 3] = "";
+    const struct lockstep_event event = {.what = "host.died",
+                                         .subject = coordinator->nodes[session->node].name.text,
+                                         .modules = modules,
+                                         .text = report->died};
+    if (view->report_unix_ms == 0 || report->host_restarts <= view->host_restarts ||
+        report->died[0] == '\0') {
+        return;
+    }
+    if (report->died_module.text[0] != '\0') {
+        (void)snprintf(modules, sizeof(modules), " %s ", report->died_module.text);
+    }
+    lockstep_store_event(coordinator->store, &event);
+}
+
 /* Hosts come and go without a word of the protocol; reports say what is mapped then. */
 static void note_report(struct lockstep_session *session, const struct lockstep_wire_report *report)
 {
     struct lockstep_node_view *view = &session->coordinator->views[session->node];
+    note_death(session, report);
     lockstep_view_report(view, report, lockstep_unix_ms());
     for (uint32_t i = 0; i < report->module_count; i++) {
         const struct lockstep_live live = {.module = report->modules[i].module,

@@ -293,6 +293,8 @@ static const struct lockstep_wire_field report_rows[] = {
     REST(Report, report, memory_used_percent, U32, 0, 0),
     REST(Report, report, host_restarts, U32, 0, 0),
     REST(Report, report, host_recycles, U32, 0, 0),
+    REST(Report, report, died, TEXT, 0, LOCKSTEP_TEXT_MAX),
+    REST(Report, report, died_module, NAME_OR_NONE, 0, 0),
 };
 SHAPE(report_shape, report, report_rows, struct lockstep_wire, NULL);
 

@@ -53,6 +53,8 @@ struct lockstep_wire_report {
     uint32_t memory_used_percent;
     uint32_t host_restarts;
     uint32_t host_recycles;
+    const char *died;                 /* what the last of `host_restarts` died of; "": not known */
+    struct lockstep_name died_module; /* in which module; may be empty */
 };
 
 /* Shuts the gate of a module, or opens it. */

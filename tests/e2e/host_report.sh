@@ -35,6 +35,15 @@ check_says "^thread: \(died\) inside of echo 3.0.0" "and who was inside of what"
 check_says "^request: echo.say, fingerprint [0-9a-f]{16}" "and what it was asked" cat "$report"
 check "the agent says so in one line" \
     grep -q "the host died of SIGSEGV in echo 3.0.0 .*report=" "$FLEET/log/agent-n1"
+died() { # the events that say so
+    fleet_cli events -o jsonl "$@" | jq -r 'select(.what == "host.died") | "\(.subject) \(.modules[0]) \(.text)"'
+}
+has_deaths() { # has_deaths COUNT [MODULE]
+    [ "$(died "${@:2}" | wc -l)" -eq "$1" ]
+}
+check_eventually "who follows the fleet is told" has_deaths 1 echo
+check_says "^n1 echo default: the host died of SIGSEGV in echo 3.0.0 \+0x[0-9a-f]+ \(build-id [0-9a-f]{40}\)$" \
+    "where, of what, and in which version" died
 if command -v addr2line >/dev/null; then
     offset=$(sed -n 's/^at: echo 3.0.0 +\(0x[0-9a-f]*\).*/\1/p' "$report")
     check_says "^say$" "the place is found outside of the process that died" \
@@ -45,6 +54,7 @@ fi
 check_status 9 "the same request ends the next host, too" die
 check_eventually "and that is back" lives
 check_eventually "with a report" has_reports 2
+check_eventually "and an event of its own" has_deaths 2 echo
 check_says "refused: this very request ended the host twice" "then it is refused" die
 check "and the host lives" lives
 check_same 2 "nothing has died of it" reports
@@ -57,5 +67,7 @@ check_same 1 "there is one page, of the host that lives" pages
 kill -s KILL "$(fleet_host n1)"
 check_eventually "a host that is killed is back" lives
 check_eventually "and leaves a report, too" has_reports 3
+check_eventually "and an event" has_deaths 3
+check_says "^n1 null default: the host was ended by signal 9$" "that blames no module" died
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
