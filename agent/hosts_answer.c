@@ -348,4 +348,5 @@ void lockstep_hosts_request_answer(struct lockstep_hosts_process *process)
             }
         }
     }
+    lockstep_hosts_swap_late(process);
 }

@@ -29,11 +29,13 @@ struct lockstep_hosts_process *lockstep_hosts_process_find(const struct lockstep
     return process;
 }
 
-/* What an earlier agent left behind may yet turn out to. */
+/* What an earlier agent left behind may yet turn out to, and who succeeds a dead one is about to.
+ */
 static bool may_serve(const struct lockstep_hosts_process *process)
 {
     return process->role == LOCKSTEP_HOSTS_SERVING ||
-           (process->role == LOCKSTEP_HOSTS_SUCCESSOR && process->succession == NULL);
+           (process->role == LOCKSTEP_HOSTS_SUCCESSOR &&
+            (process->succession == NULL || process->succession->before == NULL));
 }
 
 bool lockstep_hosts_lives(const struct lockstep_hosts *hosts, uint8_t service)

@@ -17,6 +17,8 @@
  * Invariants
  *  - At most one process of a pair serves. Which one is decided by LEAVE, which no agent that dies
  *    can split: the other one hears of it from the process that leaves.
+ *  - Who was told to leave and has not said whether it has is asked nothing further: its answer,
+ * its role when it connects again, or its death says who serves, however late.
  *  - While a service is being exchanged, no other set is mapped in it, and the other way round.
  *  - An agent that starts ends every successor that does not serve, unless the process that it was
  *    to succeed has left: then it serves.
@@ -37,7 +39,7 @@ struct lockstep_hosts_succession {
     bool reused;    /* it was warm: what it runs is only known by new generations */
     bool listens;   /* it has been given the listeners again */
     bool published; /* it was told to: it may have its new generations */
-    bool asked;     /* the process before was told to leave */
+    uint64_t asked; /* LEAVE, or what tells it that it serves: not refused; 0: none */
     int leave_fd;
     enum lockstep_no no; /* the first thing that it refused to map in this turn */
     char text[LOCKSTEP_TEXT_MAX + 1];
@@ -61,6 +63,8 @@ void lockstep_hosts_swap_publish(struct lockstep_hosts_request *request, uint8_t
 /* hosts->in answers ASK, which is part of a swap. */
 void lockstep_hosts_swap_answer(struct lockstep_hosts_request *request,
                                 struct lockstep_hosts_ask *ask);
+/* hosts->in is of PROCESS, and no answer that a request waits for: it may say who serves. */
+void lockstep_hosts_swap_late(struct lockstep_hosts_process *process);
 /* Forgets the swap of OPERATION, if there is one: successors end; what is warm stays so, unless its
  * new generations are published in it, for nobody asks those to end. */
 void lockstep_hosts_swap_drop(struct lockstep_hosts *hosts, uint8_t service,

@@ -16,6 +16,56 @@ struct lockstep_hosts_process *lockstep_hosts_successor(const struct lockstep_ho
     return process;
 }
 
+/* ---- who serves ------------------------------------------------------------------------------ */
+
+static void serve_now(struct lockstep_hosts_process *process)
+{
+    struct lockstep_hosts *hosts = process->hosts;
+    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+    (void)lockstep_hosts_send(process, NULL);
+    process->role = LOCKSTEP_HOSTS_SERVING;
+    lockstep_hosts_keep_serve(process);
+    lockstep_hosts_view_serve(&process->view);
+    lockstep_hosts_adopt_note(hosts, process->service);
+    if (process->stage != LOCKSTEP_HOSTS_AWAY) { /* else when it is back */
+        lockstep_hosts_fit_begin(process);
+    }
+}
+
+/* Who was told to leave, and may have, for PROCESS, which is dead or about to end: nobody would
+ * serve. One that is not connected says what it is when it comes again. */
+static struct lockstep_hosts_process *left_for(const struct lockstep_hosts_process *process)
+{
+    const struct lockstep_hosts_succession *succession = process->succession;
+    struct lockstep_hosts_process *before = succession != NULL && succession->asked != 0
+                                                ? succession->before
+                                                : NULL;
+    return before != NULL && before->stage == LOCKSTEP_HOSTS_UP ? before : NULL;
+}
+
+/* PROCESS, a successor, serves, whoever has told it. */
+static void take_over_now(struct lockstep_hosts_process *process)
+{
+    lockstep_hosts_swap_exchange(process);
+    serve_now(process);
+}
+
+void lockstep_hosts_swap_late(struct lockstep_hosts_process *process)
+{
+    const struct lockstep_hostwire_message *in = process->hosts->in;
+    struct lockstep_hosts_process *successor = process->succession == NULL
+                                                   ? lockstep_hosts_successor(process)
+                                                   : process;
+    if (successor == NULL || in->id == 0 || successor->succession->asked != in->id) {
+        return;
+    }
+    if (in->type == LOCKSTEP_HOSTWIRE_OK) {
+        take_over_now(successor);
+    } else {
+        successor->succession->asked = 0;
+    }
+}
+
 /* ---- ending --------------------------------------------------------------------------------- */
 
 void lockstep_hosts_swap_end(struct lockstep_hosts_process *process)
@@ -43,16 +93,20 @@ void lockstep_hosts_swap_end(struct lockstep_hosts_process *process)
 static void call_off(struct lockstep_hosts_process *process, const struct lockstep_id *operation)
 {
     struct lockstep_hosts *hosts = process->hosts;
+    struct lockstep_hosts_process *left = left_for(process);
     lockstep_hosts_request_fail(process, LOCKSTEP_NO_CRASHED, "the process swap was called off",
                                 true);
     if (!process->succession->reused || process->succession->published) {
         lockstep_hosts_swap_end(process);
-        return;
+    } else {
+        process->succession = lockstep_hosts_succession_free(process->succession);
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_DROP);
+        hosts->out->operation = *operation;
+        (void)lockstep_hosts_send(process, NULL);
     }
-    process->succession = lockstep_hosts_succession_free(process->succession);
-    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_DROP);
-    hosts->out->operation = *operation;
-    (void)lockstep_hosts_send(process, NULL);
+    if (left != NULL) {
+        serve_now(left);
+    }
 }
 
 void lockstep_hosts_swap_drop(struct lockstep_hosts *hosts, uint8_t service,
@@ -115,44 +169,24 @@ void lockstep_hosts_swap_retire(struct lockstep_hosts *hosts,
 
 /* ---- dying ---------------------------------------------------------------------------------- */
 
-static void serve_now(struct lockstep_hosts_process *process)
-{
-    struct lockstep_hosts *hosts = process->hosts;
-    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
-    (void)lockstep_hosts_send(process, NULL);
-    process->role = LOCKSTEP_HOSTS_SERVING;
-    lockstep_hosts_keep_serve(process);
-    lockstep_hosts_view_serve(&process->view);
-    lockstep_hosts_adopt_note(hosts, process->service);
-    lockstep_hosts_fit_begin(process);
-}
-
-/* It was told to leave, and nobody knows whether it had: so its successor is told by us. */
-static bool promote(struct lockstep_hosts_process *successor)
+/* The other one was told to leave, and nobody knows whether it had: so SUCCESSOR is told by us. */
+static void promote(struct lockstep_hosts_process *successor)
 {
     struct lockstep_hosts *hosts = successor->hosts;
     struct lockstep_hosts_ask *ask = lockstep_hosts_ask_of(successor);
-    uint64_t id;
-    lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
-    id = lockstep_hosts_send(successor, NULL);
+    uint64_t id = 0;
     successor->succession->before = NULL;
-    if (ask == NULL || id == 0) {
-        return false;
+    if (ask != NULL) {
+        lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_TAKE_OVER);
+        id = lockstep_hosts_send(successor, NULL);
+        successor->succession->asked = id;
+        ask->process = successor;
+        ask->id = id;
     }
-    ask->process = successor;
-    ask->id = id;
-    return true;
-}
-
-/* Who was told to leave, and may have, for PROCESS, which is dead: nobody would serve. One that is
- * not connected says what it is when it comes again. */
-static struct lockstep_hosts_process *left_for(const struct lockstep_hosts_process *process)
-{
-    const struct lockstep_hosts_succession *succession = process->succession;
-    struct lockstep_hosts_process *before = succession != NULL && succession->asked
-                                                ? succession->before
-                                                : NULL;
-    return before != NULL && before->stage == LOCKSTEP_HOSTS_UP ? before : NULL;
+    if (id == 0) { /* nobody waits for it, or it is away */
+        lockstep_hosts_request_fail(successor, LOCKSTEP_NO_CRASHED, "the host died", true);
+        take_over_now(successor);
+    }
 }
 
 void lockstep_hosts_swap_gone(struct lockstep_hosts_process *process)
@@ -160,7 +194,8 @@ void lockstep_hosts_swap_gone(struct lockstep_hosts_process *process)
     struct lockstep_hosts *hosts = process->hosts;
     struct lockstep_hosts_process *successor = lockstep_hosts_successor(process);
     struct lockstep_hosts_swap *swap = &hosts->rooms[process->service].swap;
-    if (successor != NULL && successor->succession->asked && promote(successor)) {
+    if (successor != NULL && successor->succession->asked != 0) {
+        promote(successor);
         return;
     }
     if (successor != NULL) {
@@ -253,12 +288,14 @@ bool lockstep_hosts_swap_welcome(struct lockstep_hosts_process *process)
         return true;
     }
     if (process->told == LOCKSTEP_HOSTWIRE_ROLE_LEFT && successor != NULL) {
-        lockstep_hosts_swap_exchange(successor);
-        serve_now(successor); /* it was told by the other one, too */
+        take_over_now(successor); /* it was told by the other one, too */
     }
     if (process->told == LOCKSTEP_HOSTWIRE_ROLE_SERVES) {
         process->role = LOCKSTEP_HOSTS_SERVING;
         fit = true;
+        if (successor != NULL) {
+            successor->succession->asked = 0; /* it has not heard of it */
+        }
     } else {
         process->role = process->told == LOCKSTEP_HOSTWIRE_ROLE_LEFT ? LOCKSTEP_HOSTS_WARM
                                                                      : LOCKSTEP_HOSTS_SUCCESSOR;

@@ -26,6 +26,20 @@ static void refuse_gone(struct lockstep_hosts_request *request)
     lockstep_hosts_request_no(request, LOCKSTEP_NO_CRASHED, "the host that was to take over died");
 }
 
+/* Until it is known who serves, nothing further is asked. */
+static bool is_undecided(struct lockstep_hosts_request *request, uint8_t service)
+{
+    const struct lockstep_hosts_process *process = request->hosts->processes;
+    while (process != NULL && !(succeeds(process, service) && process->succession->asked != 0)) {
+        process = process->next;
+    }
+    if (process != NULL) {
+        lockstep_hosts_request_no(request, LOCKSTEP_NO_NO_HOST,
+                                  "the host that is to leave has not said that it has");
+    }
+    return process != NULL;
+}
+
 /* ---- asking --------------------------------------------------------------------------------- */
 
 struct lockstep_hosts_ask *lockstep_hosts_swap_ask(struct lockstep_hosts_request *request,
@@ -157,6 +171,9 @@ void lockstep_hosts_swap_migrate(struct lockstep_hosts_request *request, uint8_t
     uint32_t drain_ms = hosts->out->drain_ms;
     bool drain = hosts->out->drain;
     size_t count = 0;
+    if (is_undecided(request, service)) {
+        return;
+    }
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
         struct lockstep_hosts_ask *ask;
@@ -252,7 +269,7 @@ static void leave(struct lockstep_hosts_request *request, struct lockstep_hosts_
     hosts->out->fds_count = 1;
     succession->leave_fd = -1;
     LOCKSTEP_CRASH(AGENT_BEFORE_LEAVE);
-    succession->asked = lockstep_hosts_swap_send(request, ask, succession->before);
+    succession->asked = lockstep_hosts_swap_send(request, ask, succession->before) ? ask->id : 0;
     LOCKSTEP_CRASH(AGENT_AFTER_LEAVE);
     lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_LEAVE);
 }
@@ -295,6 +312,9 @@ void lockstep_hosts_swap_publish(struct lockstep_hosts_request *request, uint8_t
 {
     struct lockstep_hosts *hosts = request->hosts;
     size_t count = 0;
+    if (is_undecided(request, service)) {
+        return;
+    }
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
         if (succeeds(process, service) && process->succession->ready) {
@@ -376,7 +396,7 @@ static void take_publish(struct lockstep_hosts_request *request, struct lockstep
     const struct lockstep_hosts_succession *succession = ask->successor->succession;
     if (request->hosts->in->type == LOCKSTEP_HOSTWIRE_PUBLISHED) {
         take_over(request, ask);
-    } else if (ask->process == ask->successor && !succession->asked) {
+    } else if (ask->process == ask->successor && succession->asked == 0) {
         leave(request, ask);
     } else {
         look(request, ask);
@@ -391,7 +411,7 @@ void lockstep_hosts_swap_answer(struct lockstep_hosts_request *request,
         lockstep_hosts_swap_refuse(request, ask, LOCKSTEP_NO_CRASHED,
                                    "the process swap was called off");
     } else if (in->type == LOCKSTEP_HOSTWIRE_REFUSED || in->type == LOCKSTEP_HOSTWIRE_NOT_APPLIED) {
-        ask->successor->succession->asked = false;
+        ask->successor->succession->asked = 0;
         lockstep_hosts_swap_refuse(request, ask, lockstep_no_parse(in->code), in->text);
     } else if (request->kind == LOCKSTEP_HOSTS_REQUEST_MAP) {
         take_map(request, ask);

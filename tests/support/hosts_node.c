@@ -293,9 +293,8 @@ void hosts_node_turn_until_ended(struct hosts_node *node, pid_t pid)
     assert_false(hosts_node_runs(pid));
 }
 
-/* The process at the other end of a caller's connection cannot be asked for: it may have moved. The
- * one that serves is the one in the note. */
-pid_t hosts_node_serving(const struct hosts_node *node)
+/* The one process of "default" that the note has as ROLE. */
+static pid_t noted(const struct hosts_node *node, const char *role)
 {
     char path[128];
     char line[128];
@@ -305,7 +304,7 @@ pid_t hosts_node_serving(const struct hosts_node *node)
     stream = fopen(path, "re");
     assert_non_null(stream);
     while (fgets(line, sizeof(line), stream) != NULL) {
-        if (strstr(line, "serves") != NULL) {
+        if (strstr(line, role) != NULL) {
             assert_int_equal(found, 0);
             found = (pid_t)strtol(line, NULL, 10);
         }
@@ -313,4 +312,25 @@ pid_t hosts_node_serving(const struct hosts_node *node)
     (void)fclose(stream);
     assert_true(found > 0);
     return found;
+}
+
+/* The process at the other end of a caller's connection cannot be asked for: it may have moved. The
+ * one that serves is the one in the note. */
+pid_t hosts_node_serving(const struct hosts_node *node)
+{
+    return noted(node, "serves");
+}
+
+pid_t hosts_node_waiting(const struct hosts_node *node)
+{
+    return noted(node, "waits");
+}
+
+struct lockstep_hosts_item hosts_node_swap_item(const char *file, const char *module,
+                                                uint64_t generation)
+{
+    struct lockstep_hosts_item item = hosts_node_item(file, module, generation);
+    item.swap = true;
+    item.digest = hosts_node_item(file, module, strstr(file, "-1.so") == NULL ? 2 : 1).digest;
+    return item;
 }

@@ -54,6 +54,9 @@ struct lockstep_id hosts_node_operation(uint8_t number);
 /* MODULE out of FILE, as an item of an order and as an entry of what a host boots with. */
 struct lockstep_hosts_item hosts_node_item(const char *file, const char *module,
                                            uint64_t generation);
+/* The same for a process swap; that of a FILE "…-1.so" is version 1, any other 2. */
+struct lockstep_hosts_item hosts_node_swap_item(const char *file, const char *module,
+                                                uint64_t generation);
 struct lockstep_boot_entry hosts_node_boot(const char *file, const char *module,
                                            uint64_t generation);
 
@@ -70,6 +73,8 @@ void hosts_node_reload(struct hosts_node *node, uint8_t number, const char *file
 void hosts_node_migrate(struct hosts_node *node, uint8_t number);
 /* The one process of "default" that serves, as the note has it. */
 pid_t hosts_node_serving(const struct hosts_node *node);
+/* The one that is to take over from it. */
+pid_t hosts_node_waiting(const struct hosts_node *node);
 bool hosts_node_runs(pid_t pid);
 void hosts_node_turn_until_ended(struct hosts_node *node, pid_t pid);
 

@@ -20,18 +20,9 @@
 
 /* ---- orders --------------------------------------------------------------------------------- */
 
-static struct lockstep_hosts_item swap_item(const char *file, const char *module,
-                                            uint64_t generation)
-{
-    struct lockstep_hosts_item item = hosts_node_item(file, module, generation);
-    item.swap = true;
-    item.digest = hosts_node_item(file, module, strstr(file, "-1.so") == NULL ? 2 : 1).digest;
-    return item;
-}
-
 static void map(struct hosts_node *node, uint8_t number, const char *file, const char *module)
 {
-    const struct lockstep_hosts_item item = swap_item(file, module, number);
+    const struct lockstep_hosts_item item = hosts_node_swap_item(file, module, number);
     hosts_node_map(node, number, &item);
 }
 
@@ -55,7 +46,7 @@ static void begin(struct hosts_node *node, const char *file, const char *module)
 /* What the journal's row leads to. */
 static void note(struct hosts_node *node, const char *file, const char *module, uint64_t generation)
 {
-    const struct lockstep_hosts_item item = swap_item(file, module, generation);
+    const struct lockstep_hosts_item item = hosts_node_swap_item(file, module, generation);
     struct lockstep_boot_entry entry = hosts_node_boot(file, module, generation);
     entry.digest = item.digest;
     assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &entry, 1, NULL), LOCKSTEP_OK);
@@ -127,7 +118,7 @@ static void the_second_takes_over(void **state)
 {
     struct hosts_node *node = *state;
     struct lockstep_client *client = new_client(node);
-    const struct lockstep_hosts_item old = swap_item(COUNTER("1"), "counter", 1);
+    const struct lockstep_hosts_item old = hosts_node_swap_item(COUNTER("1"), "counter", 1);
     struct lockstep_hosts_module module;
     pid_t first;
     pid_t second;
@@ -156,8 +147,8 @@ static void and_back(void **state)
 {
     struct hosts_node *node = *state;
     struct lockstep_client *client = new_client(node);
-    const struct lockstep_hosts_item old = swap_item(COUNTER("1"), "counter", 1);
-    const struct lockstep_hosts_item left = swap_item(COUNTER("2"), "counter", 2);
+    const struct lockstep_hosts_item old = hosts_node_swap_item(COUNTER("1"), "counter", 1);
+    const struct lockstep_hosts_item left = hosts_node_swap_item(COUNTER("2"), "counter", 2);
     pid_t first;
     pid_t second;
     begin(node, COUNTER("1"), "counter");
@@ -193,7 +184,8 @@ static void what_is_refused_leaves_no_trace(void **state)
     begin(node, ECHO("1"), "echo");
     first = hosts_node_serving(node);
     {
-        struct lockstep_hosts_item item = swap_item(HOSTS_NODE_GOOD "echo-smoke.so", "echo", 2);
+        struct lockstep_hosts_item item = hosts_node_swap_item(HOSTS_NODE_GOOD "echo-smoke.so",
+                                                               "echo", 2);
         hosts_node_map(node, 2, &item);
     }
     assert_false(node->result.ok);
@@ -306,23 +298,6 @@ static void the_next_agent_tidies_up(void **state)
     assert_int_equal(node->losses, 0);
 }
 
-/* The process that is to take over, as the note has it. */
-static pid_t noted_as_waiting(const struct hosts_node *node)
-{
-    char path[128];
-    char line[128];
-    pid_t successor = 0;
-    FILE *stream;
-    (void)snprintf(path, sizeof(path), "%s/tools/default.pid", node->directory);
-    stream = fopen(path, "re");
-    while (stream != NULL && fgets(line, sizeof(line), stream) != NULL) {
-        successor = strstr(line, "waits") == NULL ? successor : (pid_t)strtol(line, NULL, 10);
-    }
-    (void)fclose(stream);
-    assert_true(successor > 0);
-    return successor;
-}
-
 static void who_was_to_take_over_died(void **state)
 {
     struct hosts_node *node = *state;
@@ -330,7 +305,7 @@ static void who_was_to_take_over_died(void **state)
     begin(node, COUNTER("1"), "counter");
     map(node, 2, COUNTER("2"), "counter");
     hosts_node_expect_ok(node);
-    successor = noted_as_waiting(node);
+    successor = hosts_node_waiting(node);
     (void)kill(successor, SIGKILL);
     hosts_node_turn_until_ended(node, successor);
     hosts_node_migrate(node, 2);
@@ -364,7 +339,7 @@ static void who_took_over_died(void **state)
 static void a_window_ends_before_they_are_back(void **state)
 {
     struct hosts_node *node = *state;
-    const struct lockstep_hosts_item old = swap_item(ECHO("1"), "echo", 1);
+    const struct lockstep_hosts_item old = hosts_node_swap_item(ECHO("1"), "echo", 1);
     uint32_t ups;
     pid_t first;
     begin(node, ECHO("1"), "echo");
@@ -392,7 +367,7 @@ static void who_was_left_to_died(void **state)
     first = hosts_node_serving(node);
     map(node, 2, COUNTER("2"), "counter");
     hosts_node_expect_ok(node);
-    second = noted_as_waiting(node);
+    second = hosts_node_waiting(node);
     hosts_node_migrate(node, 2);
     hosts_node_expect_ok(node);
     (void)kill(first, SIGSTOP);
@@ -436,7 +411,7 @@ static void others_wait(void **state)
 static void a_command_of_its_own_is_refused(void **state)
 {
     struct hosts_node *node = *state;
-    struct lockstep_hosts_item item = swap_item(ECHO("1"), "echo", 1);
+    struct lockstep_hosts_item item = hosts_node_swap_item(ECHO("1"), "echo", 1);
     item.service = 1;
     hosts_node_map(node, 1, &item);
     assert_int_equal(node->result.no, LOCKSTEP_NO_STICKY);
@@ -522,7 +497,7 @@ static void what_is_shut_stays_shut(void **state)
 static void what_cannot_be_kept_is_refused(void **state)
 {
     struct hosts_node *node = *state;
-    struct lockstep_hosts_item item = swap_item(ECHO("2"), "echo", 2);
+    struct lockstep_hosts_item item = hosts_node_swap_item(ECHO("2"), "echo", 2);
     struct rlimit limit;
     struct rlimit few;
     begin(node, ECHO("1"), "echo");
