@@ -2,6 +2,8 @@
 
 #include "agent/host/host_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +25,14 @@ void lockstep_kept_deinit(struct lockstep_kept *kept)
     }
     lockstep_call_journal_deinit(&kept->journal);
     lockstep_kept_init(kept);
+}
+
+bool lockstep_kept_copy(int fd, int *ret_fd, struct lockstep_refusal *ret_refusal)
+{
+    *ret_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 || *ret_fd >= 0 ||
+           lockstep_host_refuse(ret_refusal, "STORAGE", "no descriptor to keep its state with: %s",
+                                strerror(errno));
 }
 
 /* Recursive: a call may lead back into its own module through another one. */

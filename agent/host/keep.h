@@ -52,6 +52,15 @@ struct lockstep_keep {
 
 void lockstep_kept_init(struct lockstep_kept *kept);
 void lockstep_kept_deinit(struct lockstep_kept *kept);
+/* The state at the commit and every call since are there. */
+static inline bool lockstep_kept_is_whole(const struct lockstep_kept *kept)
+{
+    return kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
+           kept->journal.missed == 0;
+}
+/* A descriptor of one's own for what FD leads to; of -1, which says that there is none, -1. False:
+ * refused, for what cannot be kept must not look like what is not there. */
+bool lockstep_kept_copy(int fd, int *ret_fd, struct lockstep_refusal *ret_refusal);
 
 /* False: no memory. */
 bool lockstep_keep_init(struct lockstep_keep *keep);

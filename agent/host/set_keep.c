@@ -1,13 +1,11 @@
 /* What is kept of modules, as time goes on: new bases, and the end of a window. */
 #include "agent/host/host_internal.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#define BASE_DRAIN_MS   500  /* for a base that nobody asked for */
-#define BASE_RETRY_MS   1000 /* after one that could not be made */
-#define FINALIZE_MS     10000
-#define DUPLICATE(from) ((from) < 0 ? -1 : fcntl((from), F_DUPFD_CLOEXEC, 0))
+#define BASE_DRAIN_MS 500  /* for a base that nobody asked for */
+#define BASE_RETRY_MS 1000 /* after one that could not be made */
+#define FINALIZE_MS   10000
 
 static void changed(struct lockstep_sets *sets, struct lockstep_module_line *line)
 {
@@ -31,6 +29,11 @@ bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_
                                   NULL) != LOCKSTEP_OK) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
+    if (!lockstep_kept_copy(base_fd, &kept.base_fd, ret_refusal) ||
+        !lockstep_kept_copy(before->back_fd, &kept.back_fd, ret_refusal)) {
+        lockstep_kept_deinit(&kept);
+        return false;
+    }
     if (before->back_fd >= 0 && before->whole && before->journal.bytes != NULL &&
         line->live->module.down == NULL) {
         lockstep_host_log(sets->host, LOCKSTEP_LOG_WARNING,
@@ -38,8 +41,6 @@ bool lockstep_sets_keep_base(struct lockstep_sets *sets, struct lockstep_module_
                           "its commit",
                           line->name.text);
     }
-    kept.base_fd = DUPLICATE(base_fd);
-    kept.back_fd = DUPLICATE(before->back_fd);
     lockstep_keep_take(&line->keep, &kept);
     changed(sets, line);
     return true;

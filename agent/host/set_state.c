@@ -5,7 +5,6 @@
 #include "agent/host/host_internal.h"
 #include "agent/host/set_way.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -228,11 +227,6 @@ static struct handing *begin_handing(const struct lockstep_set_item *item, enum 
     return handing;
 }
 
-static int copy_fd(int fd)
-{
-    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
 /* A base has the residue, too: either what was just made, or what was there for another schema. */
 static bool add_residue(const struct lockstep_module_line *line, enum lockstep_way way,
                         struct lockstep_bag *records)
@@ -263,13 +257,15 @@ static bool fill_kept(struct lockstep_set_item *item, struct handing *handing,
             lockstep_bag_save(&handing->records, &kept->base_fd, &err) != LOCKSTEP_OK) {
             return lockstep_host_refuse(ret_refusal, "STATE", "%s", err.message);
         }
-    } else {
-        kept->base_fd = copy_fd(before->back_fd);
+    } else if (!lockstep_kept_copy(before->back_fd, &kept->base_fd, ret_refusal)) {
+        return false;
     }
     if (handing->way == LOCKSTEP_WAY_SAVE &&
         lockstep_way_schema(item->line->live) < lockstep_way_schema(item->image)) {
-        kept->back_fd = copy_fd(kept->base_fd);
         kept->whole = true;
+        if (!lockstep_kept_copy(kept->base_fd, &kept->back_fd, ret_refusal)) {
+            return false;
+        }
     }
     if (lockstep_keep_journals(item->image) &&
         !lockstep_keep_continue(&kept->journal, journal_bytes, handing->journal,
@@ -401,13 +397,13 @@ static bool begin_with(struct lockstep_set_item *item, const char *extra, int ba
         return false;
     }
     if (run(handing, LOCKSTEP_LOAD_LIMIT_MS, &job, ret_refusal)) {
-        item->kept.base_fd = copy_fd(base_fd);
         item->kept.whole = entry->whole && journal && handing->replay.missed == 0;
-        well = (take_residue(item, handing) &&
-                (!lockstep_keep_journals(item->image) ||
-                 lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes,
-                                        handing->journal, handing->journal_size))) ||
-               lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
+        well = lockstep_kept_copy(base_fd, &item->kept.base_fd, ret_refusal) &&
+               ((take_residue(item, handing) &&
+                 (!lockstep_keep_journals(item->image) ||
+                  lockstep_keep_continue(&item->kept.journal, item->image->host->journal_bytes,
+                                         handing->journal, handing->journal_size))) ||
+                lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal"));
         tell_way(item, handing);
     }
     job = lockstep_job_drop(job);
@@ -428,9 +424,8 @@ bool lockstep_item_begin(struct lockstep_set_item *item, const char *extra,
         return begin_journal(item, ret_refusal);
     }
     if (begin_with(item, extra, entry->state_fd, entry, entry->journal_fd >= 0, ret_refusal)) {
-        item->kept.back_fd = copy_fd(entry->back_fd);
         item->restarted = entry->journal_fd >= 0;
-        return true;
+        return lockstep_kept_copy(entry->back_fd, &item->kept.back_fd, ret_refusal);
     }
     lockstep_kept_deinit(&item->kept);
     return entry->back_fd >= 0 && begin_with(item, extra, entry->back_fd, entry,

@@ -7,7 +7,6 @@
  */
 #include "agent/host/host_internal.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,11 +103,6 @@ static bool run(struct carrying *carrying, struct lockstep_job **ret_job,
            lockstep_host_refuse(ret_refusal, "STATE", "the state of %s: %s", image->name.text, why);
 }
 
-static int copy_fd(int fd)
-{
-    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-}
-
 /* ---- giving --------------------------------------------------------------------------------- */
 
 bool lockstep_sets_freeze(struct lockstep_sets *sets, const struct lockstep_id *operation,
@@ -175,11 +169,12 @@ static bool give_kept(const struct lockstep_module_line *line,
                       struct lockstep_refusal *ret_refusal)
 {
     const struct lockstep_kept *kept = &line->keep.kept;
-    ret_entry->state_fd = copy_fd(kept->back_fd);
-    if (kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
-        kept->journal.missed == 0) {
-        ret_entry->journal_fd = copy_fd(kept->journal.fd);
-    } else {
+    bool whole = lockstep_kept_is_whole(kept);
+    if (!lockstep_kept_copy(kept->back_fd, &ret_entry->state_fd, ret_refusal) ||
+        (whole && !lockstep_kept_copy(kept->journal.fd, &ret_entry->journal_fd, ret_refusal))) {
+        return false;
+    }
+    if (!whole) {
         lockstep_host_log(line->live->host, LOCKSTEP_LOG_WARNING,
                           "%s goes back to the state at its commit; what was written since is lost",
                           line->name.text);
@@ -225,14 +220,10 @@ static bool give_way_back(const struct lockstep_kept *kept,
                           struct lockstep_hostwire_entry *ret_entry,
                           struct lockstep_refusal *ret_refusal)
 {
-    bool well = true;
-    if (kept->back_fd >= 0) {
-        ret_entry->back_fd = copy_fd(kept->back_fd);
-        ret_entry->whole = kept->whole && kept->journal.bytes != NULL && kept->journal.missed == 0;
-        ret_entry->journal_fd = ret_entry->whole ? copy_fd(kept->journal.fd) : -1;
-        well = ret_entry->back_fd >= 0 && (!ret_entry->whole || ret_entry->journal_fd >= 0);
-    }
-    return well || lockstep_host_refuse(ret_refusal, "STATE", "no descriptors for its way back");
+    ret_entry->whole = lockstep_kept_is_whole(kept);
+    return lockstep_kept_copy(kept->back_fd, &ret_entry->back_fd, ret_refusal) &&
+           lockstep_kept_copy(ret_entry->whole ? kept->journal.fd : -1, &ret_entry->journal_fd,
+                              ret_refusal);
 }
 
 bool lockstep_sets_give(struct lockstep_sets *sets, const struct lockstep_hostwire_entry *wanted,
@@ -375,12 +366,21 @@ static struct carrying *fill(struct lockstep_module_line *line,
 
 /* What leads back is what the other process had: with a journal since the commit that is whole, the
  * base stays that commit's state. */
-static void keep_way_back(const struct lockstep_hostwire_entry *entry, struct lockstep_kept *kept)
+static bool keep_descriptors(const struct lockstep_module_line *line,
+                             const struct lockstep_hostwire_entry *entry,
+                             struct lockstep_kept *kept, struct lockstep_refusal *ret_refusal)
 {
+    uint32_t mine = line->live->identity.state_schema;
+    if (entry->back_fd < 0 || entry->schema != mine) {
+        kept->whole = entry->schema < mine;
+        return lockstep_kept_copy(entry->state_fd, &kept->base_fd, ret_refusal) &&
+               lockstep_kept_copy(kept->whole ? kept->base_fd : -1, &kept->back_fd, ret_refusal);
+    }
     kept->whole = entry->whole && entry->journal_fd >= 0 && kept->journal.bytes != NULL &&
                   kept->journal.missed == 0;
-    kept->base_fd = copy_fd(kept->whole ? entry->back_fd : entry->state_fd);
-    kept->back_fd = copy_fd(entry->back_fd);
+    return (kept->whole ? lockstep_kept_copy(entry->back_fd, &kept->base_fd, ret_refusal)
+                        : lockstep_kept_copy(entry->state_fd, &kept->base_fd, ret_refusal)) &&
+           lockstep_kept_copy(entry->back_fd, &kept->back_fd, ret_refusal);
 }
 
 /* What outlives this process begins with what it was given. */
@@ -398,12 +398,9 @@ static bool begin_keep(struct lockstep_sets *sets, struct lockstep_module_line *
                                 carrying->journal_size)) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
-    if (entry->back_fd >= 0 && entry->schema == line->live->identity.state_schema) {
-        keep_way_back(entry, &kept);
-    } else {
-        kept.base_fd = copy_fd(entry->state_fd);
-        kept.whole = entry->schema < line->live->identity.state_schema;
-        kept.back_fd = kept.whole ? copy_fd(entry->state_fd) : -1;
+    if (!keep_descriptors(line, entry, &kept, ret_refusal)) {
+        lockstep_kept_deinit(&kept);
+        return false;
     }
     lockstep_keep_take(&line->keep, &kept);
     if (sets->keep_changed != NULL) {

@@ -56,8 +56,7 @@ bool lockstep_state_goes_down(const struct lockstep_image *image, uint32_t to)
 /* All calls since the commit are there, and TO can do them again. */
 bool lockstep_way_journaled(const struct lockstep_kept *kept, const struct lockstep_image *to)
 {
-    return kept->back_fd >= 0 && kept->whole && kept->journal.bytes != NULL &&
-           kept->journal.missed == 0 && to->module.apply != NULL;
+    return lockstep_kept_is_whole(kept) && to->module.apply != NULL;
 }
 
 /* A version that came to life in a host that was started again is asked last: it may be why. */

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,15 +124,44 @@ static void check_again(void **state)
     }
 }
 
+static enum lockstep_hostwire_type make_base(void)
+{
+    host_agent_begin(&agent);
+    (void)snprintf(agent.order->text, sizeof(agent.order->text), "ledger");
+    return host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_BASE);
+}
+
+/* A host that runs out of descriptors refuses a base, wherever that happens; what cannot be kept
+ * would be taken for a module that has nothing to begin with. */
+static void test_no_descriptors(void **state)
+{
+    struct rlimit limit;
+    char paths[2][160];
+    unsigned made = 0;
+    unsigned refused = 0;
+    (void)state;
+    live_through("snapshot", paths);
+    assert_int_equal(prlimit(agent.host, RLIMIT_NOFILE, NULL, &limit), 0);
+    for (limit.rlim_cur = 4; limit.rlim_cur < 64; limit.rlim_cur++) {
+        assert_int_equal(prlimit(agent.host, RLIMIT_NOFILE, &limit, NULL), 0);
+        if (make_base() == LOCKSTEP_HOSTWIRE_OK) {
+            made++;
+        } else {
+            refused++;
+        }
+        assert_true(agent.kept->entries[0].state_fd >= 0);
+        assert_true(agent.kept->entries[0].back_fd >= 0);
+    }
+    assert_true(made > 0 && refused > 0);
+}
+
 /* Without a journal a new base is all there is, also while the window is open. */
 static void test_base_in_the_window(void **state)
 {
     char paths[2][160];
     (void)state;
     live_through("snapshot", paths);
-    host_agent_begin(&agent);
-    (void)snprintf(agent.order->text, sizeof(agent.order->text), "ledger");
-    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_BASE), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(make_base(), LOCKSTEP_HOSTWIRE_OK);
     host_agent_restart(&agent);
     add_kept(paths[1]);
     host_agent_commit(&agent);
@@ -475,7 +505,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 15];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 16];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -498,5 +528,6 @@ int main(void)
     TEST(boots_with_its_state);
     TEST(damaged_base);
     TEST(base_in_the_window);
+    TEST(no_descriptors);
     return _cmocka_run_group_tests("keep", tests, count, NULL, NULL);
 }
