@@ -364,29 +364,45 @@ static struct carrying *fill(struct lockstep_module_line *line,
     return carrying;
 }
 
+/* A base has the residue, too: that of the RECORDS, or what came beside them. */
+static bool save_base(const struct lockstep_module_line *line,
+                      const struct lockstep_hostwire_entry *entry, struct lockstep_bag bags[2],
+                      int *ret_fd, struct lockstep_refusal *ret_refusal)
+{
+    bool down = line->live->identity.state_schema < entry->schema;
+    if (bags[0].residue_schema != 0 || (down ? line->residue.count : bags[1].count) == 0) {
+        return lockstep_kept_copy(entry->state_fd, ret_fd, ret_refusal);
+    }
+    bags[0].residue_schema = down ? entry->schema : bags[1].schema;
+    return (down || lockstep_bag_take(&bags[0], &bags[1], true, true) ||
+            lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to keep its state")) &&
+           save_bag(&bags[0], ret_fd, ret_refusal);
+}
+
 /* What leads back is what the other process had: with a journal since the commit that is whole, the
  * base stays that commit's state. */
 static bool keep_descriptors(const struct lockstep_module_line *line,
                              const struct lockstep_hostwire_entry *entry,
-                             struct lockstep_kept *kept, struct lockstep_refusal *ret_refusal)
+                             struct lockstep_bag bags[2], struct lockstep_kept *kept,
+                             struct lockstep_refusal *ret_refusal)
 {
     uint32_t mine = line->live->identity.state_schema;
     if (entry->back_fd < 0 || entry->schema != mine) {
         kept->whole = entry->schema < mine;
-        return lockstep_kept_copy(entry->state_fd, &kept->base_fd, ret_refusal) &&
+        return save_base(line, entry, bags, &kept->base_fd, ret_refusal) &&
                lockstep_kept_copy(kept->whole ? kept->base_fd : -1, &kept->back_fd, ret_refusal);
     }
     kept->whole = entry->whole && entry->journal_fd >= 0 && kept->journal.bytes != NULL &&
                   kept->journal.missed == 0;
     return (kept->whole ? lockstep_kept_copy(entry->back_fd, &kept->base_fd, ret_refusal)
-                        : lockstep_kept_copy(entry->state_fd, &kept->base_fd, ret_refusal)) &&
+                        : save_base(line, entry, bags, &kept->base_fd, ret_refusal)) &&
            lockstep_kept_copy(entry->back_fd, &kept->back_fd, ret_refusal);
 }
 
 /* What outlives this process begins with what it was given. */
 static bool begin_keep(struct lockstep_sets *sets, struct lockstep_module_line *line,
-                       const struct lockstep_hostwire_entry *entry, const struct carrying *carrying,
-                       struct lockstep_refusal *ret_refusal)
+                       const struct lockstep_hostwire_entry *entry, struct lockstep_bag bags[2],
+                       const struct carrying *carrying, struct lockstep_refusal *ret_refusal)
 {
     struct lockstep_kept kept;
     lockstep_kept_init(&kept);
@@ -398,7 +414,7 @@ static bool begin_keep(struct lockstep_sets *sets, struct lockstep_module_line *
                                 carrying->journal_size)) {
         return lockstep_host_refuse(ret_refusal, "MEMORY", "no memory for a journal");
     }
-    if (!keep_descriptors(line, entry, &kept, ret_refusal)) {
+    if (!keep_descriptors(line, entry, bags, &kept, ret_refusal)) {
         lockstep_kept_deinit(&kept);
         return false;
     }
@@ -440,7 +456,7 @@ static bool adopt(struct lockstep_sets *sets, struct lockstep_module_line *line,
     well = run(carrying, &job, ret_refusal) &&
            (keep_residue(line, &bags[0], &bags[1], entry->schema) ||
             lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over")) &&
-           begin_keep(sets, line, entry, carrying, ret_refusal);
+           begin_keep(sets, line, entry, bags, carrying, ret_refusal);
     if (well && entry->journal_fd >= 0 && entry->back_fd < 0) {
         tell_kept(line, carrying);
     }

@@ -302,6 +302,83 @@ static void final_is_final_after_a_death(void **state)
     expect_final_in_the_next(*state, true);
 }
 
+/* The process that serves dies, and the next one begins with what was kept. */
+static void die_and_begin(struct hosts_node *node, const struct lockstep_boot_entry *entries,
+                          size_t count)
+{
+    hosts_node_look(node, "ledger.get", ""); /* what is kept has come */
+    (void)kill(hosts_node_serving(node), SIGKILL);
+    hosts_node_turn_until(node, &node->losses, 1);
+    hosts_node_start(node, entries, count);
+}
+
+/* A tag, put under version 2, that version 1 cannot hold. */
+static void leave_residue(struct hosts_node *node, struct lockstep_boot_entry entries[2],
+                          char path[256])
+{
+    static const struct way way = {"lossless", true, NULL};
+    struct lockstep_client *client = lockstep_client_new(node->tools, NULL);
+    ledger_file(&way, 1, path);
+    entries[0] = hosts_node_boot(path, "ledger", 1);
+    entries[1] = hosts_node_boot(HOSTS_NODE_GOOD "echo-1.so", "echo", 1);
+    hosts_node_start(node, entries, 2);
+    expect_sum(client, "ledger.add", "5", "5");
+    swap_ledger(node, &way, 2, 2);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.tag", "", "1");
+    swap_ledger(node, &way, 1, 3);
+    hosts_node_expect_ok(node);
+    expect_sum(client, "ledger.get", "", "5 1 0");
+    entries[0] = hosts_node_boot(path, "ledger", 3);
+    client = lockstep_client_free(client);
+}
+
+/* It outlives the process that it came to, and the one that another module's swap brings. */
+static void expect_residue_after_death(struct hosts_node *node, bool another)
+{
+    static const struct way way = {"lossless", true, NULL};
+    struct lockstep_boot_entry entries[2];
+    char paths[2][256];
+    leave_residue(node, entries, paths[0]);
+    if (another) {
+        assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
+        swap_echo(node);
+        entries[1] = hosts_node_boot(HOSTS_NODE_GOOD "echo-2.so", "echo", 4);
+    }
+    die_and_begin(node, entries, 2);
+    hosts_node_expect_tool(node, "ledger.get", "", "5 1 0");
+    map_in_place(node, &way, 2, 5, paths[1]);
+    hosts_node_expect_tool(node, "ledger.get", "", "5 1 1");
+}
+
+static void residue_outlives_its_process(void **state)
+{
+    expect_residue_after_death(*state, false);
+}
+
+static void residue_outlives_anothers_swap(void **state)
+{
+    expect_residue_after_death(*state, true);
+}
+
+/* So it does when it has become state again. */
+static void residue_outlives_the_way_up(void **state)
+{
+    static const struct way way = {"lossless", true, NULL};
+    struct hosts_node *node = *state;
+    struct lockstep_boot_entry entries[2];
+    char paths[2][256];
+    leave_residue(node, entries, paths[0]);
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, entries, 2, NULL), LOCKSTEP_OK);
+    swap_ledger(node, &way, 2, 4);
+    hosts_node_expect_ok(node);
+    hosts_node_expect_tool(node, "ledger.get", "", "5 1 1");
+    ledger_file(&way, 2, paths[1]);
+    entries[0] = hosts_node_boot(paths[1], "ledger", 4);
+    die_and_begin(node, entries, 2);
+    hosts_node_expect_tool(node, "ledger.get", "", "5 1 1");
+}
+
 static void anothers_swap_leaves_the_way_back(void **state)
 {
     static const struct way kinds[] = {
@@ -337,6 +414,9 @@ int main(void)
         ROW(the_end_of_a_window_is_no_others),
         ROW(final_is_final_in_a_successor),
         ROW(final_is_final_after_a_death),
+        ROW(residue_outlives_its_process),
+        ROW(residue_outlives_anothers_swap),
+        ROW(residue_outlives_the_way_up),
         ROW(anothers_swap_leaves_the_way_back),
         ROW(back_with_its_state)
 #undef ROW
