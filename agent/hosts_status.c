@@ -159,7 +159,6 @@ static struct lockstep_hosts_module *find_module(const struct gathering *gatheri
     return NULL;
 }
 
-/* Of two processes the one that lets less pass is the module's. */
 static enum lockstep_gate_state gate_of(const struct lockstep_hosts_image *image)
 {
     if (image->drain != LOCKSTEP_HOSTWIRE_DRAIN_NONE) {
@@ -173,6 +172,7 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
                         uint8_t service)
 {
     struct lockstep_hosts_module *module = find_module(gathering, &image->module);
+    enum lockstep_gate_state gate;
     if (module == NULL) {
         if (gathering->count == gathering->room) {
             return;
@@ -189,8 +189,11 @@ static void gather_live(struct gathering *gathering, const struct lockstep_hosts
     if (image->generation < module->generation) {
         module->generation = image->generation;
     }
-    if (module->gate != LOCKSTEP_GATE_DRAINING && gate_of(image) > module->gate) {
-        module->gate = gate_of(image);
+    /* The one that lets less pass is the module's, but as long as one drains the module does. */
+    gate = gate_of(image);
+    if (gate == LOCKSTEP_GATE_DRAINING ||
+        (module->gate != LOCKSTEP_GATE_DRAINING && gate > module->gate)) {
+        module->gate = gate;
     }
     module->processes++;
     if (image->loaded_ms > module->loaded_ms) {
