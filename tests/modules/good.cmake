@@ -71,8 +71,8 @@ endforeach()
 if(TARGET agent_host_library_test)
   add_dependencies(agent_host_library_test lockstep_good_modules)
 endif()
-foreach(name agent_hosts_test agent_hosts_adopt_test agent_hosts_keep_test
-        agent_hosts_leave_test agent_hosts_several_test agent_hosts_swap_test
+foreach(name agent_hosts_test agent_hosts_adopt_test agent_hosts_crash_test agent_hosts_drain_test
+        agent_hosts_keep_test agent_hosts_leave_test agent_hosts_several_test agent_hosts_swap_test
         agent_hosts_swap_state_test)
   if(TARGET ${name})
     add_dependencies(${name} lockstep_good_modules lockstep-host)
