@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define COUNTER(schema) HOSTS_NODE_GOOD "counter-" schema ".so"
 
@@ -36,6 +37,15 @@ static void migrate(const struct bench *bench)
     hosts_node_turn_until(bench->node, &bench->node->answers, answers + 1);
 }
 
+/* Comes back when PID does nothing any more. */
+static void stop(pid_t pid)
+{
+    int status = 0;
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+}
+
 /* The first is told to leave, and does not hear of it. */
 static void tell_to_leave(const struct bench *bench)
 {
@@ -43,7 +53,7 @@ static void tell_to_leave(const struct bench *bench)
     const struct lockstep_hosts_process *second = lockstep_hosts_process_find(bench->node->hosts,
                                                                               bench->second);
     assert_non_null(second);
-    (void)kill(bench->first, SIGSTOP);
+    stop(bench->first);
     lockstep_hosts_publish(bench->node->hosts, 2, &id);
     for (int i = 0; i < HOSTS_NODE_TURNS && second->succession->asked == 0; i++) {
         assert_int_equal(lockstep_loop_once(bench->node->loop, 100, NULL), LOCKSTEP_OK);
@@ -158,7 +168,7 @@ static void dies_and_the_second_is_slow(void **state)
     ups = bench.node->ups;
     migrate(&bench);
     tell_to_leave(&bench);
-    (void)kill(bench.second, SIGSTOP);
+    stop(bench.second);
     (void)kill(bench.first, SIGKILL);
     hosts_node_turn_until_ended(bench.node, bench.first);
     time_out(&bench);
@@ -178,7 +188,7 @@ static void is_called_off_late(void **state)
     ups = bench.node->ups;
     migrate(&bench);
     be_late(&bench);
-    (void)kill(bench.second, SIGSTOP); /* or it would end before it can be left to */
+    stop(bench.second); /* or it would end before it can be left to */
     lockstep_hosts_drop(bench.node->hosts, &id);
     (void)kill(bench.first, SIGCONT);
     hosts_node_turn_until(bench.node, &bench.node->ups, ups + 1);
