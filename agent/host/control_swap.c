@@ -31,6 +31,11 @@ void lockstep_control_adopt(struct lockstep_control *control)
 {
     const struct lockstep_hostwire_message *request = control->request;
     struct lockstep_refusal refusal = {0};
+    if (atomic_load(&control->host->role) == LOCKSTEP_HOSTWIRE_ROLE_SERVES) {
+        (void)lockstep_host_refuse(&refusal, "STATE", "this host serves: its state is in use");
+        lockstep_control_refuse(control, LOCKSTEP_HOSTWIRE_NOT_APPLIED, &refusal);
+        return;
+    }
     for (size_t i = 0; i < request->entries_count; i++) {
         if (!lockstep_sets_adopt(&control->host->sets, &request->entries[i], request->extra,
                                  &refusal)) {

@@ -159,11 +159,25 @@ static void late_connections_go_on(void **state)
     (void)close(onwards);
 }
 
+/* Its state is in use. */
+static void who_serves_adopts_nothing(void **state)
+{
+    (void)state;
+    begin_move();
+    do { /* the first word takes its time */
+        (void)host_agent_in_flight(&agent);
+    } while (agent.reply->role != LOCKSTEP_HOSTWIRE_ROLE_SERVES);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_ADOPT),
+                     LOCKSTEP_HOSTWIRE_NOT_APPLIED);
+    assert_string_equal(agent.reply->code, "STATE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slow_calls_cost_no_connection, start, stop),
         cmocka_unit_test_setup_teardown(late_connections_go_on, start, stop),
+        cmocka_unit_test_setup_teardown(who_serves_adopts_nothing, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host arrive", tests, NULL, NULL);
 }
