@@ -369,9 +369,7 @@ static void make_live(struct lockstep_set_item *item)
     item->image->state = LOCKSTEP_HOSTWIRE_STATE_LIVE;
     item->image->generation = item->generation;
     if (item->has_residue) {
-        lockstep_bag_deinit(&line->residue);
-        line->residue.schema = item->residue.schema;
-        (void)lockstep_bag_take(&line->residue, &item->residue, true, true);
+        lockstep_bag_swap(&line->residue, &item->residue);
     }
     lockstep_bag_deinit(&item->residue);
 }

@@ -323,12 +323,15 @@ static bool go(struct lockstep_set_item *item, enum lockstep_way way, const char
     }
     if (run(handing, limit_ms, &job, ret_refusal)) {
         handing->records.schema = handing->schema;
-        well = take_residue(item, handing) && fill_kept(item, handing, ret_refusal);
+        well = (take_residue(item, handing) ||
+                lockstep_host_refuse(ret_refusal, "MEMORY", "no memory to hand state over")) &&
+               fill_kept(item, handing, ret_refusal);
         tell_way(item, handing);
     }
     job = lockstep_job_drop(job);
     if (!well) {
         lockstep_kept_deinit(&item->kept);
+        lockstep_bag_deinit(&item->residue);
     }
     return well;
 }
