@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WORKERS 4    /* as a host has them */
@@ -119,13 +120,14 @@ static void slow_calls_cost_no_connection(void **state)
     }
 }
 
-/* The host leaves in its turn. Returns the way from it, as the one behind it has that. */
-static int leave(void)
+/* The host leaves in its turn, and has DRAIN_MS to do it in. Returns the way from it, as the one
+ * behind it has that. */
+static int leave(uint32_t drain_ms)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     host_agent_begin(&agent);
-    agent.order->drain_ms = 20000;
+    agent.order->drain_ms = drain_ms;
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_HAND_OVER),
                      LOCKSTEP_HOSTWIRE_HAND_OVER);
     agent.order->fds[0] = ends[1];
@@ -147,7 +149,7 @@ static void late_connections_go_on(void **state)
     (void)state;
     host_agent_install(&agent, "echo", "echo-1", NULL, 0);
     begin_move();
-    onwards = leave();
+    onwards = leave(20000);
     for (int i = 0; i < 2; i++) {
         late = move_caller("echo.say", "late");
         assert_int_equal(lockstep_hostwire_receive(onwards, move, MOVE_MS, NULL), LOCKSTEP_OK);
@@ -156,6 +158,32 @@ static void late_connections_go_on(void **state)
     }
     (void)host_agent_in_flight(&agent);
     assert_int_equal(agent.reply->role, LOCKSTEP_HOSTWIRE_ROLE_LEFT);
+    (void)close(onwards);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* What it gave away is another's from then on, though the time to take over is past. */
+static void who_has_left_stays_shut(void **state)
+{
+    uint64_t begun;
+    int onwards;
+    (void)state;
+    host_agent_install(&agent, "counter", "counter-1", NULL, 0);
+    begin_move();
+    onwards = leave(100);
+    begun = now_ms();
+    do {
+        lockstep_hostwire_reset(agent.order, LOCKSTEP_HOSTWIRE_CALL);
+        (void)snprintf(agent.order->text, sizeof(agent.order->text), "counter.add");
+        assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CALL), LOCKSTEP_HOSTWIRE_ANSWER);
+        assert_int_equal(agent.reply->result, LOCKSTEP_CALL_CLOSED);
+    } while (now_ms() - begun < 500);
     (void)close(onwards);
 }
 
@@ -177,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slow_calls_cost_no_connection, start, stop),
         cmocka_unit_test_setup_teardown(late_connections_go_on, start, stop),
+        cmocka_unit_test_setup_teardown(who_has_left_stays_shut, start, stop),
         cmocka_unit_test_setup_teardown(who_serves_adopts_nothing, start, stop),
     };
     return cmocka_run_group_tests_name("agent/host arrive", tests, NULL, NULL);

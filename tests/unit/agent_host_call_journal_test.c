@@ -73,13 +73,26 @@ static void test_full(void **state)
     struct lockstep_call_journal_reader reader;
     uint64_t written = 0;
     (void)state;
-    while (append("t", "0123456789", 0)) {
+    while (append("t", "0123456789012345678901234567890123", 0)) {
         written++;
     }
+    assert_true(journal.used + 48 <= journal.size);
     assert_false(append("t", "", 0)); /* there would be room, and a hole before it */
     assert_int_equal(count(&reader), written);
     assert_int_equal(reader.missed, 2);
-    assert_int_equal(journal.used, 24 + written * 56);
+    assert_int_equal(journal.used, 24 + written * 80);
+}
+
+/* A record is whole in its own place only, and in its own journal. */
+static void test_record_of_another_journal(void **state)
+{
+    struct lockstep_call_journal_reader reader;
+    const uint64_t other = 8;
+    (void)state;
+    assert_true(append("ledger.add", "first", 0));
+    memcpy(journal.bytes + 8, &other, sizeof(other));
+    assert_int_equal(count(&reader), 0);
+    assert_true(reader.torn);
 }
 
 /* However much of the last record is there, it is the only one that is lost. Its CRC comes last. */
@@ -198,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, start, stop),
         cmocka_unit_test_setup_teardown(test_full, start, stop),
+        cmocka_unit_test_setup_teardown(test_record_of_another_journal, start, stop),
         cmocka_unit_test_setup_teardown(test_torn, start, stop),
         cmocka_unit_test_setup_teardown(test_damage, start, stop),
         cmocka_unit_test_setup_teardown(test_sealed, start, stop),

@@ -78,8 +78,28 @@ static void nobody_waits_for_a_call(void **state)
     lockstep_keep_deinit(&keep);
 }
 
+/* A journal that goes on from another one counts on from its records. */
+static void records_are_counted_on(void **state)
+{
+    const struct lockstep_call call = {.size = sizeof(call)};
+    struct lockstep_call_journal before;
+    struct lockstep_call_journal after;
+    (void)state;
+    assert_int_equal(lockstep_call_journal_new(&before, LOCKSTEP_CALL_JOURNAL_MIN, 7, NULL),
+                     LOCKSTEP_OK);
+    assert_true(lockstep_call_journal_append(&before, 1, "ledger.add", &call, 0));
+    assert_true(lockstep_call_journal_append(&before, 1, "ledger.add", &call, 0));
+    assert_true(
+        lockstep_keep_continue(&after, LOCKSTEP_CALL_JOURNAL_MIN, before.bytes, before.size));
+    assert_int_equal(after.next, 9);
+    assert_memory_equal(after.bytes, before.bytes, before.size);
+    lockstep_call_journal_deinit(&before);
+    lockstep_call_journal_deinit(&after);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(nobody_waits_for_a_call)};
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(nobody_waits_for_a_call),
+                                              cmocka_unit_test(records_are_counted_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

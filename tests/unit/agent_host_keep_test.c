@@ -131,6 +131,53 @@ static enum lockstep_hostwire_type make_base(void)
     return host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_BASE);
 }
 
+/* Whoever goes back by a journal hears what of it is lost. */
+static void test_says_what_is_lost(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    live_through("journaled", paths);
+    host_agent_begin(&agent);
+    (void)host_agent_add(&agent, "ledger", paths[0]);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_PREPARE), LOCKSTEP_HOSTWIRE_PREPARED);
+    assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_CLOSE), LOCKSTEP_HOSTWIRE_MIGRATED);
+    assert_non_null(strstr(agent.reply->text, "10 calls done again"));
+    assert_non_null(strstr(agent.reply->text, "lost: 1 that it does not know"));
+}
+
+/* Nobody takes the journals of two bases for one. */
+static void test_sequence_goes_on(void **state)
+{
+    uint64_t first = 0;
+    char path[160];
+    (void)state;
+    host_agent_install(&agent, "ledger", "ledger-1-journaled", path, sizeof(path));
+    add(3);
+    assert_int_equal(make_base(), LOCKSTEP_HOSTWIRE_OK);
+    assert_int_equal(pread(agent.kept->entries[0].journal_fd, &first, sizeof(first), 8),
+                     sizeof(first));
+    assert_int_equal(first, 3);
+}
+
+/* A journal that was full when its host died does not lead back, though it was whole when it was
+ * given. */
+static void test_missed_calls_do_not_lead_back(void **state)
+{
+    const uint64_t missed = 1;
+    char paths[2][160];
+    (void)state;
+    live_through("journaled", paths);
+    assert_true(agent.kept->entries[0].whole);
+    assert_int_equal(pwrite(agent.kept->entries[0].journal_fd, &missed, sizeof(missed), 16),
+                     sizeof(missed));
+    host_agent_restart(&agent);
+    add_kept(paths[1]);
+    host_agent_commit(&agent);
+    host_agent_expect(&agent, "ledger.get", "", "13 13 1");
+    host_agent_install_from(&agent, "ledger", paths[0]);
+    host_agent_expect(&agent, "ledger.get", "", "3 3 0");
+}
+
 /* A host that runs out of descriptors refuses a base, wherever that happens; what cannot be kept
  * would be taken for a module that has nothing to begin with. */
 static void test_no_descriptors(void **state)
@@ -505,7 +552,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 16];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 19];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -529,5 +576,8 @@ int main(void)
     TEST(damaged_base);
     TEST(base_in_the_window);
     TEST(no_descriptors);
+    TEST(says_what_is_lost);
+    TEST(sequence_goes_on);
+    TEST(missed_calls_do_not_lead_back);
     return _cmocka_run_group_tests("keep", tests, count, NULL, NULL);
 }

@@ -379,6 +379,31 @@ static void residue_outlives_the_way_up(void **state)
     hosts_node_expect_tool(node, "ledger.get", "", "5 1 1");
 }
 
+/* The next version has a window of its own, in which it goes back. */
+static void final_is_not_the_next_version(void **state)
+{
+    static const struct way before = {"lossless", true, NULL};
+    static const struct way final = {"final", true, NULL};
+    static const struct way next = {"steps", true, NULL};
+    struct hosts_node *node = *state;
+    struct lockstep_boot_entry entry;
+    struct lockstep_hosts_item item;
+    char paths[3][256];
+    ledger_file(&before, 1, paths[0]);
+    entry = hosts_node_boot(paths[0], "ledger", 1);
+    hosts_node_start(node, &entry, 1);
+    map_in_place(node, &final, 2, 2, paths[1]);
+    item = ledger_item(&before, 1, 1, paths[2]);
+    item.by = 2;
+    lockstep_hosts_retire(node->hosts, &item, 1);
+    hosts_node_look(node, "ledger.get", ""); /* it has come */
+    entry = hosts_node_boot(paths[1], "ledger", 2);
+    assert_int_equal(lockstep_hosts_boot(node->hosts, 0, &entry, 1, NULL), LOCKSTEP_OK);
+    swap_ledger(node, &next, 3, 3);
+    hosts_node_expect_ok(node);
+    map_in_place(node, &next, 2, 4, paths[2]);
+}
+
 static void anothers_swap_leaves_the_way_back(void **state)
 {
     static const struct way kinds[] = {
@@ -414,6 +439,7 @@ int main(void)
         ROW(the_end_of_a_window_is_no_others),
         ROW(final_is_final_in_a_successor),
         ROW(final_is_final_after_a_death),
+        ROW(final_is_not_the_next_version),
         ROW(residue_outlives_its_process),
         ROW(residue_outlives_anothers_swap),
         ROW(residue_outlives_the_way_up),
