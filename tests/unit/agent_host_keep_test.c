@@ -159,6 +159,24 @@ static void test_sequence_goes_on(void **state)
     assert_int_equal(first, 3);
 }
 
+/* A base that is made in the window, for its journal is filling, ends what the journal can bring
+ * back: going back is to the state at the commit, and loses the rest. */
+static void test_full_journal_does_not_lead_back(void **state)
+{
+    char paths[2][160];
+    (void)state;
+    agent.journal_bytes = 4096;
+    host_agent_restart(&agent);
+    live_through("journaled", paths);
+    assert_true(agent.kept->entries[0].whole);
+    add(40);
+    assert_int_equal(make_base(), LOCKSTEP_HOSTWIRE_OK);
+    assert_false(agent.kept->entries[0].whole);
+    add(1);
+    host_agent_install_from(&agent, "ledger", paths[0]);
+    host_agent_expect(&agent, "ledger.get", "", "3 3 0");
+}
+
 /* A journal that was full when its host died does not lead back, though it was whole when it was
  * given. */
 static void test_missed_calls_do_not_lead_back(void **state)
@@ -552,7 +570,7 @@ static void test_damaged_base(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 19];
+    struct CMUnitTest tests[2 * LOCKSTEP_COUNT(rows) + 20];
     size_t count = 0;
     for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
         void *row = (void *)(uintptr_t)&rows[i];
@@ -575,6 +593,7 @@ int main(void)
     TEST(boots_with_its_state);
     TEST(damaged_base);
     TEST(base_in_the_window);
+    TEST(full_journal_does_not_lead_back);
     TEST(no_descriptors);
     TEST(says_what_is_lost);
     TEST(sequence_goes_on);
