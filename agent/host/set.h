@@ -25,8 +25,6 @@ struct lockstep_module_line {
     struct lockstep_image *live; /* NULL: none, or taken out */
     uint64_t generation;         /* the highest that was live */
     uint32_t waiting;            /* mark of walks over dependents */
-    uint64_t purged_calls;       /* of versions that are unmapped */
-    uint64_t purged_failed;
     uint64_t drain_end_ms; /* an operator's drain waits until then, monotonic; 0: it does not */
     struct lockstep_bag residue; /* what the live version's schema cannot hold */
     struct lockstep_keep keep;   /* what outlives the live version */

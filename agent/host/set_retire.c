@@ -192,20 +192,15 @@ void lockstep_sets_collect(struct lockstep_sets *sets, uint64_t now_ms)
     }
 }
 
-/* Its number is free, and what it counted is the module's from here on. */
+/* Its number is free, and counts anew. */
 static bool take_away(struct lockstep_sets *sets, struct lockstep_image **link)
 {
     struct lockstep_image *image = *link;
     struct lockstep_image *next = image->next;
-    struct lockstep_module_line *line = lockstep_sets_line(sets, image->name.text);
-    struct lockstep_gate_counts counts;
     uint32_t index = image->index;
-    lockstep_gate_count(index, &counts);
     if (!lockstep_image_purge(image)) {
         return false;
     }
-    line->purged_calls += counts.calls;
-    line->purged_failed += counts.failed;
     lockstep_gate_forget(index);
     *link = next;
     sets->spare[sets->spare_count++] = index;
