@@ -68,6 +68,14 @@ static void add_kept(const char *path)
     entry->finalized = kept->finalized;
 }
 
+/* Kills the host; the next one begins with what is kept. */
+static void begin_again(const char *path)
+{
+    host_agent_restart(&agent);
+    add_kept(path);
+    host_agent_commit(&agent);
+}
+
 struct row {
     const char *name;  /* of the class */
     const char *back;  /* after going back; NULL: refused */
@@ -109,14 +117,10 @@ static void check_again(void **state)
     const struct row *row = *state;
     char paths[2][160];
     live_through(row->name, paths);
-    host_agent_restart(&agent);
-    add_kept(paths[1]);
-    host_agent_commit(&agent);
+    begin_again(paths[1]);
     host_agent_expect(&agent, "ledger.get", "", row->again);
     add(1);
-    host_agent_restart(&agent);
-    add_kept(paths[0]);
-    host_agent_commit(&agent);
+    begin_again(paths[0]);
     if (strcmp(row->sick, "13 13 0") == 0) {
         host_agent_expect(&agent, "ledger.get", "", "14 14 0"); /* a second life is written too */
     } else {
@@ -188,9 +192,7 @@ static void test_missed_calls_do_not_lead_back(void **state)
     assert_true(agent.kept->entries[0].whole);
     assert_int_equal(pwrite(agent.kept->entries[0].journal_fd, &missed, sizeof(missed), 16),
                      sizeof(missed));
-    host_agent_restart(&agent);
-    add_kept(paths[1]);
-    host_agent_commit(&agent);
+    begin_again(paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
     host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "3 3 0");
@@ -227,9 +229,7 @@ static void test_base_in_the_window(void **state)
     (void)state;
     live_through("snapshot", paths);
     assert_int_equal(make_base(), LOCKSTEP_HOSTWIRE_OK);
-    host_agent_restart(&agent);
-    add_kept(paths[1]);
-    host_agent_commit(&agent);
+    begin_again(paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
     host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "3 3 0"); /* the way back is kept */
@@ -241,9 +241,7 @@ static void test_back_after_death(void **state)
     char paths[2][160];
     (void)state;
     live_through("both", paths);
-    host_agent_restart(&agent);
-    add_kept(paths[1]);
-    host_agent_commit(&agent);
+    begin_again(paths[1]);
     add(7);
     host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "20 20 0");
@@ -360,9 +358,7 @@ static void test_finalized_for_good(void **state)
     char path[160];
     (void)state;
     live_to_the_end(path);
-    host_agent_restart(&agent);
-    add_kept(path);
-    host_agent_commit(&agent);
+    begin_again(path);
     assert_true(agent.kept->entries[0].finalized);
     expect_final();
 }
@@ -443,9 +439,7 @@ static void write_and_kill(unsigned journal)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     host_agent_take_kept(&agent);
-    host_agent_restart(&agent);
-    add_kept(path);
-    host_agent_commit(&agent);
+    begin_again(path);
     assert_int_equal(host_agent_call(&agent, "ledger.get", "", text, sizeof(text)),
                      LOCKSTEP_CALL_OK);
     sum = strtoul(text, NULL, 10);
@@ -478,9 +472,7 @@ static void test_order(void **state)
     }
     assert_int_equal(host_agent_call(&agent, "ledger.get", "", before, sizeof(before)),
                      LOCKSTEP_CALL_OK);
-    host_agent_restart(&agent);
-    add_kept(path);
-    host_agent_commit(&agent);
+    begin_again(path);
     host_agent_expect(&agent, "ledger.get", "", before);
 }
 
@@ -493,15 +485,11 @@ static void test_residue_after_death(void **state)
     host_agent_install_from(&agent, "ledger", paths[0]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 0");
     for (int i = 0; i < 2; i++) { /* and what began with it has it as well */
-        host_agent_restart(&agent);
-        add_kept(paths[0]);
-        host_agent_commit(&agent);
+        begin_again(paths[0]);
     }
     host_agent_install_from(&agent, "ledger", paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
-    host_agent_restart(&agent);
-    add_kept(paths[1]);
-    host_agent_commit(&agent);
+    begin_again(paths[1]);
     host_agent_expect(&agent, "ledger.get", "", "13 13 1");
 }
 
