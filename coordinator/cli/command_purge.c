@@ -15,10 +15,20 @@ static void print_processes(struct lockstep_run *run, const json_t *document)
     json_array_foreach(json_object_get(document, "processes"), i, process)
     {
         const char *text = lockstep_document_text(process, "text");
-        lockstep_print(run->output.out, "%s: %s: %" PRIu64 " unmapped, %" PRIu64 " left%s%s\n",
-                       node, module, lockstep_document_number(process, "unmapped"),
-                       lockstep_document_number(process, "left"), text[0] == '\0' ? "" : ": ",
-                       text);
+        uint64_t unmapped = lockstep_document_number(process, "unmapped");
+        uint64_t left = lockstep_document_number(process, "left");
+        if (run->output.format == LOCKSTEP_FORMAT_NAME) {
+            lockstep_print(run->output.out, "%s\n", node);
+        } else if (run->output.format == LOCKSTEP_FORMAT_TSV) {
+            char counts[2][24];
+            const char *const cells[] = {node, module, counts[0], counts[1], text};
+            (void)snprintf(counts[0], sizeof(counts[0]), "%" PRIu64, unmapped);
+            (void)snprintf(counts[1], sizeof(counts[1]), "%" PRIu64, left);
+            lockstep_print_cells(run->output.out, cells, LOCKSTEP_COUNT(cells));
+        } else {
+            lockstep_print(run->output.out, "%s: %s: %" PRIu64 " unmapped, %" PRIu64 " left%s%s\n",
+                           node, module, unmapped, left, text[0] == '\0' ? "" : ": ", text);
+        }
     }
 }
 

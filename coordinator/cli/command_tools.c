@@ -208,6 +208,25 @@ static bool is_wanted(const struct lockstep_run *run, const json_t *change)
     return wanted;
 }
 
+/* What is watched for and is not there may be a slip, or may come yet. */
+static void say_missing(const struct source *source)
+{
+    const struct lockstep_run *run = source->run;
+    for (size_t i = 0; i < run->word_count; i++) {
+        bool there = false;
+        const json_t *row;
+        size_t j;
+        json_array_foreach(source->rows, j, row)
+        {
+            there = there || strcmp(run->words[i], lockstep_document_text(row, "tool")) == 0 ||
+                    strcmp(run->words[i], lockstep_document_text(row, "module")) == 0;
+        }
+        if (!there) {
+            lockstep_print(run->output.err, "lockstep: there is no %.64s yet\n", run->words[i]);
+        }
+    }
+}
+
 static void print_change(const struct lockstep_run *run, const json_t *change)
 {
     const char *old = json_string_value(json_object_get(change, "old_version"));
@@ -221,8 +240,10 @@ static void print_change(const struct lockstep_run *run, const json_t *change)
     } else if (output->format == LOCKSTEP_FORMAT_NAME) {
         lockstep_print(output->out, "%s\n", tool);
     } else if (output->format == LOCKSTEP_FORMAT_TSV) {
-        lockstep_print(output->out, "%s\t%s\t%s\t%s\t%" PRIu64 "\n", what, tool,
-                       old == NULL ? "-" : old, now == NULL ? "-" : now, generation);
+        char number[24];
+        const char *const cells[] = {what, tool, old, now, number};
+        (void)snprintf(number, sizeof(number), "%" PRIu64, generation);
+        lockstep_print_cells(output->out, cells, LOCKSTEP_COUNT(cells));
     } else {
         lockstep_print(output->out, "tool %s %s, %s%s%s, generation %" PRIu64 "\n", what, tool,
                        old == NULL ? "" : old, old == NULL || now == NULL ? "" : " -> ",
@@ -375,6 +396,7 @@ enum lockstep_exit lockstep_command_tool_watch(struct lockstep_run *run)
     if (code == LOCKSTEP_EXIT_DONE) {
         lockstep_print(run->output.err, "lockstep: watching %zu tools\n",
                        json_array_size(source.rows));
+        say_missing(&source);
     }
     while (code == LOCKSTEP_EXIT_DONE && waited == WAITED_SOMETHING) {
         LOCKSTEP_DECREF json_t *before = json_incref(source.rows);

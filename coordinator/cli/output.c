@@ -74,6 +74,14 @@ void lockstep_print(FILE *out, const char *format, ...)
     }
 }
 
+void lockstep_print_cells(FILE *out, const char *const *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        lockstep_print(out, "%s", cells[i] == NULL || *cells[i] == '\0' ? "-" : cells[i]);
+        (void)fputc(i + 1 == count ? '\n' : '\t', out);
+    }
+}
+
 /* Words that are good, bad or in between, in any document. */
 static const struct {
     const char *word;

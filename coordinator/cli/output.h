@@ -44,6 +44,8 @@ bool lockstep_output_is_json(const struct lockstep_output *output);
 char *lockstep_escape(const char *text);
 /* Writes like fprintf, what comes out escaped but for its line ends. */
 void lockstep_print(FILE *out, const char *format, ...) LOCKSTEP_PRINTF(2, 3);
+/* A line of -o tsv: COUNT cells, escaped, tabs between; NULL or "" shows as "-". */
+void lockstep_print_cells(FILE *out, const char *const *cells, size_t count);
 /* TEXT in the colour that its word has ("succeeded" is green), padded to WIDTH. */
 void lockstep_print_word(const struct lockstep_output *output, const char *text, int width);
 

@@ -39,6 +39,8 @@ check_eventually "the version before is retired and unmapped on n1" unmapped 1 n
 check_says '^n2: echo: 1 unmapped, 0 left$' "both nodes are asked if none is named" fleet_cli module purge echo
 check_same true "scripts are told too" fleet_json '.module == "echo" and .node == "n2" and .ok' \
     module purge echo --node n2
+check_same "n1 n2" "names alone" bash -c "paste -sd ' ' <<<'$(fleet_cli module purge echo -o name)'"
+check_same $'n2\techo\t0\t0\t-' "or columns" fleet_cli module purge echo --node n2 -o tsv
 check_status 2 "there is no node n9" fleet_cli module purge echo --node n9
 check_status 6 "and no module web" fleet_cli module purge web --node n1
 check_says 'module.purge' "the trail knows who purged" fleet_cli audit

@@ -37,6 +37,7 @@ fleet_needs "somebody watches on the node" watch near $(here)
 # shellcheck disable=SC2046
 fleet_needs "and one of its tools, as JSON" watch one -o jsonl $(here) echo.say
 fleet_needs "and from afar" watch far --node n1
+fleet_needs "and in columns" watch columns -o tsv --node n1 echo.say
 check "version 2 comes" fleet_reload echo@2.0.0 --soak 0
 check_eventually "who watches on the node is told" \
     has_line near '^tool updated echo\.say, 1\.0\.0 -> 2\.0\.0, generation [1-9][0-9]*$'
@@ -62,6 +63,8 @@ check_same 4 "also from afar" grep -c '^tool updated' "$FLEET/log/far"
 check "back to version 1" fleet_cli undo echo --no-quarantine --soak 0
 check_eventually "that is told" has_line near '^tool updated echo\.say, 2\.0\.0 -> 1\.0\.0, '
 check_eventually "and from afar" has_line far '^tool updated echo\.say, 2\.0\.0 -> 1\.0\.0, '
+check_eventually "columns have tabs between them" has_line columns $'^updated\techo\\.say\t1\\.0\\.0\t2\\.0\\.0\t[0-9]+$'
+check "an interrupt ends it" fleet_kill columns INT
 check "an interrupt ends it on the node" fleet_kill near INT
 check "and from afar" fleet_kill far INT
 fleet_kill one INT
@@ -70,6 +73,8 @@ check_status 0 "which is no failure" timeout --preserve-status -s INT 1 \
     "$FLEET_BIN/lockstep" tool watch $(here)
 # shellcheck disable=SC2046
 check_status 124 "the end of --timeout is" fleet_cli tool watch --timeout 100ms $(here)
+# shellcheck disable=SC2046
+check_says 'there is no nix yet' "a slip is seen" fleet_cli tool watch --timeout 100ms $(here) nix
 check_status 9 "a service that is not there, too" fleet_cli tool watch --socket "$FLEET/none.sock"
 check "the audit trail is whole" fleet_cli audit verify
 fleet_end
