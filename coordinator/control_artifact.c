@@ -116,7 +116,9 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
         return LOCKSTEP_FAIL(err, IO, "%s was added and is not there", subject);
     }
     lockstep_driver_collect_artifacts(coordinator);
-    return lockstep_document_artifact(&view, &row, document, err);
+    LOCKSTEP_TRY(lockstep_document_artifact(&view, &row, document, err));
+    lockstep_control_add_driver(coordinator, &row.digest, *document);
+    return LOCKSTEP_OK;
 }
 
 static enum lockstep_err take_piece(struct lockstep_session *session,

@@ -133,18 +133,27 @@ static enum lockstep_exit describe_module(struct lockstep_run *run, const char *
     return LOCKSTEP_EXIT_DONE;
 }
 
+static bool is_driver(const struct lockstep_run *run, enum lockstep_driver driver)
+{
+    return run->flags.driver != NULL &&
+           strcmp(run->flags.driver, lockstep_driver_text(driver)) == 0;
+}
+
 static enum lockstep_exit look(struct lockstep_run *run, const char *path,
                                const struct lockstep_name *module, struct release *release)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    bool plain = run->flags.driver != NULL &&
-                 strcmp(run->flags.driver, lockstep_driver_text(LOCKSTEP_DRIVER_EXEC)) == 0;
+    bool plain = is_driver(run, LOCKSTEP_DRIVER_EXEC);
     struct lockstep_sums sums;
     enum lockstep_exit code;
     if (plain && (run->flags.abi_check || run->flags.waive != NULL)) {
         return lockstep_run_fail(
             run, LOCKSTEP_EXIT_USAGE,
             "--abi-check and --waive are about modules, not about --driver exec");
+    }
+    if (run->flags.waive != NULL && is_driver(run, LOCKSTEP_DRIVER_IN_PLACE)) {
+        return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE,
+                                 "what waives a check is pinned: --waive goes with --driver swap");
     }
     if (read_file(path, release, &err) != LOCKSTEP_OK) {
         return lockstep_run_fail(run, LOCKSTEP_EXIT_USAGE, "%s", err.message);

@@ -58,6 +58,8 @@ push_pinned() {
 
 fleet_of 1
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2 counter-1
+check_status 2 "a waiver and in-place contradict each other" \
+    fleet_push "$FLEET_GOOD/pinned-1.so" --waive gnu-unique --driver in-place
 check_status 4 "the pinned one is refused without a waiver" fleet_push "$FLEET_GOOD/pinned-1.so"
 fleet_needs "with one it is taken" push_pinned
 fleet_needs "version 1 is installed" fleet_install echo@1.0.0 counter@1.0.0 pinned@1.0.0
