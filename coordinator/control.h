@@ -32,10 +32,13 @@ void lockstep_control_refuse(struct lockstep_session *session, uint64_t request,
 void lockstep_control_refuse_error(struct lockstep_session *session, uint64_t request,
                                    const struct lockstep_error *err);
 
-/* The node with this name; INVALID if there is none. */
+/* The node with this name; INVALID if there is none. And whether there is such a module. */
 enum lockstep_err lockstep_control_node(const struct lockstep_coordinator *coordinator,
                                         const char *name, uint32_t *ret_node,
                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+enum lockstep_err lockstep_control_module(const struct lockstep_coordinator *coordinator,
+                                          const struct lockstep_name *module,
+                                          struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* Which nodes are meant: RET_SELECTED has one entry a node. Without names and selector all are.
  * INVALID for a name that is none, or a selector that is none or matches nothing. */
 enum lockstep_err lockstep_control_select(struct lockstep_coordinator *coordinator,

@@ -154,12 +154,18 @@ static enum lockstep_err choose(struct lockstep_coordinator *coordinator,
                                 struct lockstep_error *err)
 {
     uint32_t count = 0;
+    struct lockstep_name module;
+    bool known = message->module[0] == '\0'; /* all of a node */
     LOCKSTEP_TRY(lockstep_control_select(coordinator, message->selector, message->nodes,
                                          message->node_count, selected, err));
     for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        selected[i] = selected[i] &&
-                      (message->node_count > 0 || runs(&coordinator->views[i], message->module));
+        bool here = runs(&coordinator->views[i], message->module);
+        known = known || here;
+        selected[i] = selected[i] && (message->node_count > 0 || here);
         count += selected[i] ? 1 : 0;
+    }
+    if (!known && lockstep_name_parse(message->module, &module)) {
+        LOCKSTEP_TRY(lockstep_control_module(coordinator, &module, err));
     }
     return count > 0 ? LOCKSTEP_OK
                      : LOCKSTEP_FAIL(err, INVALID, "no node that is meant runs module '%s'",

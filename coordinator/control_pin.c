@@ -176,33 +176,13 @@ static enum lockstep_err set_pin(struct pinning *pinning, struct lockstep_audit 
     return LOCKSTEP_OK;
 }
 
-static const char *module_at(const void *words, size_t i)
-{
-    const struct lockstep_fleet *fleet = words;
-    return i < fleet->module_count ? fleet->modules[i].name.text : NULL;
-}
-
-/* A slip is not taken for a module that nobody is pinned to. */
-static enum lockstep_err check_module(const struct pinning *pinning, struct lockstep_error *err)
-{
-    const struct lockstep_fleet *fleet = &pinning->session->coordinator->fleet;
-    const char *module = pinning->message->module.text;
-    const char *nearest;
-    if (lockstep_fleet_module(fleet, &pinning->message->module) != NULL) {
-        return LOCKSTEP_OK;
-    }
-    nearest = lockstep_spelling_nearest(module, module_at, fleet);
-    return nearest == NULL
-               ? LOCKSTEP_FAIL(err, INVALID, "no module is called %s; lockstep module ls", module)
-               : LOCKSTEP_FAIL(err, INVALID, "no module is called %s; did you mean %s?", module,
-                               nearest);
-}
-
 static enum lockstep_err end_pin(struct pinning *pinning, struct lockstep_audit *audit,
                                  struct lockstep_error *err)
 {
     bool was = false;
-    LOCKSTEP_TRY(check_module(pinning, err));
+    /* A slip is not taken for a module that nobody is pinned to. */
+    LOCKSTEP_TRY(
+        lockstep_control_module(pinning->session->coordinator, &pinning->message->module, err));
     LOCKSTEP_TRY(lockstep_store_unpin(pinning->session->coordinator->store, &pinning->row,
                                       lockstep_unix_ms(), audit, &was, err));
     answer(pinning, "unpinned",

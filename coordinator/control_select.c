@@ -38,6 +38,29 @@ static enum lockstep_err unknown_node(const struct lockstep_coordinator *coordin
                                nearest);
 }
 
+static const char *module_at(const void *words, size_t i)
+{
+    const struct lockstep_fleet *fleet = words;
+    return i < fleet->module_count ? fleet->modules[i].name.text : NULL;
+}
+
+enum lockstep_err lockstep_control_module(const struct lockstep_coordinator *coordinator,
+                                          const struct lockstep_name *module,
+                                          struct lockstep_error *err)
+{
+    const struct lockstep_fleet *fleet = &coordinator->fleet;
+    const char *name = module->text;
+    const char *nearest;
+    if (lockstep_fleet_module(fleet, module) != NULL) {
+        return LOCKSTEP_OK;
+    }
+    nearest = lockstep_spelling_nearest(name, module_at, fleet);
+    return nearest == NULL
+               ? LOCKSTEP_FAIL(err, INVALID, "no module is called %s; lockstep module ls", name)
+               : LOCKSTEP_FAIL(err, INVALID, "no module is called %s; did you mean %s?", name,
+                               nearest);
+}
+
 enum lockstep_err lockstep_control_node(const struct lockstep_coordinator *coordinator,
                                         const char *name, uint32_t *ret_node,
                                         struct lockstep_error *err)

@@ -474,13 +474,11 @@ enum lockstep_exit lockstep_change_fleet(struct lockstep_run *run, struct lockst
     if (code == LOCKSTEP_EXIT_DONE) {
         code = push_files(run, change, dry);
     }
-    if (code == LOCKSTEP_EXIT_DONE && dry) {
-        return dry_run(run, change);
+    if (code != LOCKSTEP_EXIT_DONE || dry) {
+        return code == LOCKSTEP_EXIT_DONE ? dry_run(run, change) : code;
     }
     lockstep_id_format(&change->body.operation, id);
-    if (code == LOCKSTEP_EXIT_DONE) {
-        code = open_operation(run, change, &nothing);
-    }
+    code = open_operation(run, change, &nothing);
     if (code == LOCKSTEP_EXIT_UNREACHABLE || code == LOCKSTEP_EXIT_TIMED_OUT ||
         code == LOCKSTEP_EXIT_DETACHED) {
         lockstep_print(run->output.err, "it may have been opened: lockstep op watch op-%.8s\n", id);

@@ -10,6 +10,10 @@ static enum lockstep_exit finish(struct lockstep_run *run, const struct lockstep
     enum lockstep_exit code = lockstep_run_ask(run, wire, &document);
     const char *module;
     bool waiting = false;
+    if (code == LOCKSTEP_EXIT_TIMED_OUT || code == LOCKSTEP_EXIT_DETACHED) {
+        lockstep_print(run->output.err, "what was begun on nodes goes on there\n"
+                                        "next: lockstep module status\n");
+    }
     if (code != LOCKSTEP_EXIT_DONE) {
         return code;
     }
@@ -19,8 +23,9 @@ static enum lockstep_exit finish(struct lockstep_run *run, const struct lockstep
     code = lockstep_exit_of(document, false, &waiting);
     if (code != LOCKSTEP_EXIT_DONE) {
         module = lockstep_document_text(document, "module");
-        lockstep_print(run->output.err, "lockstep: %s\nnext: lockstep module status %s\n",
-                       lockstep_document_text(document, "text"), module);
+        lockstep_print(run->output.err, "lockstep: %s\nnext: lockstep module status%s%s\n",
+                       lockstep_document_text(document, "text"), module[0] == '\0' ? "" : " ",
+                       module);
     }
     return code;
 }

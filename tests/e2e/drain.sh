@@ -63,6 +63,8 @@ check_same "drained 0" "and drained elsewhere" gate_of echo n2
 check_status 6 "it takes too long on one of one" fleet_cli module drain echo --node n1 --drain-timeout 100ms
 check_says '1 calls in flight after 100 ms' "it is said what was waited for" \
     fleet_cli module drain echo --node n1 --drain-timeout 100ms
+check_says 'what was begun on nodes goes on' "who waits no longer is told that it goes on" \
+    fleet_cli module drain echo --timeout 100ms
 fleet_cli module drain echo --drain-timeout 1m >"$FLEET/drain" 2>&1 &
 drain=$!
 check_eventually "who looks sees what is waited for" gate_is echo n1 "draining 1"
@@ -109,6 +111,8 @@ check_same 0 "and so does the call" echo $?
 # ---- wrong words ---------------------------------------------------------------------------------------------
 
 check_status 2 "there is no module nix" fleet_cli module drain nix
+check_says 'no module is called ecko; did you mean echo' "the nearest is named" fleet_cli module drain ecko
+check_status 2 "there is none on a node that is named, either" fleet_cli module drain ecko --node n1
 check_status 2 "there is no node n9" fleet_cli module drain echo --node n9
 check_status 2 "no node has this label" fleet_cli module drain echo -l zone=mars
 check_status 2 "a node is named" fleet_cli node drain
@@ -119,4 +123,10 @@ check_says 'n3 +no +the node is away' "and is named" fleet_cli module drain echo
 check "the others are resumed" fleet_cli module resume echo -l '!none' --node n1 --node n2
 
 check "the audit trail is whole" fleet_cli audit verify
+fleet_kill lockstepd
+opens_nothing() {
+    fleet_cli plan echo@2.0.0 --strategy sync_all >"$FLEET/plan" 2>&1
+    [ $? -eq 9 ] && ! grep -q opened "$FLEET/plan"
+}
+check "a plan that cannot be asked for has opened nothing" opens_nothing
 fleet_end
