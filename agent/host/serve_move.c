@@ -62,6 +62,9 @@ void lockstep_serve_move(struct lockstep_serve *serve, struct lockstep_connectio
         serve->out->fds[1] = begun;
         serve->out->fds_count = size == 0 ? 1 : 2;
         (void)say(serve);
+    } else {
+        lockstep_host_log(serve->host, LOCKSTEP_LOG_ERROR,
+                          "a connection is lost: no descriptor for what was read of its request");
     }
     (void)pthread_mutex_unlock(&serve->peer_mutex);
     /* Closing our descriptor does not end the connection, so epoll would go on watching it. */
