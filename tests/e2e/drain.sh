@@ -116,7 +116,25 @@ check_status 2 "there is none on a node that is named, either" fleet_cli module 
 check_status 2 "there is no node n9" fleet_cli module drain echo --node n9
 check_status 2 "no node has this label" fleet_cli module drain echo -l zone=mars
 check_status 2 "a node is named" fleet_cli node drain
+
+# ---- called off, and given up -----------------------------------------------------------------------------
+
+check "a call is under way" begin_call n3 echo.wait 4000
+fleet_cli module drain echo --node n3 --drain-timeout 1m >"$FLEET/drain" 2>&1 &
+drain=$!
+check_eventually "which a drain waits for" gate_is echo n3 "draining 1"
+check "a drain that is not over is called off" fleet_cli node resume n3
+wait "$drain"
+check_same 6 "whoever waits for it is told" echo $?
+check_eventually "and it is open" gate_is echo n3 "open 1"
+fleet_cli module drain echo --drain-timeout 1m --timeout 10s >"$FLEET/drain" 2>&1 &
+drain=$!
+check_eventually "it is drained again" gate_is echo n3 "draining 1"
 fleet_kill agent-n3 KILL
+wait "$drain"
+check_same 7 "a node that goes is waited for no longer" echo $?
+check_says 'n3 +no +the node went away; what has become of it is not known' "and is named" cat "$FLEET/drain"
+wait "$call"
 check_eventually "n3 is away" fleet_absent n3
 check_status 7 "who is away is not drained" fleet_cli module drain echo
 check_says 'n3 +no +the node is away' "and is named" fleet_cli module drain echo

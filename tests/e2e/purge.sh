@@ -41,6 +41,22 @@ check_same true "scripts are told too" fleet_json '.module == "echo" and .node =
     module purge echo --node n2
 check_same "n1 n2" "names alone" bash -c "paste -sd ' ' <<<'$(fleet_cli module purge echo -o name)'"
 check_same $'n2\techo\t0\t0\t-' "or columns" fleet_cli module purge echo --node n2 -o tsv
+is_in() { # is_in VERSION: a call is under way in it on n2
+    [ "$(fleet_json ".rows[0] | \"\(.version) \(.in_flight)\"" module status echo --node n2)" = "$1 1" ]
+}
+fleet_tool n2 echo.wait 3000 >"$FLEET/call" 2>&1 &
+call=$!
+check_eventually "a call is in version 2" is_in 2.0.0
+check "version 1 comes back" fleet_reload echo@1.0.0 --soak 0 --rollback-window 100ms -q
+left() { # what somebody is in is said to be left on n2, and that did not take long
+    local begun=$EPOCHREALTIME
+    [[ "$(purged n2 echo --drain-timeout 100ms)" == "0 1 echo 2.0.0 "*": 1 calls in flight in echo.wait" ]] &&
+        [ $((${EPOCHREALTIME/./} - ${begun/./})) -lt 1500000 ]
+}
+check_eventually "what somebody is in is left" left
+check_status 3 "which scripts are told" fleet_cli module purge echo --node n2 --drain-timeout 100ms --detailed-exitcode -q
+wait "$call"
+check_same "2.0.0 3000" "the call ends well" cat "$FLEET/call"
 check_status 2 "there is no node n9" fleet_cli module purge echo --node n9
 check_status 6 "and no module web" fleet_cli module purge web --node n1
 check_says 'module.purge' "the trail knows who purged" fleet_cli audit
