@@ -52,6 +52,9 @@ static void begin_move(void)
     agent.order->fds_count = 0;
     (void)close(ends[1]);
     assert_int_equal(lockstep_hostwire_send(way, move, MOVE_MS, NULL), LOCKSTEP_OK);
+    do { /* until that word has come */
+        (void)host_agent_in_flight(&agent);
+    } while (agent.reply->role != LOCKSTEP_HOSTWIRE_ROLE_SERVES);
 }
 
 static void ask(int fd, const char *tool, const char *request)
@@ -192,9 +195,6 @@ static void who_serves_adopts_nothing(void **state)
 {
     (void)state;
     begin_move();
-    do { /* the first word takes its time */
-        (void)host_agent_in_flight(&agent);
-    } while (agent.reply->role != LOCKSTEP_HOSTWIRE_ROLE_SERVES);
     assert_int_equal(host_agent_ask(&agent, LOCKSTEP_HOSTWIRE_ADOPT),
                      LOCKSTEP_HOSTWIRE_NOT_APPLIED);
     assert_string_equal(agent.reply->code, "STATE");
