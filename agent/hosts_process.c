@@ -237,6 +237,9 @@ static int spawn(const struct lockstep_hosts *hosts, uint8_t service, struct sta
     failed = failed != 0
                  ? failed
                  : posix_spawn_file_actions_adddup2(&start->actions, STDOUT_FILENO, STDERR_FILENO);
+    failed = failed != 0
+                 ? failed
+                 : posix_spawn_file_actions_addclosefrom_np(&start->actions, STDERR_FILENO + 1);
     if (failed != 0) {
         return failed;
     }

@@ -1,6 +1,7 @@
 #include "tests/support/hosts_node.h"
 
 #include "agent/host/include/lockstep/client.h"
+#include "agent/hosts_internal.h"
 #include "tests/support/cmocka.h"
 
 #include <dirent.h>
@@ -128,6 +129,11 @@ int hosts_node_tear_down(void **state)
     struct hosts_node *node = *state;
     uint32_t losses = node->losses;
     bool lives = lockstep_hosts_lives(node->hosts, 0);
+    for (const struct lockstep_hosts_process *process = node->hosts->processes; process != NULL;
+         process = process->next) {
+        (void)(process->pid > 0 &&
+               kill(process->pid, SIGCONT)); /* a test that failed may have stopped it */
+    }
     lockstep_hosts_shutdown_all(node->hosts);
     if (lives) {
         hosts_node_turn_until(node, &node->losses, losses + 1);

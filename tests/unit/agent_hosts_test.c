@@ -4,6 +4,7 @@
 #include "tests/support/cmocka.h"
 #include "tests/support/hosts_node.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -183,6 +184,21 @@ static void counts_anew_what_is_live_again(void **state)
     assert_int_equal(module.now, 1);
 }
 
+/* Not even what somebody who started us forgot to close. */
+static void has_no_descriptor_of_ours(void **state)
+{
+    struct hosts_node *node = *state;
+    int leak = open("/dev/null", O_RDONLY); /* O_CLOEXEC is what it lacks */
+    int high = fcntl(leak, F_DUPFD, 200);
+    char path[64];
+    assert_true(leak > 2 && high >= 200);
+    hosts_node_start(node, NULL, 0);
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)hosts_node_pid(node), high);
+    (void)close(leak);
+    (void)close(high);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void take_drained(void *context, uint32_t ticket, bool ok, const char *text)
 {
     struct hosts_node *node = context;
@@ -225,6 +241,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_without_an_answer, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(counts_anew_what_is_live_again, hosts_node_set_up,
+                                        hosts_node_tear_down),
+        cmocka_unit_test_setup_teardown(has_no_descriptor_of_ours, hosts_node_set_up,
                                         hosts_node_tear_down),
         cmocka_unit_test_setup_teardown(refuses_one_drain_too_many, hosts_node_set_up,
                                         hosts_node_tear_down),
