@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#define LEDGER(schema)  HOSTS_NODE_GOOD "ledger-" schema "-journaled.so"
 #define COUNTER(schema) HOSTS_NODE_GOOD "counter-" schema ".so"
 
 /* What is live keeps its state only if it is handed over, or goes on. */
@@ -199,6 +200,70 @@ static void is_called_off_late(void **state)
     assert_int_equal(bench.node->losses, 0);
 }
 
+/* Called off, the second ends when the first has died already: what it was given is older. */
+static void ends_after_the_first(void **state)
+{
+    const struct lockstep_boot_entry entry = hosts_node_boot(LEDGER("1"), "ledger", 1);
+    const struct lockstep_hosts_item item = hosts_node_swap_item(LEDGER("2"), "ledger", 2);
+    const struct lockstep_id id = hosts_node_operation(2);
+    struct bench bench = {.node = *state};
+    hosts_node_start(bench.node, &entry, 1);
+    hosts_node_expect_tool(bench.node, "ledger.add", "5", "5");
+    hosts_node_map(bench.node, 2, &item);
+    hosts_node_expect_ok(bench.node);
+    bench.first = hosts_node_serving(bench.node);
+    bench.second = hosts_node_waiting(bench.node);
+    migrate(&bench);
+    hosts_node_expect_ok(bench.node);
+    stop(bench.second);
+    lockstep_hosts_drop(bench.node->hosts, &id);
+    hosts_node_expect_tool(bench.node, "ledger.add", "1", "6");
+    (void)kill(bench.first, SIGKILL);
+    hosts_node_turn_until(bench.node, &bench.node->losses, 1);
+    (void)kill(bench.second, SIGCONT);
+    hosts_node_turn_until_ended(bench.node, bench.second);
+    hosts_node_start(bench.node, &entry, 1);
+    hosts_node_expect_tool(bench.node, "ledger.add", "1", "7");
+}
+
+/* A host that has spent its budget is exchanged by the next set, whatever that asks for. */
+static void is_spent(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_boot_entry entry = hosts_node_boot(COUNTER("1"), "counter", 1);
+    const struct lockstep_hosts_item item = hosts_node_item(COUNTER("2"), "counter", 2);
+    hosts_node_start(node, &entry, 1);
+    node->hosts->processes->retired = (uint32_t)node->config.settings.retired;
+    hosts_node_map(node, 2, &item);
+    hosts_node_expect_ok(node);
+    assert_true(hosts_node_waiting(node) != hosts_node_serving(node));
+}
+
+/* A recycling gives way to an order, but not when the host may have left already. */
+static void is_recycled(void **state)
+{
+    struct hosts_node *node = *state;
+    const struct lockstep_boot_entry entry = hosts_node_boot(COUNTER("1"), "counter", 1);
+    const struct lockstep_hosts_item item = hosts_node_item(COUNTER("2"), "counter", 2);
+    pid_t first;
+    hosts_node_start(node, &entry, 1);
+    first = hosts_node_serving(node);
+    hosts_node_expect_tool(node, "counter.add", "", "1");
+    node->hosts->processes->retired = (uint32_t)node->config.settings.retired;
+    lockstep_hosts_recycle(node->hosts);
+    for (int i = 0; i < HOSTS_NODE_TURNS && !node->hosts->rooms[0].swap.publishing; i++) {
+        assert_int_equal(lockstep_loop_once(node->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    assert_true(node->hosts->rooms[0].swap.publishing);
+    hosts_node_map(node, 2, &item);
+    assert_int_equal(node->result.no, LOCKSTEP_NO_BUSY);
+    hosts_node_turn_until_ended(node, first);
+    assert_int_equal(lockstep_hosts_recycles(node->hosts), 1);
+    hosts_node_expect_tool(node, "counter.add", "", "2");
+    hosts_node_map(node, 3, &item);
+    hosts_node_expect_ok(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +274,9 @@ int main(void)
         ROW(dies_at_once),
         ROW(dies_and_the_second_is_slow),
         ROW(is_called_off_late),
+        ROW(ends_after_the_first),
+        ROW(is_spent),
+        ROW(is_recycled),
 #undef ROW
     };
     return cmocka_run_group_tests_name("told to leave", tests, NULL, NULL);
