@@ -54,18 +54,12 @@ static void fill(struct lockstep_hosts *hosts, enum lockstep_hostwire_type type,
     (void)snprintf(hosts->out->text, sizeof(hosts->out->text), "%s", module->text);
 }
 
-static bool counts(const struct lockstep_hosts_process *process, uint8_t service)
-{
-    return process->service == service && process->stage == LOCKSTEP_HOSTS_UP &&
-           process->role == LOCKSTEP_HOSTS_SERVING;
-}
-
 /* Sends hosts->out to the service's processes that are up. */
 static void send_all(struct lockstep_hosts *hosts, uint8_t service)
 {
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (counts(process, service)) {
+        if (lockstep_hosts_serves(process, service)) {
             (void)lockstep_hosts_send(process, NULL);
         }
     }
@@ -112,7 +106,8 @@ static uint64_t count_in_flight(const struct lockstep_hosts *hosts,
     uint64_t in_flight = 0;
     for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        for (size_t i = 0; counts(process, drain->service) && i < process->view.count; i++) {
+        for (size_t i = 0;
+             lockstep_hosts_serves(process, drain->service) && i < process->view.count; i++) {
             const struct lockstep_hosts_image *image = &process->view.images[i];
             in_flight += lockstep_name_equal(&image->module, &drain->module) ? image->in_flight : 0;
         }
@@ -140,7 +135,7 @@ static void judge(struct lockstep_hosts *hosts, struct lockstep_hosts_drain *dra
     for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
         const struct lockstep_hosts_image *image;
-        if (!counts(process, drain->service)) {
+        if (!lockstep_hosts_serves(process, drain->service)) {
             continue;
         }
         processes++;

@@ -256,8 +256,8 @@ void lockstep_hosts_keep_base(void *context)
     struct lockstep_hosts *hosts = context;
     uint64_t every_ms = hosts->config.settings.state_base;
     for (struct lockstep_hosts_kept *kept = hosts->kept; kept != NULL; kept = kept->next) {
-        if (kept->owner == NULL || kept->owner->stage != LOCKSTEP_HOSTS_UP ||
-            kept->owner->role != LOCKSTEP_HOSTS_SERVING || !kept->stateful) {
+        if (kept->owner == NULL || !lockstep_hosts_serves(kept->owner, kept->service) ||
+            !kept->stateful) {
             continue;
         }
         lockstep_hostwire_reset(hosts->out, LOCKSTEP_HOSTWIRE_BASE);

@@ -79,6 +79,12 @@ static void ask_process(struct lockstep_hosts_request *request,
     ask->state = LOCKSTEP_HOSTS_ASK_OPEN;
 }
 
+bool lockstep_hosts_serves(const struct lockstep_hosts_process *process, uint8_t service)
+{
+    return process->service == service && process->stage == LOCKSTEP_HOSTS_UP &&
+           process->role == LOCKSTEP_HOSTS_SERVING;
+}
+
 static bool is_starting(const struct lockstep_hosts_process *process)
 {
     return process->spawned && !process->was_up;
@@ -411,8 +417,8 @@ static void tell(struct lockstep_hosts *hosts, uint32_t services)
 {
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (process->stage == LOCKSTEP_HOSTS_UP && process->role == LOCKSTEP_HOSTS_SERVING &&
-            (services & (UINT32_C(1) << process->service)) != 0) {
+        if ((services & (UINT32_C(1) << process->service)) != 0 &&
+            lockstep_hosts_serves(process, process->service)) {
             (void)lockstep_hosts_send(process, NULL);
         }
     }
@@ -551,7 +557,7 @@ void lockstep_hosts_retire(struct lockstep_hosts *hosts, const struct lockstep_h
     }
     for (struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        if (process->stage == LOCKSTEP_HOSTS_UP && process->role == LOCKSTEP_HOSTS_SERVING) {
+        if (lockstep_hosts_serves(process, process->service)) {
             tell_retire(process, items, count);
         }
     }

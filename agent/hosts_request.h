@@ -85,6 +85,8 @@ struct lockstep_hosts_overs {
 struct lockstep_hosts_request *lockstep_hosts_request_begin(struct lockstep_hosts *hosts,
                                                             enum lockstep_hosts_kind kind,
                                                             uint32_t ticket, uint64_t limit_ms);
+/* True if PROCESS is one of SERVICE that serves, and can be asked. */
+bool lockstep_hosts_serves(const struct lockstep_hosts_process *process, uint8_t service);
 /* What is known of an operation, or NULL. */
 struct lockstep_hosts_known *lockstep_hosts_known_find(struct lockstep_hosts *hosts,
                                                        const struct lockstep_id *operation);

@@ -225,19 +225,14 @@ static void gather_counts(const struct gathering *gathering,
     }
 }
 
-static bool counts(const struct lockstep_hosts_process *process, uint8_t service)
-{
-    return process->service == service && process->stage == LOCKSTEP_HOSTS_UP &&
-           process->role == LOCKSTEP_HOSTS_SERVING;
-}
-
 size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service,
                              struct lockstep_hosts_module *ret_modules, size_t room)
 {
     struct gathering gathering = {.modules = ret_modules, .room = room};
     for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        for (size_t i = 0; counts(process, service) && i < process->view.count; i++) {
+        for (size_t i = 0; lockstep_hosts_serves(process, service) && i < process->view.count;
+             i++) {
             if (process->view.images[i].state == LOCKSTEP_HOSTWIRE_STATE_LIVE) {
                 gather_live(&gathering, &process->view.images[i], service);
             }
@@ -245,10 +240,11 @@ size_t lockstep_hosts_gather(const struct lockstep_hosts *hosts, uint8_t service
     }
     for (const struct lockstep_hosts_process *process = hosts->processes; process != NULL;
          process = process->next) {
-        for (size_t i = 0; counts(process, service) && i < process->view.count; i++) {
+        for (size_t i = 0; lockstep_hosts_serves(process, service) && i < process->view.count;
+             i++) {
             gather_counts(&gathering, &process->view.images[i]);
         }
-        for (size_t i = 0; counts(process, service) && i < gathering.count; i++) {
+        for (size_t i = 0; lockstep_hosts_serves(process, service) && i < gathering.count; i++) {
             struct lockstep_hosts_module *module = &ret_modules[i];
             module->differs = module->differs ||
                               lockstep_hosts_view_live(&process->view, &module->module) == NULL;
