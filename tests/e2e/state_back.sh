@@ -64,6 +64,9 @@ for class in lossless snapshot none; do
     check "$class goes to version 2" fleet_reload "$class@2.0.0" --soak 0 --rollback-window 5m
     check_same "$class" "the operation says what it is" fleet_operation .items[0].rollback
 done
+# shellcheck disable=SC2046
+check_same "lossless lossless, journaled journaled, snapshot snapshot" "so is a reload of the version before" \
+    classes_of $(each 1.0.0)
 
 # ---- going back by hand ----
 check "1,000 writes each under version 2" write_on 1000 $classes none
