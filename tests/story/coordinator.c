@@ -245,6 +245,24 @@ static void report_live(const struct story_command *command,
     }
 }
 
+static enum lockstep_applied applied_of(const char *verb)
+{
+    static const struct {
+        const char *verb;
+        enum lockstep_applied applied;
+    } rows[] = {{"applied", LOCKSTEP_APPLIED_APPLIED},
+                {"not-applied", LOCKSTEP_APPLIED_NOT_APPLIED},
+                {"failed", LOCKSTEP_APPLIED_FAILED},
+                {"fell-back", LOCKSTEP_APPLIED_FELL_BACK}};
+    for (size_t i = 0; i < LOCKSTEP_COUNT(rows); i++) {
+        if (strcmp(verb, rows[i].verb) == 0) {
+            return rows[i].applied;
+        }
+    }
+    story_wrong("nodes do not do that", verb);
+    return LOCKSTEP_APPLIED_UNSPECIFIED;
+}
+
 /* n1 yes op1 | n1 no op1 SYMBOL | n1 applied op1 | n1 failed op1 CRASHED | n1 asks op1 */
 static void hear(const struct story_command *command, struct lockstep_fleet_actions *actions)
 {
@@ -269,15 +287,11 @@ static void hear(const struct story_command *command, struct lockstep_fleet_acti
         message.type = LOCKSTEP_MESSAGE_QUERY;
         message.u.query.operation = id;
     } else {
-        const struct lockstep_operation *operation = operation_of(command->words[2]);
         message.type = LOCKSTEP_MESSAGE_ACK;
         message.u.ack.operation = id;
         message.u.ack.no = no;
-        message.u.ack.applied = strcmp(verb, "applied") == 0       ? LOCKSTEP_APPLIED_APPLIED
-                                : strcmp(verb, "not-applied") == 0 ? LOCKSTEP_APPLIED_NOT_APPLIED
-                                : strcmp(verb, "fell-back") == 0   ? LOCKSTEP_APPLIED_FELL_BACK
-                                                                   : LOCKSTEP_APPLIED_FAILED;
-        report_live(command, operation, &message.u.ack);
+        message.u.ack.applied = applied_of(verb);
+        report_live(command, operation_of(command->words[2]), &message.u.ack);
     }
     lockstep_fleet_receive(&fleet, now, node, &message, actions);
 }
