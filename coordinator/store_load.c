@@ -80,7 +80,7 @@ static enum lockstep_err read_parts(struct lockstep_store *store,
     size_t row_size = operation->item_count * sizeof(operation->starts[0]);
     bool more = true;
     LOCKSTEP_TRY(lockstep_query_begin(store->journal,
-                                      "SELECT node, state, no, text, starts FROM part WHERE "
+                                      "SELECT node, state, no, text, starts, told FROM part WHERE "
                                       "operation = ?1 ORDER BY place",
                                       &LOCKSTEP_BYTES_OF(&operation->id), 1, &rows, err));
     while (more) {
@@ -95,6 +95,7 @@ static enum lockstep_err read_parts(struct lockstep_store *store,
         part->node = (uint32_t)lockstep_row_integer(&rows, 0);
         part->state = (uint8_t)state;
         part->no = (uint16_t)lockstep_row_integer(&rows, 2);
+        part->told = lockstep_row_integer(&rows, 5) != 0;
         lockstep_row_copy(&rows, 3, part->text, sizeof(part->text));
         if (lockstep_part_name((unsigned)state) == NULL || part->node >= LOCKSTEP_NODES_MAX ||
             !is_code(lockstep_row_integer(&rows, 2)) ||

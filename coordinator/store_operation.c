@@ -85,12 +85,13 @@ static enum lockstep_err write_parts(struct lockstep_store *store,
         const struct lockstep_part *part = &operation->parts[i];
         LOCKSTEP_RUN(
             store->journal, err,
-            "INSERT INTO part(operation, place, node, state, no, text, starts) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(operation, place) DO UPDATE "
-            "SET state = ?4, no = ?5, text = ?6",
+            "INSERT INTO part(operation, place, node, state, no, text, starts, told) "
+            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(operation, place) DO UPDATE "
+            "SET state = ?4, no = ?5, text = ?6, told = ?8",
             LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(i), LOCKSTEP_INTEGER(part->node),
             LOCKSTEP_INTEGER(part->state), LOCKSTEP_INTEGER(part->no), LOCKSTEP_TEXT(part->text),
-            LOCKSTEP_BLOB(&operation->starts[i * row], row * sizeof(operation->starts[0])));
+            LOCKSTEP_BLOB(&operation->starts[i * row], row * sizeof(operation->starts[0])),
+            LOCKSTEP_INTEGER(part->told));
     }
     return LOCKSTEP_OK;
 }

@@ -91,6 +91,8 @@ const char *const lockstep_store_migrations[] = {
     "  signature BLOB NOT NULL, signer TEXT NOT NULL, since INTEGER NOT NULL);"
     "ALTER TABLE operation ADD COLUMN standing BLOB NOT NULL DEFAULT "
     "x'00000000000000000000000000000000';",
+    /* Who was told COMMIT has to go back with the others, also if it is owed the version again. */
+    "ALTER TABLE part ADD COLUMN told INTEGER NOT NULL DEFAULT 0;",
 };
 
 const size_t lockstep_store_migration_count = sizeof(lockstep_store_migrations) /

@@ -34,6 +34,7 @@ struct lockstep_part {
     uint8_t due;                /* bits of enum lockstep_due */
     bool up;                    /* READY and connected now */
     bool asked;                 /* it holds one of the places for catching up, or rolling */
+    bool told;                  /* COMMIT was sent: it may run the version, whatever it counts as */
     uint8_t tries;              /* how often it was given one since it came back */
     struct lockstep_time retry; /* OWED: not to be asked (again) before. Rolling: its place's end */
     uint16_t no;                /* enum lockstep_no: why refused, failed, lost or not yet applied */

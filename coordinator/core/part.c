@@ -43,6 +43,9 @@ bool lockstep_part_may_run(const struct lockstep_part *part)
     case LOCKSTEP_PART_FAILED:
     case LOCKSTEP_PART_LOST:
         return true;
+    case LOCKSTEP_PART_OWED:
+    case LOCKSTEP_PART_CORDONED:
+        return part->told; /* it came late, or it failed and was borne */
     default:
         return false;
     }
@@ -57,10 +60,18 @@ void lockstep_operation_tally(const struct lockstep_operation *operation,
     }
 }
 
+/* True if a part is never in STATE without having been told. */
+static bool implies_told(unsigned state)
+{
+    return state == LOCKSTEP_PART_TOUCHED || state == LOCKSTEP_PART_LIVE ||
+           state == LOCKSTEP_PART_HEALTHY || state == LOCKSTEP_PART_FAILED;
+}
+
 void lockstep_part_set(struct lockstep_operation *operation, struct lockstep_part *part,
                        enum lockstep_part_state state, enum lockstep_no no)
 {
     count(&operation->tally, part, false);
+    part->told = part->told || implies_told(part->state) || implies_told(state);
     part->state = (uint8_t)state;
     part->no = (uint16_t)no;
     count(&operation->tally, part, true);

@@ -19,6 +19,7 @@ static void make_void(struct lockstep_operation *operation, struct lockstep_step
     }
     lockstep_step_give_place(operation, step);
     lockstep_step_mark(operation, step, state);
+    part->told = false;
     part->tries = 0;
     part->retry = LOCKSTEP_TIME_NEVER;
     step->wants |= LOCKSTEP_WANT_PARTS | LOCKSTEP_WANT_CHANGED;

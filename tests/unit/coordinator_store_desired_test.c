@@ -181,6 +181,7 @@ static void older_journals_are_understood(void **state)
                   "DROP TABLE dead_key;"
                   "DROP TABLE reconcile;"
                   "ALTER TABLE operation DROP COLUMN standing;"
+                  "ALTER TABLE part DROP COLUMN told;"
                   "PRAGMA user_version = 2");
     open_store(place);
     wishes = read_desired(place);
