@@ -141,6 +141,18 @@ static struct lockstep_operation *make_child(struct lockstep_fleet *fleet,
 
 /* ---- what a step means for the others ------------------------------------------------------- */
 
+/* True if A orders something newer of a module that B orders, too. */
+static bool is_newer(const struct lockstep_operation *a, const struct lockstep_operation *b)
+{
+    for (uint32_t i = 0; i < a->item_count; i++) {
+        int64_t index = lockstep_operation_item(b, &a->items[i].module);
+        if (index >= 0 && a->items[i].generation > b->items[index].generation) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* BY has committed: earlier operations on its modules lose their window, and the nodes that they
  * still owe something get the newer version instead. */
 static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
@@ -149,7 +161,7 @@ static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         struct lockstep_operation *other = fleet->operations[i];
         if (other == NULL || other == by || !lockstep_operation_ended(other) ||
-            !lockstep_operations_share(other, by)) {
+            !is_newer(by, other)) {
             continue;
         }
         for (uint32_t part = 0; part < other->part_count; part++) {
@@ -158,6 +170,19 @@ static void overtake(struct lockstep_fleet *fleet, struct lockstep_time now,
             if (lockstep_operation_part(by, other->parts[part].node) >= 0) {
                 lockstep_fleet_step(fleet, now, other, &event);
             }
+        }
+    }
+}
+
+/* A coordinator may have died between a commit and the end of the windows that it overtook. */
+static void overtake_restored(struct lockstep_fleet *fleet, struct lockstep_time now)
+{
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        const struct lockstep_operation *operation = fleet->operations[i];
+        enum lockstep_outcome outcome = operation == NULL ? LOCKSTEP_OUTCOME_PENDING
+                                                          : lockstep_operation_outcome(operation);
+        if (outcome != LOCKSTEP_OUTCOME_PENDING && outcome != LOCKSTEP_OUTCOME_ABORT) {
+            overtake(fleet, now, operation);
         }
     }
 }
@@ -344,6 +369,7 @@ void lockstep_fleet_restore(struct lockstep_fleet *fleet, struct lockstep_time n
     act_on_wants(fleet, now, operation, lockstep_operation_resume(operation, now, row));
     settle_cordons(fleet, now, operation);
     drop_gone(fleet, now, operation);
+    overtake_restored(fleet, now);
     if (operation->kind == LOCKSTEP_KIND_COMPENSATION) {
         tell_parent(fleet, now, operation);
     }
