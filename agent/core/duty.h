@@ -129,6 +129,9 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
                                          const struct lockstep_item *item);
 /* True if ITEM wants what is current. */
 bool lockstep_module_has(const struct lockstep_agent *agent, const struct lockstep_item *item);
+/* True if nobody may run DIGEST here, as far as this node knows. */
+bool lockstep_module_refused(const struct lockstep_agent *agent,
+                             const struct lockstep_digest *digest);
 /* What `changes` of a duty with this order is, as the hosts are now. */
 uint64_t lockstep_order_changes(const struct lockstep_agent *agent,
                                 const struct lockstep_prepare *order);

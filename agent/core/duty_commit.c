@@ -5,10 +5,39 @@
 
 #include <string.h>
 
+/* True if the node has promised to go back to what it ran, and has fallen back from that since: the
+ * crash loop is the one thing that it decides alone. */
+static bool has_fallen(const struct lockstep_agent *agent, const struct lockstep_duty *duty)
+{
+    for (uint32_t i = 0; i < duty->order.item_count; i++) {
+        const struct lockstep_item *item = &duty->order.items[i];
+        if (!lockstep_module_has(agent, item) && lockstep_module_refused(agent, &item->digest)) {
+            return lockstep_kind_goes_back(duty->order.kind);
+        }
+    }
+    return false;
+}
+
+static unsigned give_up(struct lockstep_duty *duty, struct lockstep_duty_step *step)
+{
+    struct lockstep_agent *agent = step->agent;
+    duty->ticket = 0;
+    (void)lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_DROP);
+    lockstep_agent_remember(agent, &duty->order.operation, LOCKSTEP_APPLIED_FELL_BACK);
+    lockstep_agent_send_ack(agent, &duty->order.operation, LOCKSTEP_APPLIED_FELL_BACK,
+                            LOCKSTEP_NO_FELL_BACK,
+                            "the host kept dying with what this leads back to");
+    lockstep_duty_act(agent, duty, LOCKSTEP_AGENT_NOTE)->row = LOCKSTEP_DUTY_ROW_ABORTED;
+    return LOCKSTEP_DUTY_FREE;
+}
+
 /* The next thing that a decided duty needs. */
 static unsigned advance(struct lockstep_duty *duty, struct lockstep_duty_step *step)
 {
     duty->retry = LOCKSTEP_TIME_NEVER;
+    if (has_fallen(step->agent, duty)) {
+        return give_up(duty, step);
+    }
     if (duty->changes == 0) {
         return lockstep_duty_write(duty, step, LOCKSTEP_DUTY_ROW_COMMITTED, LOCKSTEP_DUTY_POINTING);
     }

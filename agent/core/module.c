@@ -35,7 +35,8 @@ bool lockstep_module_is_told(const struct lockstep_agent *agent,
     return module->service >= agent->service_count || agent->services[module->service].up;
 }
 
-static bool refused(const struct lockstep_agent *agent, const struct lockstep_digest *digest)
+bool lockstep_module_refused(const struct lockstep_agent *agent,
+                             const struct lockstep_digest *digest)
 {
     for (uint32_t i = 0; i < agent->refused_count; i++) {
         if (lockstep_digest_equal(&agent->refused[i], digest)) {
@@ -89,7 +90,7 @@ enum lockstep_no lockstep_module_refusal(const struct lockstep_agent *agent,
     if (lockstep_module_has(agent, item)) {
         return LOCKSTEP_NO_UNSPECIFIED;
     }
-    if (refused(agent, &item->digest)) {
+    if (lockstep_module_refused(agent, &item->digest)) {
         return LOCKSTEP_NO_QUARANTINED;
     }
     if (lockstep_kind_goes_back(order->kind)) {

@@ -224,6 +224,17 @@ static void unhealthy(const struct story_command *command, struct lockstep_agent
     lockstep_agent_unhealthy(&agent, now, &finding, actions);
 }
 
+/* The driver has written down that nobody may run a version here. */
+static void note_bad(const struct story_command *command)
+{
+    static struct lockstep_digest bad[4];
+    if (agent.refused_count == LOCKSTEP_COUNT(bad)) {
+        story_wrong("too many bad versions", command->words[0]);
+    }
+    bad[agent.refused_count++] = story_digest(story_value(command, "version", "v1"));
+    agent.refused = bad;
+}
+
 /* The link stands and the coordinator has said WELCOME. */
 static void link_up(const struct story_command *command, struct lockstep_agent_actions *actions)
 {
@@ -248,6 +259,8 @@ void story_agent(const struct story_command *command)
         lockstep_agent_not_started(&agent, now, 0);
     } else if (strcmp(verb, "unhealthy") == 0) {
         unhealthy(command, &actions);
+    } else if (strcmp(verb, "bad") == 0) {
+        note_bad(command);
     } else if (strcmp(verb, "link-up") == 0) {
         link_up(command, &actions);
     } else if (strcmp(verb, "link-down") == 0) {
