@@ -106,7 +106,6 @@ enum lockstep_outcome lockstep_operation_outcome(const struct lockstep_operation
     case LOCKSTEP_OPERATION_FINAL:
         return LOCKSTEP_OUTCOME_FINAL;
     case LOCKSTEP_OPERATION_DEGRADED:
-    case LOCKSTEP_OPERATION_SETTLING:
     case LOCKSTEP_OPERATION_SETTLED:
         return LOCKSTEP_OUTCOME_SUPERSEDED;
     case LOCKSTEP_OPERATION_UNSPECIFIED:
@@ -115,6 +114,7 @@ enum lockstep_outcome lockstep_operation_outcome(const struct lockstep_operation
     case LOCKSTEP_OPERATION_ABORTING:
     case LOCKSTEP_OPERATION_DECIDING:
     case LOCKSTEP_OPERATION_DEGRADING:
+    case LOCKSTEP_OPERATION_SETTLING: /* its row may be the first that says so */
     case LOCKSTEP_OPERATION_STATE_COUNT:
         break;
     }
