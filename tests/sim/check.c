@@ -53,6 +53,34 @@ static bool holds_vow(const struct sim_node *node, const struct lockstep_id *ope
     return false;
 }
 
+/* How many promises a commit rests on, counted here anew: more than half of the roster as it was
+ * frozen, whoever is there; or everybody who was there. */
+static uint32_t need_of(const struct sim_record *record)
+{
+    const struct lockstep_operation *operation = &record->operation;
+    uint32_t size = lockstep_operation_size(operation);
+    if (lockstep_operation_goes_back(operation) || lockstep_operation_rolls(operation)) {
+        return 0;
+    }
+    if (operation->strategy == LOCKSTEP_STRATEGY_QUORUM) {
+        return size / 2 + 1;
+    }
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        bool out = record->parts[i].state == LOCKSTEP_PART_ABSENT ||
+                   record->parts[i].state == LOCKSTEP_PART_SKIPPED;
+        size -= out && size > operation->options.need ? 1 : 0;
+    }
+    return size;
+}
+
+/* A NO that is not the node's own matter is everybody's. */
+static bool vetoes(const struct sim_record *record, uint32_t index)
+{
+    const struct lockstep_part *part = &record->parts[index];
+    return need_of(record) > 0 && part->state == LOCKSTEP_PART_REFUSED &&
+           lockstep_no_class((enum lockstep_no)part->no) != LOCKSTEP_NO_CLASS_NODE;
+}
+
 /* A commit has its votes: so many durable promises that the strategy is kept. */
 void sim_check_commit(struct sim_world *world, const struct sim_record *record)
 {
@@ -61,9 +89,15 @@ void sim_check_commit(struct sim_world *world, const struct sim_record *record)
     for (uint32_t i = 0; i < operation->part_count; i++) {
         vows += holds_vow(&world->nodes[record->parts[i].node], &operation->id) ? 1 : 0;
     }
-    if (vows < operation->options.need) {
+    if (vows < need_of(record)) {
         sim_fail(world, "op %02x commits with %u promises of %u", operation->id.bytes[0], vows,
-                 operation->options.need);
+                 need_of(record));
+    }
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        if (vetoes(record, i)) {
+            sim_fail(world, "op %02x commits although n%u says that it is bad",
+                     operation->id.bytes[0], record->parts[i].node);
+        }
     }
 }
 
@@ -94,6 +128,73 @@ void sim_check_pointer(struct sim_world *world, uint32_t node, const struct lock
     }
 }
 
+/* Going back leads a node to what it ran before, and nowhere else; and what it may go back to is
+ * another version than the one it runs. */
+void sim_check_way_back(struct sim_world *world, uint32_t node,
+                        const struct lockstep_prepare *order, const struct lockstep_item *item,
+                        const struct lockstep_agent_module *before)
+{
+    bool same = lockstep_digest_equal(&before->current.digest, &item->digest);
+    if (before->has_previous &&
+        lockstep_digest_equal(&before->previous.digest, &before->current.digest)) {
+        sim_fail(world, "n%u: the way back of %s leads to where it is", node, before->name.text);
+    }
+    if (lockstep_kind_goes_back(order->kind) && !same &&
+        (!before->has_previous ||
+         !lockstep_digest_equal(&before->previous.digest, &item->digest))) {
+        sim_fail(world, "n%u: op %02x takes %s to a version that it did not run before", node,
+                 order->operation.bytes[0], before->name.text);
+    }
+}
+
+/* A promise is kept until the coordinator says otherwise. */
+void sim_check_abandoned(struct sim_world *world, uint32_t node,
+                         const struct lockstep_prepare *order)
+{
+    const struct sim_record *record = sim_record(world, &order->operation);
+    bool waits = record != NULL && !lockstep_kind_goes_back(order->kind) &&
+                 (record->row == LOCKSTEP_ROW_OPEN ||
+                  (record->row == LOCKSTEP_ROW_COMMIT &&
+                   !lockstep_operation_rolls(&record->operation)));
+    if (waits) {
+        sim_fail(world, "n%u gives up op %02x by itself", node, order->operation.bytes[0]);
+    }
+}
+
+/* An operation is called rolled back when no node is on what it brought any more. */
+void sim_check_settled(struct sim_world *world, const struct sim_record *record)
+{
+    const struct lockstep_operation *operation = &record->operation;
+    for (uint32_t i = 0; i < operation->part_count * operation->item_count; i++) {
+        const struct lockstep_item *item = &operation->items[i % operation->item_count];
+        uint32_t node = record->parts[i / operation->item_count].node;
+        uint32_t module = sim_module_index(&item->module);
+        const struct lockstep_agent_module *row = &world->nodes[node].disk.modules[module];
+        bool on_it = row->current.generation == item->generation &&
+                     lockstep_digest_equal(&row->current.digest, &item->digest) &&
+                     !lockstep_digest_equal(&record->starts[i], &item->digest);
+        if (operation->result == LOCKSTEP_RESULT_ROLLED_BACK && on_it &&
+            !world->coordinator.nodes[node].gone) {
+            sim_fail(world, "op %02x is called rolled back, and n%u is on it",
+                     operation->id.bytes[0], node);
+        }
+    }
+}
+
+/* Going back is newer than what it goes back on: no node may take it for old. */
+void sim_check_compensation(struct sim_world *world, const struct sim_record *record)
+{
+    const struct lockstep_operation *operation = &record->operation;
+    for (uint32_t i = 0; operation->kind == LOCKSTEP_KIND_COMPENSATION && i < operation->part_count;
+         i++) {
+        if (record->parts[i].state == LOCKSTEP_PART_REFUSED &&
+            record->parts[i].no == LOCKSTEP_NO_STALE_GENERATION) {
+            sim_fail(world, "n%u takes the compensation %02x for an old order",
+                     record->parts[i].node, operation->id.bytes[0]);
+        }
+    }
+}
+
 /* What is counted as it happens is what a count of all would say. */
 void sim_check_counts(struct sim_world *world)
 {
@@ -112,6 +213,20 @@ void sim_check_counts(struct sim_world *world)
 }
 
 /* ---- at rest -------------------------------------------------------------------------------- */
+
+/* Every node of an operation that was committed has it, is owed it, or there is a reason. */
+static void check_accounted(struct sim_world *world, const struct sim_record *record)
+{
+    bool done = record->row == LOCKSTEP_ROW_SUCCEEDED || record->row == LOCKSTEP_ROW_FINAL;
+    for (uint32_t i = 0; done && i < record->operation.part_count; i++) {
+        unsigned state = record->parts[i].state;
+        if (state == LOCKSTEP_PART_ABSENT || state == LOCKSTEP_PART_CONTACTED ||
+            state == LOCKSTEP_PART_PREPARED) {
+            sim_fail(world, "op %02x does not know of n%u: %s", record->operation.id.bytes[0],
+                     record->parts[i].node, lockstep_part_name(state));
+        }
+    }
+}
 
 static void check_operations(struct sim_world *world)
 {
@@ -133,6 +248,8 @@ static void check_operations(struct sim_world *world)
         if (record->row == LOCKSTEP_ROW_OPEN) {
             sim_fail(world, "op %02x is open for ever", record->operation.id.bytes[0]);
         }
+        check_accounted(world, record);
+        sim_check_compensation(world, record);
     }
 }
 

@@ -12,6 +12,13 @@ void sim_check_commit(struct sim_world *world, const struct sim_record *record);
 void sim_check_called(struct sim_world *world, const struct sim_record *record);
 void sim_check_pointer(struct sim_world *world, uint32_t node,
                        const struct lockstep_prepare *order);
+void sim_check_way_back(struct sim_world *world, uint32_t node,
+                        const struct lockstep_prepare *order, const struct lockstep_item *item,
+                        const struct lockstep_agent_module *before);
+void sim_check_abandoned(struct sim_world *world, uint32_t node,
+                         const struct lockstep_prepare *order);
+void sim_check_settled(struct sim_world *world, const struct sim_record *record);
+void sim_check_compensation(struct sim_world *world, const struct sim_record *record);
 void sim_check_counts(struct sim_world *world);
 void sim_check_rest(struct sim_world *world);
 

@@ -1,6 +1,8 @@
 /* What must hold of a reconcile. Majorities are counted here anew, by comparing all with all. */
 #include "tests/sim/check.h"
 
+#include "coordinator/core/settle.h"
+
 #include <string.h>
 
 static uint32_t votes_for(const struct lockstep_member *members, uint32_t count,
@@ -73,6 +75,15 @@ void sim_check_open(struct sim_world *world, const struct lockstep_operation *op
     if (operation->kind == LOCKSTEP_KIND_RECONCILE &&
         sim_quarantined(world, &operation->items[0].digest)) {
         sim_fail(world, "op %02x reconciles towards a quarantined version", operation->id.bytes[0]);
+    }
+    for (uint32_t i = 0; i < world->coordinator.record_count; i++) {
+        const struct sim_record *record = &world->coordinator.records[i];
+        bool holds = record->row == LOCKSTEP_ROW_OPEN || record->row == LOCKSTEP_ROW_COMMIT;
+        if (holds && !lockstep_id_equal(&record->operation.id, &operation->parent) &&
+            lockstep_operations_share(&record->operation, operation)) {
+            sim_fail(world, "op %02x opens on a module that op %02x holds", operation->id.bytes[0],
+                     record->operation.id.bytes[0]);
+        }
     }
 }
 

@@ -31,80 +31,6 @@ void sim_operation_free(struct lockstep_operation *operation)
     }
 }
 
-struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id *operation)
-{
-    struct sim_coordinator *coordinator = &world->coordinator;
-    for (uint32_t i = 0; i < coordinator->record_count; i++) {
-        if (lockstep_id_equal(&coordinator->records[i].operation.id, operation)) {
-            return &coordinator->records[i];
-        }
-    }
-    return NULL;
-}
-
-/* ---- the journal ---------------------------------------------------------------------------- */
-
-static void copy_parts(struct sim_record *record, const struct lockstep_operation *operation)
-{
-    size_t starts = (size_t)operation->part_count * operation->item_count;
-    record->operation = *operation;
-    memcpy(record->parts, operation->parts, operation->part_count * sizeof(*operation->parts));
-    memcpy(record->starts, operation->starts, starts * sizeof(*operation->starts));
-}
-
-/* Which rows may follow which. */
-static bool row_follows(enum lockstep_row from, enum lockstep_row to)
-{
-    static const uint8_t after[] = {
-        [LOCKSTEP_ROW_NONE] = 1 << LOCKSTEP_ROW_OPEN,
-        [LOCKSTEP_ROW_OPEN] = 1 << LOCKSTEP_ROW_ABORT | 1 << LOCKSTEP_ROW_COMMIT,
-        [LOCKSTEP_ROW_ABORT] = 0,
-        [LOCKSTEP_ROW_COMMIT] = 1 << LOCKSTEP_ROW_SUCCEEDED | 1 << LOCKSTEP_ROW_DEGRADED |
-                                1 << LOCKSTEP_ROW_SETTLED,
-        [LOCKSTEP_ROW_SUCCEEDED] = 1 << LOCKSTEP_ROW_FINAL | 1 << LOCKSTEP_ROW_DEGRADED |
-                                   1 << LOCKSTEP_ROW_SETTLED,
-        [LOCKSTEP_ROW_DEGRADED] = 1 << LOCKSTEP_ROW_SETTLED,
-        [LOCKSTEP_ROW_SETTLED] = 1 << LOCKSTEP_ROW_SETTLED,
-        [LOCKSTEP_ROW_FINAL] = 0,
-    };
-    return (after[from] & 1U << to) != 0;
-}
-
-static void write_row(struct sim_world *world, const struct lockstep_operation *operation,
-                      enum lockstep_row row)
-{
-    struct sim_coordinator *coordinator = &world->coordinator;
-    struct sim_record *record = sim_record(world, &operation->id);
-    if (record == NULL) {
-        if (coordinator->record_count == SIM_OPERATIONS) {
-            sim_fail(world, "the made-up journal is full");
-            return;
-        }
-        record = &coordinator->records[coordinator->record_count++];
-        memset(record, 0, sizeof(*record));
-        sim_check_open(world, operation);
-    }
-    if (!row_follows(record->row, row)) {
-        sim_fail(world, "row %s follows %s", lockstep_row_text(row),
-                 lockstep_row_text(record->row));
-    }
-    sim_note(world, "op %02x: row %s", operation->id.bytes[0], lockstep_row_text(row));
-    copy_parts(record, operation);
-    record->row = row;
-    coordinator->sequence = coordinator->fleet.sequence;
-    for (uint32_t i = 0; i < coordinator->fleet.module_count; i++) {
-        coordinator->generations[sim_module_index(&coordinator->modules[i].name)] =
-            coordinator->modules[i].generation;
-    }
-    if (row == LOCKSTEP_ROW_SUCCEEDED) {
-        sim_check_called(world, record);
-    }
-    if (row == LOCKSTEP_ROW_COMMIT) {
-        record->committed_at = (uint32_t)operation->sequence;
-        sim_check_commit(world, record);
-    }
-}
-
 /* ---- starting and dying --------------------------------------------------------------------- */
 
 static struct lockstep_operation *restored(const struct sim_record *record)
@@ -196,6 +122,7 @@ void sim_coordinator_kill(struct sim_world *world)
         return;
     }
     sim_note(world, "coordinator is killed");
+    sim_journal_crash(world);
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
         sim_operation_free(coordinator->fleet.operations[i]);
         coordinator->fleet.operations[i] = NULL;
@@ -206,40 +133,35 @@ void sim_coordinator_kill(struct sim_world *world)
     }
 }
 
-/* ---- actions -------------------------------------------------------------------------------- */
-
-static void written_later(struct sim_world *world, const struct lockstep_operation *operation)
+void sim_coordinator_crash(struct sim_world *world)
 {
-    sim_schedule(world, sim_between(world, 0, 8),
-                 &(struct sim_event){.type = SIM_WRITTEN,
-                                     .incarnation = world->coordinator.incarnation,
-                                     .operation = operation->id});
-}
-
-/* A kill may come before the row is written, or just after. True: it has. */
-static bool persist(struct sim_world *world, const struct lockstep_fleet_action *action)
-{
-    uint32_t incarnation = world->coordinator.incarnation;
-    bool before = !world->calm && sim_chance(world, 2);
-    bool after = !world->calm && sim_chance(world, 2);
-    if (!before) {
-        enum lockstep_row row = lockstep_operation_row(action->operation);
-        write_row(world, action->operation, row);
-        sim_desired_write(world, action->operation, row,
-                          action->type == LOCKSTEP_FLEET_COMPENSATE ? action->child : NULL);
-        if (action->type == LOCKSTEP_FLEET_COMPENSATE) {
-            write_row(world, action->child, LOCKSTEP_ROW_OPEN);
-        }
-        written_later(world, action->operation);
-    }
-    if ((before || after) && world->coordinator.incarnation == incarnation) {
+    if (world->coordinator.running) {
         sim_coordinator_kill(world);
         sim_schedule(world, sim_between(world, 10, 1500),
                      &(struct sim_event){.type = SIM_COORDINATOR_START});
+    }
+}
+
+/* ---- actions -------------------------------------------------------------------------------- */
+
+/* A kill may come before the row is handed over, just after, or while it is being written. True: it
+ * has come. */
+static bool persist(struct sim_world *world, const struct lockstep_fleet_action *action)
+{
+    uint32_t incarnation = world->coordinator.incarnation;
+    bool before = !world->calm && sim_chance(world, 1);
+    bool after = !world->calm && sim_chance(world, 1);
+    if (!before) {
+        sim_journal_write(world, action->operation, lockstep_operation_row(action->operation),
+                          action->type == LOCKSTEP_FLEET_COMPENSATE ? action->child : NULL);
+    }
+    if (before || after) {
+        sim_coordinator_crash(world);
         return true;
     }
-    if (lockstep_operation_row(action->operation) == LOCKSTEP_ROW_COMMIT) {
-        sim_quarantine(world, action->operation);
+    if (!world->calm && sim_chance(world, 2)) {
+        sim_schedule(world, sim_between(world, 0, 60),
+                     &(struct sim_event){.type = SIM_COORDINATOR_KILL, .incarnation = incarnation});
     }
     return false;
 }
@@ -274,25 +196,6 @@ static void look_up(struct sim_world *world, const struct lockstep_fleet_action 
     sim_coordinator_act(world, &actions);
 }
 
-static void write_parts(struct sim_world *world, const struct lockstep_operation *operation)
-{
-    struct sim_record *record = sim_record(world, &operation->id);
-    if (record != NULL && (world->calm || sim_chance(world, 70))) {
-        copy_parts(record, operation);
-    }
-}
-
-void sim_write_owed(struct sim_world *world, const struct lockstep_replacement *replacement)
-{
-    for (size_t i = 0; i < replacement->owed_count; i++) {
-        const struct lockstep_operation *operation = lockstep_fleet_operation(
-            &world->coordinator.fleet, &replacement->owed[i]);
-        if (operation != NULL) {
-            copy_parts(sim_record(world, &operation->id), operation);
-        }
-    }
-}
-
 /* Killed at action KILLED: operations that ended by then are in the rest of the list alone. */
 static void free_ended(const struct lockstep_fleet_actions *actions, uint32_t killed)
 {
@@ -317,7 +220,7 @@ void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions 
             }
             break;
         case LOCKSTEP_FLEET_PARTS:
-            write_parts(world, action->operation);
+            sim_journal_write(world, action->operation, LOCKSTEP_ROW_NONE, NULL);
             break;
         case LOCKSTEP_FLEET_SEND:
             send_due(world, action->operation);
@@ -338,7 +241,7 @@ void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions 
         case LOCKSTEP_FLEET_CHANGED:
             break;
         case LOCKSTEP_FLEET_ENDED:
-            write_parts(world, action->operation);
+            sim_journal_write(world, action->operation, LOCKSTEP_ROW_NONE, NULL);
             sim_note(world, "op %02x is over: %s", action->operation->id.bytes[0],
                      lockstep_operation_word(action->operation));
             sim_operation_free(action->operation);
@@ -414,7 +317,7 @@ void sim_coordinator_receive(struct sim_world *world, uint32_t node,
     }
 }
 
-void sim_coordinator_written(struct sim_world *world, const struct sim_event *event)
+void sim_coordinator_event(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_coordinator *coordinator = &world->coordinator;
     struct lockstep_operation *operation;
@@ -422,10 +325,14 @@ void sim_coordinator_written(struct sim_world *world, const struct sim_event *ev
     if (!coordinator->running || coordinator->incarnation != event->incarnation) {
         return;
     }
-    operation = lockstep_fleet_operation(&coordinator->fleet, &event->operation);
-    ASSERT(operation != NULL);
-    lockstep_fleet_persisted(&coordinator->fleet, sim_now(world), operation, &actions);
-    sim_coordinator_act(world, &actions);
+    if (event->type == SIM_COORDINATOR_KILL) {
+        sim_coordinator_crash(world);
+    } else if (sim_journal_written(world)) {
+        operation = lockstep_fleet_operation(&coordinator->fleet, &event->operation);
+        ASSERT(operation != NULL);
+        lockstep_fleet_persisted(&coordinator->fleet, sim_now(world), operation, &actions);
+        sim_coordinator_act(world, &actions);
+    }
 }
 
 void sim_coordinator_tick(struct sim_world *world)

@@ -1,15 +1,19 @@
 /* lockstep_sim: runs histories of a made-up fleet (world.h), one for each seed. */
 #include "tests/sim/world.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int usage(FILE *out)
 {
-    (void)fprintf(out, "usage: lockstep_sim --seed N [--trace] | --seeds COUNT [--from N]\n"
-                       "  --seed N      run the history of one seed; --trace prints it\n"
-                       "  --seeds COUNT run COUNT histories, from seed 1 or --from N on\n");
+    (void)fprintf(out, "usage: lockstep_sim --seed N [--trace]\n"
+                       "       lockstep_sim --seeds COUNT [--from N] [--until-failure]\n"
+                       "  --seed N        run the history of one seed; --trace prints it\n"
+                       "  --seeds COUNT   run COUNT histories, from seed 1 or --from N on\n"
+                       "  --until-failure end with the first one that fails\n");
     return out == stdout ? 0 : 2;
 }
 
@@ -47,11 +51,25 @@ static void add(struct sum *sum, const struct sim_world *world)
     sum->by_itself += world->by_itself;
 }
 
+/* What is said when an assertion of the cores ends the program. */
+static char last_words[160];
+
+static void say_last_words(int number)
+{
+    (void)!write(STDOUT_FILENO, last_words, strlen(last_words));
+    (void)raise(number); /* which ends it now: this handler is for once */
+}
+
 /* Runs SEED; on failure says so and how to see it again. Adds up what happened. */
 static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, struct sum *sum)
 {
     struct sim_world *world = sim_world_new(seed, trace);
-    bool ok = sim_world_run(world);
+    bool ok;
+    (void)snprintf(last_words, sizeof(last_words),
+                   "not ok - seed %llu: an assertion failed\n"
+                   "  see it again: tests/sim/run --seed %llu --trace\n",
+                   (unsigned long long)seed, (unsigned long long)seed);
+    ok = sim_world_run(world);
     if (!ok) {
         printf("not ok - seed %llu: %s\n", (unsigned long long)seed, world->failure);
         printf("  see it again: tests/sim/run --seed %llu --trace\n", (unsigned long long)seed);
@@ -78,19 +96,19 @@ static void print_sum(const struct sum *sum)
            (unsigned long long)sum->quarantined, (unsigned long long)sum->rested);
 }
 
-static int run_many(uint64_t first, uint64_t count)
+static int run_many(uint64_t first, uint64_t count, bool until_failure)
 {
     struct sum sum = {.rested = 0};
     uint64_t failed = 0;
     uint64_t hash = 0;
-    for (uint64_t seed = first; seed < first + count; seed++) {
+    for (uint64_t seed = first; seed < first + count && (failed == 0 || !until_failure); seed++) {
         failed += run_seed(seed, false, &hash, &sum) ? 0 : 1;
         if ((seed - first + 1) % 500 == 0) {
             (void)fprintf(stderr, "  %llu of %llu seeds\n", (unsigned long long)(seed - first + 1),
                           (unsigned long long)count);
         }
     }
-    if (count > 0) { /* one history twice: it must be the same to the last event */
+    if (failed == 0) { /* one history twice: it must be the same to the last event */
         struct sum again = {.rested = 0};
         uint64_t second = 0;
         (void)run_seed(first + count - 1, false, &second, &again);
@@ -113,10 +131,15 @@ int main(int argc, char **argv)
     uint64_t seed = 0;
     bool one = false;
     bool trace = false;
+    bool until_failure = false;
+    const struct sigaction last = {.sa_handler = say_last_words, .sa_flags = (int)SA_RESETHAND};
+    (void)sigaction(SIGABRT, &last, NULL);
     for (int i = 1; i < argc; i++) {
         bool ok = true;
         if (strcmp(argv[i], "--trace") == 0) {
             trace = true;
+        } else if (strcmp(argv[i], "--until-failure") == 0) {
+            until_failure = true;
         } else if (strcmp(argv[i], "--seed") == 0) {
             one = ok = parse_number(argv[++i], &seed);
         } else if (strcmp(argv[i], "--seeds") == 0) {
@@ -138,5 +161,5 @@ int main(int argc, char **argv)
                (unsigned long long)hash);
         return ok ? 0 : 1;
     }
-    return count == 0 ? usage(stderr) : run_many(first, count);
+    return count == 0 ? usage(stderr) : run_many(first, count, until_failure);
 }

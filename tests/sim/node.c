@@ -8,6 +8,7 @@
 #include <string.h>
 
 static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions);
+static void crash_journal(struct sim_world *world, uint32_t node);
 
 static void init_disk(struct sim_node *row)
 {
@@ -81,6 +82,7 @@ void sim_node_kill(struct sim_world *world, uint32_t node)
         return;
     }
     sim_note(world, "n%u is killed", node);
+    crash_journal(world, node);
     row->running = false;
     sim_host_alone(world, node);
     sim_break_link(world, node);
@@ -139,7 +141,7 @@ static enum lockstep_no opinion(struct sim_world *world, const struct lockstep_d
             return LOCKSTEP_NO_BADFILE;
         }
         if (work == LOCKSTEP_WORK_PROBE && nature == SIM_SHY && sim_chance(world, 40)) {
-            return LOCKSTEP_NO_SYMBOL;
+            return sim_chance(world, 80) ? LOCKSTEP_NO_SYMBOL : LOCKSTEP_NO_BADFILE;
         }
         if (work == LOCKSTEP_WORK_MIGRATE && nature == SIM_STUCK && sim_chance(world, 70)) {
             return sim_chance(world, 50) ? LOCKSTEP_NO_DRAIN : LOCKSTEP_NO_STATE;
@@ -216,6 +218,7 @@ static void point(struct sim_world *world, uint32_t node, struct lockstep_prepar
                      module->name.text, (unsigned long long)module->generation,
                      (unsigned long long)order->items[i].generation);
         }
+        sim_check_way_back(world, node, order, &order->items[i], module);
         lockstep_module_point(module, order, &order->items[i]);
     }
 }
@@ -278,34 +281,90 @@ static void write_row(struct sim_world *world, uint32_t node, const struct locks
         point(world, node, &disk->rows[i].order);
     } else if (row == LOCKSTEP_DUTY_ROW_FELL) {
         fall(world, node, &disk->rows[i].order);
+    } else if (row == LOCKSTEP_DUTY_ROW_ABORTED &&
+               disk->rows[i].row == LOCKSTEP_DUTY_ROW_PREPARED) {
+        sim_check_abandoned(world, node, order);
     }
     disk->rows[i].row = row;
 }
 
-/* The core waits for the row; a kill may come before it is written, or just after. */
+static void make_durable(struct sim_world *world, uint32_t node, struct sim_node_write *write)
+{
+    if (write->ok && !write->durable) {
+        write_row(world, node, &write->order, write->row);
+    }
+    write->durable = true;
+}
+
+/* ROW becomes durable a while later, in order. The core waits for it if it is TOLD. */
+static void write_later(struct sim_world *world, uint32_t node,
+                        const struct lockstep_agent_action *action, bool told)
+{
+    struct sim_node *row = &world->nodes[node];
+    uint64_t delay = world->calm || sim_chance(world, 95) ? sim_between(world, 0, 5)
+                                                          : sim_between(world, 5, 300);
+    bool vow = action->row == LOCKSTEP_DUTY_ROW_PREPARED;
+    struct sim_node_write *write = &row->writes[row->write_count];
+    ASSERT(row->write_count < SIM_NODE_WRITES);
+    row->write_count++;
+    *write = (struct sim_node_write){.order = action->duty->order,
+                                     .row = action->row,
+                                     .told = told,
+                                     .ok = world->calm || !vow || !sim_chance(world, 3)};
+    if (row->written < world->now + delay) {
+        row->written = world->now + delay;
+    }
+    sim_schedule(world, row->written - world->now,
+                 &(struct sim_event){
+                     .type = SIM_NODE_WRITTEN, .node = node, .incarnation = row->incarnation});
+}
+
+static void written(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    struct sim_node_write write;
+    struct lockstep_agent_actions actions;
+    ASSERT(row->write_count > 0);
+    make_durable(world, node, &row->writes[0]);
+    write = row->writes[0];
+    row->write_count--;
+    memmove(&row->writes[0], &row->writes[1], row->write_count * sizeof(row->writes[0]));
+    if (write.told) {
+        lockstep_agent_persisted(&row->core, sim_now(world), &write.order.operation, write.ok,
+                                 &actions);
+        act(world, node, &actions);
+    }
+}
+
+/* The agent dies: what was being written is there up to some point, and not from there on. */
+static void crash_journal(struct sim_world *world, uint32_t node)
+{
+    struct sim_node *row = &world->nodes[node];
+    uint64_t kept = sim_between(world, 0, row->write_count);
+    for (uint32_t i = 0; i < kept; i++) {
+        make_durable(world, node, &row->writes[i]);
+    }
+    row->write_count = 0;
+    row->written = 0;
+}
+
+/* A kill may come before the row is handed over, just after, or while it is being written. */
 static void persist(struct sim_world *world, uint32_t node,
                     const struct lockstep_agent_action *action)
 {
-    struct sim_node *row = &world->nodes[node];
-    bool vow = action->row == LOCKSTEP_DUTY_ROW_PREPARED;
-    struct sim_event event = {.type = SIM_NODE_WRITTEN,
-                              .node = node,
-                              .incarnation = row->incarnation,
-                              .operation = action->duty->order.operation,
-                              .row = action->row};
-    event.result.ok = world->calm || !vow || !sim_chance(world, 3);
-    if (!world->calm && sim_chance(world, 2)) {
+    bool before = !world->calm && sim_chance(world, 1);
+    bool after = !world->calm && sim_chance(world, 1);
+    if (!before) {
+        write_later(world, node, action, true);
+    }
+    if (before || after) {
         sim_node_kill(world, node);
-        return;
+    } else if (!world->calm && sim_chance(world, 2)) {
+        sim_schedule(world, sim_between(world, 0, 60),
+                     &(struct sim_event){.type = SIM_NODE_KILL,
+                                         .node = node,
+                                         .incarnation = world->nodes[node].incarnation});
     }
-    if (event.result.ok) {
-        write_row(world, node, &action->duty->order, action->row);
-    }
-    if (!world->calm && sim_chance(world, 2)) {
-        sim_node_kill(world, node);
-        return;
-    }
-    sim_schedule(world, sim_between(world, 0, 5), &event);
 }
 
 /* ---- actions -------------------------------------------------------------------------------- */
@@ -336,12 +395,7 @@ static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_ac
             persist(world, node, action);
             break;
         case LOCKSTEP_AGENT_NOTE:
-            if (world->calm || !sim_chance(world, 5)) {
-                write_row(world, node, &action->duty->order, action->row);
-            } /* else it would have been written later, and is killed before */
-            else {
-                sim_node_kill(world, node);
-            }
+            write_later(world, node, action, false);
             break;
         case LOCKSTEP_AGENT_EPOCH:
             row->disk.epoch = row->core.epoch;
@@ -427,15 +481,17 @@ static void check_failed(struct sim_world *world, const struct sim_event *event)
 void sim_node_event(struct sim_world *world, const struct sim_event *event)
 {
     struct sim_node *row = &world->nodes[event->node];
-    struct lockstep_agent_actions actions;
     bool ours = row->running && row->incarnation == event->incarnation;
     bool hosts = row->host.up && row->host.incarnation == event->incarnation;
     switch ((unsigned)event->type) {
     case SIM_NODE_WRITTEN:
         if (ours) {
-            lockstep_agent_persisted(&row->core, sim_now(world), &event->operation,
-                                     event->result.ok, &actions);
-            act(world, event->node, &actions);
+            written(world, event->node);
+        }
+        break;
+    case SIM_NODE_KILL:
+        if (ours) {
+            sim_node_kill(world, event->node);
         }
         break;
     case SIM_WORKED:

@@ -254,7 +254,7 @@ static void replace(struct sim_world *world, uint32_t node)
     fleet->nodes[node].live = world->coordinator.live[node];
     sim_coordinator_act(world, &actions);
     if (world->coordinator.running) {
-        sim_write_owed(world, &replacement);
+        sim_journal_write_owed(world, &replacement);
         return;
     }
     for (uint32_t i = 0; i < SIM_MODULES; i++) {

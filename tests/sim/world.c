@@ -244,17 +244,45 @@ static void try_link(struct sim_world *world, uint32_t node)
     sim_coordinator_link(world, node);
 }
 
-/* What a message says beside its name. */
-static const char *gist(const struct lockstep_message *message)
+/* What a message says beside its name; *ret_operation is what it is about, or NULL. */
+static const char *gist(const struct lockstep_message *message,
+                        const struct lockstep_id **ret_operation)
 {
+    *ret_operation = NULL;
     switch ((unsigned)message->type) {
+    case LOCKSTEP_MESSAGE_PREPARE:
+        *ret_operation = &message->u.prepare.operation;
+        return "";
     case LOCKSTEP_MESSAGE_VOTE:
+        *ret_operation = &message->u.vote.operation;
         return message->u.vote.yes ? "YES" : lockstep_no_name(message->u.vote.no);
+    case LOCKSTEP_MESSAGE_QUERY:
+        *ret_operation = &message->u.query.operation;
+        return "";
+    case LOCKSTEP_MESSAGE_DECISION:
+    case LOCKSTEP_MESSAGE_OUTCOME:
+    case LOCKSTEP_MESSAGE_FINAL:
+        *ret_operation = &message->u.decision.operation;
+        return lockstep_outcome_text(message->u.decision.outcome);
     case LOCKSTEP_MESSAGE_ACK:
+        *ret_operation = &message->u.ack.operation;
         return lockstep_applied_text(message->u.ack.applied);
     default:
         return "";
     }
+}
+
+static void note_message(struct sim_world *world, uint32_t node, bool to_node,
+                         const struct lockstep_message *message)
+{
+    const struct lockstep_id *operation;
+    const char *text = gist(message, &operation);
+    char about[16] = "";
+    if (operation != NULL) {
+        (void)snprintf(about, sizeof(about), "op %02x ", operation->bytes[0]);
+    }
+    sim_note(world, "%s %c n%u %s%s", lockstep_message_name(message->type), to_node ? '>' : '<',
+             node, about, text);
 }
 
 static void deliver(struct sim_world *world, struct sim_event *event)
@@ -262,8 +290,7 @@ static void deliver(struct sim_world *world, struct sim_event *event)
     struct sim_node *row = &world->nodes[event->node];
     bool to_node = event->incarnation == 1;
     if (row->linked && row->session == event->session) {
-        sim_note(world, "%s %c n%u %s", lockstep_message_name(event->message->type),
-                 to_node ? '>' : '<', event->node, gist(event->message));
+        note_message(world, event->node, to_node, event->message);
         if (to_node && row->running) {
             sim_node_receive(world, event->node, event->message);
         } else if (!to_node && world->coordinator.running) {
@@ -281,11 +308,7 @@ static void do_fault(struct sim_world *world)
     struct sim_node *row = &world->nodes[node];
     switch (sim_between(world, 0, 9)) {
     case 0:
-        if (world->coordinator.running) {
-            sim_coordinator_kill(world);
-            sim_schedule(world, sim_between(world, 10, 1500),
-                         &(struct sim_event){.type = SIM_COORDINATOR_START});
-        }
+        sim_coordinator_crash(world);
         break;
     case 1:
     case 2:
@@ -327,9 +350,11 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
         deliver(world, event);
         break;
     case SIM_WRITTEN:
-        sim_coordinator_written(world, event);
+    case SIM_COORDINATOR_KILL:
+        sim_coordinator_event(world, event);
         break;
     case SIM_NODE_WRITTEN:
+    case SIM_NODE_KILL:
     case SIM_WORKED:
     case SIM_HOST_UP:
     case SIM_HOST_CRASH:
@@ -478,9 +503,7 @@ struct sim_world *sim_world_free(struct sim_world *world)
     if (world == NULL) {
         return NULL;
     }
-    if (world->coordinator.running) {
-        sim_coordinator_kill(world);
-    }
+    sim_coordinator_kill(world);
     for (uint32_t i = 0; i < world->heap_count; i++) {
         free(world->heap[i].message);
     }

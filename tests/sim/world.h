@@ -19,6 +19,7 @@
 #include "coordinator/core/admission.h"
 #include "coordinator/core/fleet.h"
 #include "tests/sim/drift.h"
+#include "tests/sim/journal.h"
 
 #define SIM_FRESH      4  /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
@@ -44,9 +45,11 @@ enum sim_nature {
 };
 
 enum sim_event_type {
-    SIM_DELIVER,      /* a message to a node, or to the coordinator */
-    SIM_WRITTEN,      /* a row of the coordinator is durable */
-    SIM_NODE_WRITTEN, /* a row of an agent is durable */
+    SIM_DELIVER, /* a message to a node, or to the coordinator */
+    SIM_WRITTEN, /* what the coordinator has written is durable */
+    SIM_COORDINATOR_KILL,
+    SIM_NODE_WRITTEN, /* what an agent has written is durable */
+    SIM_NODE_KILL,
     SIM_WORKED,
     SIM_HOST_UP,
     SIM_HOST_CRASH,
@@ -72,7 +75,6 @@ struct sim_event {
     uint32_t count;       /* of QUARANTINE */
     struct lockstep_message *message;
     struct lockstep_id operation;
-    enum lockstep_duty_row row;
     struct lockstep_work_result result;
     enum lockstep_work work;
 };
@@ -120,23 +122,15 @@ struct sim_node {
     struct lockstep_agent core;
     struct lockstep_agent_module modules[SIM_MODULES];
     struct sim_disk disk;
+    uint32_t write_count;
+    struct sim_node_write writes[SIM_NODE_WRITES]; /* in their order */
+    uint64_t written;                              /* when the last of them will be */
     struct sim_host host;
     bool linked;
     bool cut; /* the network keeps it away */
     uint32_t session;
     uint64_t told;             /* what is sent after a QUARANTINE does not come before it */
     bool strayed[SIM_MODULES]; /* it has fallen back by itself, or another machine has its place */
-};
-
-/* The coordinator's journal: the newest row of each operation, with its parts as written then. */
-struct sim_record {
-    struct lockstep_operation operation;
-    struct lockstep_part parts[SIM_NODES];
-    struct lockstep_digest starts[SIM_NODES * SIM_MODULES];
-    enum lockstep_row row;
-    uint32_t committed_at;       /* decision order; zero: not committed */
-    uint64_t changed[SIM_NODES]; /* when the node's pointer went to other bytes by it; or zero */
-    uint32_t under_way; /* bits of the nodes that a reconcile had asked and not done with */
 };
 
 struct sim_coordinator {
@@ -147,6 +141,9 @@ struct sim_coordinator {
     struct lockstep_module modules[SIM_MODULES];
     struct lockstep_live live[SIM_NODES][SIM_MODULES];
     struct sim_automatic automatic;
+    uint32_t write_count;
+    struct sim_write writes[SIM_WRITES]; /* in their order */
+    uint64_t written;                    /* when the last of them will be */
     /* durable */
     uint64_t epoch;
     uint64_t sequence;
@@ -236,14 +233,10 @@ void sim_coordinator_kill(struct sim_world *world);
 void sim_coordinator_link(struct sim_world *world, uint32_t node);
 void sim_coordinator_receive(struct sim_world *world, uint32_t node,
                              const struct lockstep_message *message);
-void sim_coordinator_written(struct sim_world *world, const struct sim_event *event);
+/* Killed, and started again after a while. */
+void sim_coordinator_crash(struct sim_world *world);
+void sim_coordinator_event(struct sim_world *world, const struct sim_event *event);
 void sim_coordinator_tick(struct sim_world *world);
 void sim_coordinator_act(struct sim_world *world, struct lockstep_fleet_actions *actions);
-/* Writes the parts of what is owed to a machine that has come in a node's place. */
-void sim_write_owed(struct sim_world *world, const struct lockstep_replacement *replacement);
-struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id *operation);
-/* The operation's memory, with room for every node; and its compensation's. */
-struct lockstep_operation *sim_operation_new(void);
-void sim_operation_free(struct lockstep_operation *operation);
 
 #endif
