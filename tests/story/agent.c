@@ -8,7 +8,8 @@ static struct lockstep_agent agent;
 static struct lockstep_agent_module modules[4];
 static struct lockstep_time now = {1000};
 static uint32_t ticket;
-static struct lockstep_id waiting; /* the operation whose row was asked for */
+static struct lockstep_id waiting;    /* the operation whose row was asked for */
+static struct lockstep_prepare asked; /* and its order, as it was then */
 static const struct lockstep_name pay = {"pay"};
 
 static const char *work_text(enum lockstep_work work)
@@ -63,6 +64,7 @@ static void act(const struct lockstep_agent_actions *actions)
             break;
         case LOCKSTEP_AGENT_PERSIST:
             waiting = action->duty->order.operation;
+            asked = action->duty->order;
             story_say("write %s %s", operation, lockstep_duty_row_name(action->row));
             break;
         case LOCKSTEP_AGENT_NOTE:
@@ -110,25 +112,35 @@ static void begin(const struct story_command *command)
     module->current.generation = module->generation;
 }
 
-/* The agent is killed, and started again with the duty of its journal's row. */
-static void restart(const struct story_command *command)
+/* What a journal keeps of the agent beside its duties. */
+static void begin_again(void)
 {
     static const struct lockstep_name service = {"default"};
-    const struct lockstep_duty *duty = lockstep_agent_duty(&agent, &waiting);
+    struct lockstep_agent before = agent;
     struct lockstep_agent_module module = modules[0];
-    struct lockstep_prepare order;
-    struct lockstep_defaults settings = agent.settings;
-    if (duty == NULL) {
-        story_wrong("no row was written for what the agent starts with", command->words[0]);
-    }
-    order = duty->order;
-    lockstep_agent_init(&agent, &settings, modules, LOCKSTEP_COUNT(modules));
+    lockstep_agent_init(&agent, &before.settings, modules, LOCKSTEP_COUNT(modules));
+    agent.epoch = before.epoch;
+    agent.decision_sequence = before.decision_sequence;
+    agent.refused = before.refused;
+    agent.refused_count = before.refused_count;
     module.loaded = (struct lockstep_version){0};
     module.service = lockstep_agent_add_service(&agent, &service, false, now);
     *lockstep_agent_add_module(&agent, &pay) = module;
+}
+
+/* The agent is killed, and started again with the duty of its journal's row; NONE: it has none. */
+static void restart(const struct story_command *command)
+{
+    const struct lockstep_duty *duty = lockstep_agent_duty(&agent, &waiting);
+    const char *name = story_value(command, "row", "PREPARED");
+    struct lockstep_prepare order = duty != NULL ? duty->order : asked;
+    if (order.item_count == 0 && strcmp(name, "NONE") != 0) {
+        story_wrong("no row was written for what the agent starts with", command->words[0]);
+    }
+    begin_again();
     for (enum lockstep_duty_row row = LOCKSTEP_DUTY_ROW_PREPARED; row <= LOCKSTEP_DUTY_ROW_APPLIED;
          row++) {
-        if (strcmp(lockstep_duty_row_name(row), story_value(command, "row", "PREPARED")) == 0) {
+        if (strcmp(lockstep_duty_row_name(row), name) == 0) {
             (void)lockstep_agent_restore(&agent, now, &order, row);
         }
     }

@@ -1,41 +1,20 @@
 /* Stories of the coordinator's core: one module `pay`, nodes n0 …, versions v1 …. */
 #include "coordinator/core/admission.h"
+#include "tests/story/journal.h"
 #include "tests/story/story.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define NODES   8
+#define NODES   STORY_NODES
 #define UNKNOWN "unknown" /* runs=: the node does not know the module, and says nothing of it */
 
 static struct lockstep_fleet fleet;
 static struct lockstep_node nodes[NODES];
 static struct lockstep_live live[NODES];
-static struct lockstep_module modules[4];
+static struct lockstep_module modules[STORY_MODULES];
+static bool silent[NODES]; /* connected, and not heard */
 static struct lockstep_time now = {1000};
 static const struct lockstep_name pay = {"pay"};
-
-static struct lockstep_operation *new_operation(bool with_spare)
-{
-    struct lockstep_operation *operation = calloc(1, sizeof(*operation));
-    if (operation == NULL) {
-        abort();
-    }
-    operation->parts = calloc(NODES, sizeof(*operation->parts));
-    operation->starts = calloc(NODES, sizeof(*operation->starts));
-    operation->spare = with_spare ? new_operation(false) : NULL;
-    return operation;
-}
-
-static void free_operation(struct lockstep_operation *operation)
-{
-    if (operation != NULL) {
-        free_operation(operation->spare);
-        free(operation->parts);
-        free(operation->starts);
-        free(operation);
-    }
-}
 
 static const char *due_text(enum lockstep_due due, const struct lockstep_message *message)
 {
@@ -68,6 +47,7 @@ static void act(struct lockstep_fleet_actions *actions)
         switch (action->type) {
         case LOCKSTEP_FLEET_COMPENSATE:
         case LOCKSTEP_FLEET_PERSIST:
+            story_journal_write(&fleet, action->operation, action->child);
             story_say("write %s %s%s", story_operation_text(&action->operation->id),
                       lockstep_row_text(lockstep_operation_row(action->operation)),
                       action->child != NULL ? " and its compensation's OPEN" : "");
@@ -94,7 +74,8 @@ static void act(struct lockstep_fleet_actions *actions)
             break;
         case LOCKSTEP_FLEET_ENDED:
             story_say("%s is over", story_operation_text(&action->operation->id));
-            free_operation(action->operation);
+            story_journal_forget(&action->operation->id);
+            story_operation_free(action->operation);
             break;
         case LOCKSTEP_FLEET_ISOLATION:
             story_say("%s", lockstep_time_set(fleet.isolated) ? "isolated" : "isolated no more");
@@ -103,6 +84,7 @@ static void act(struct lockstep_fleet_actions *actions)
             story_say("n%u knows more: read-only", action->node);
             break;
         case LOCKSTEP_FLEET_PARTS:
+            story_journal_parts(action->operation);
             break;
         }
     }
@@ -114,18 +96,67 @@ static void begin(const struct story_command *command)
     lockstep_defaults_init(&settings);
     settings.catch_up = story_number(story_value(command, "catch-up", "5"));
     for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
-        free_operation(fleet.operations[i]); /* of a coordinator that starts again */
+        story_operation_free(fleet.operations[i]); /* of a coordinator that starts again */
     }
     fleet.nodes = nodes;
     fleet.node_count = (uint32_t)story_number(command->words[1]);
     fleet.modules = modules;
     fleet.module_max = LOCKSTEP_COUNT(modules);
     lockstep_fleet_init(&fleet, &settings, 7, 0, now);
+    story_journal_clear(7);
+    memset(silent, 0, sizeof(silent));
     for (uint32_t i = 0; i < fleet.node_count; i++) {
         nodes[i].live = &live[i];
         live[i].module = pay;
         live[i].digest = story_digest("v1");
     }
+}
+
+/* Parents before their compensations. */
+static void restore(bool children)
+{
+    static struct lockstep_fleet_actions actions;
+    enum lockstep_row row = LOCKSTEP_ROW_NONE;
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        struct lockstep_operation *operation = story_journal_operation(i, &row);
+        if (operation == NULL || children != (operation->kind == LOCKSTEP_KIND_COMPENSATION)) {
+            story_operation_free(operation);
+            continue;
+        }
+        if (children || row >= LOCKSTEP_ROW_DEGRADED) {
+            story_operation_free(operation->spare); /* it will have no other */
+            operation->spare = NULL;
+        }
+        lockstep_fleet_restore(&fleet, now, operation, row, &actions);
+        act(&actions);
+    }
+}
+
+/* restart | restart written | restart backup: the coordinator is killed and begins again. What was
+ * being written is lost; or it is durable and nobody has been told; or the journal is the backup.
+ */
+static void restart(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    struct lockstep_defaults settings = fleet.settings;
+    const char *how = command->count > 1 ? command->words[1] : "";
+    uint64_t sequence = 0;
+    uint64_t epoch;
+    (void)actions;
+    if (strcmp(how, "written") == 0) {
+        story_journal_written_all();
+    } else if (strcmp(how, "backup") == 0) {
+        story_journal_put_back();
+    } else if (how[0] != '\0') {
+        story_wrong("restart, restart written, or restart backup", how);
+    }
+    for (uint32_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {
+        story_operation_free(fleet.operations[i]);
+    }
+    epoch = story_journal_begin(&fleet, &sequence);
+    lockstep_fleet_init(&fleet, &settings, epoch, sequence, now);
+    story_say("epoch %llu", (unsigned long long)epoch);
+    restore(false);
+    restore(true);
 }
 
 static uint32_t node_of(const char *text)
@@ -151,6 +182,7 @@ static void join(const struct story_command *command, struct lockstep_fleet_acti
     message.u.state.journal.bytes[0] = (uint8_t)(100 + story_number(
                                                            story_value(command, "journal", "0")));
     message.u.state.epoch = story_number(story_value(command, "epoch", "0"));
+    message.u.state.decision_sequence = story_number(story_value(command, "sequence", "0"));
     message.u.state.live_count = nodes[node].live_count;
     message.u.state.live[0] = live[node];
     if (open != NULL) {
@@ -216,7 +248,7 @@ static void open_operation(const struct story_command *command,
         story_say("%u cordoned", plan.cordoned);
     }
     if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
-        lockstep_fleet_open(&fleet, now, &request, &plan, new_operation(true), actions);
+        lockstep_fleet_open(&fleet, now, &request, &plan, story_operation_new(true), actions);
     }
 }
 
@@ -271,10 +303,11 @@ static void hear(const struct story_command *command, struct lockstep_fleet_acti
     struct lockstep_id id = story_operation(command->words[2]);
     enum lockstep_no no = command->count > 3 ? lockstep_no_parse(command->words[3])
                                              : LOCKSTEP_NO_UNSPECIFIED;
+    const char *stale = story_value(command, "epoch", NULL);
     struct lockstep_message message = {.type = LOCKSTEP_MESSAGE_VOTE};
     if (strcmp(verb, "yes") == 0 || strcmp(verb, "no") == 0) {
         message.u.vote.operation = id;
-        message.u.vote.epoch = fleet.epoch;
+        message.u.vote.epoch = stale == NULL ? fleet.epoch : story_number(stale);
         message.u.vote.yes = strcmp(verb, "yes") == 0;
         message.u.vote.no = no;
     } else if (strcmp(verb, "called") == 0) {
@@ -306,7 +339,7 @@ static void wait_ms(uint64_t ms, struct lockstep_fleet_actions *actions)
                   ? (next.ms > now.ms ? next : lockstep_time_after(now, 1))
                   : end;
         for (uint32_t i = 0; i < fleet.node_count; i++) {
-            if (nodes[i].connected) {
+            if (nodes[i].connected && !silent[i]) {
                 nodes[i].heard = now; /* who is connected sends heartbeats */
             }
         }
@@ -316,58 +349,166 @@ static void wait_ms(uint64_t ms, struct lockstep_fleet_actions *actions)
     }
 }
 
+static void leave(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    (void)actions;
+    lockstep_fleet_link_down(&fleet, now, node_of(command->words[1]));
+}
+
+/* Its link stands, and nothing comes over it: silent n0, until n0 is said to speak. */
+static void fall_silent(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    (void)actions;
+    silent[node_of(command->words[1])] = command->words[0][1] == 'i';
+}
+
+static void written(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    struct lockstep_operation *operation = operation_of(command->words[1]);
+    story_journal_written(&operation->id);
+    lockstep_fleet_persisted(&fleet, now, operation, actions);
+}
+
+/* There is no room for its OPEN. */
+static void not_written(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    struct lockstep_operation *operation = operation_of(command->words[1]);
+    (void)actions;
+    lockstep_fleet_refused(&fleet, operation);
+    story_say("%s is refused", command->words[1]);
+    story_operation_free(operation);
+}
+
+static void back_up(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    (void)command;
+    (void)actions;
+    story_journal_back_up();
+}
+
+static void abort_operation(const struct story_command *command,
+                            struct lockstep_fleet_actions *actions)
+{
+    lockstep_fleet_abort(&fleet, now, operation_of(command->words[1]), actions);
+}
+
+static void cordon(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    lockstep_fleet_cordon(&fleet, now, node_of(command->words[1]), command->words[0][0] == 'c',
+                          actions);
+}
+
+static void revoke(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    lockstep_fleet_forget(&fleet, now, node_of(command->words[1]), "revoked by ana", actions);
+}
+
+static void replace(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    const char *owes = story_value(command, "owes", NULL);
+    struct lockstep_id id = {{0}};
+    const struct lockstep_replacement replacement = {.node = node_of(command->words[1]),
+                                                     .why = "admitted by ana",
+                                                     .owed = &id,
+                                                     .owed_count = owes == NULL ? 0 : 1};
+    id = owes == NULL ? id : story_operation(owes);
+    lockstep_fleet_replace(&fleet, now, &replacement, actions);
+    nodes[replacement.node].live = &live[replacement.node];
+}
+
+static void tell_cause(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    const struct lockstep_cause *cause = &operation_of(command->words[1])->cause;
+    (void)actions;
+    story_say("%s n%u %s", lockstep_no_name(cause->no), cause->node, cause->text);
+}
+
+static void tell_undecided(const struct story_command *command,
+                           struct lockstep_fleet_actions *actions)
+{
+    const struct lockstep_operation *operation = lockstep_fleet_undecided(
+        &fleet, node_of(command->words[1]));
+    (void)actions;
+    story_say("%s", operation == NULL ? "none" : story_operation_text(&operation->id));
+}
+
+static void accept_loss(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    (void)command;
+    lockstep_fleet_accept_loss(&fleet, now, actions);
+}
+
+static void release(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    lockstep_fleet_release(&fleet, now, node_of(command->words[1]), actions);
+}
+
+static void pass_time(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    wait_ms(story_number(command->words[1]), actions);
+}
+
+/* found n0 op1 COMMIT, or the row's number; NONE, or 0: there is none. */
+static void found(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    struct lockstep_id id = story_operation(command->words[2]);
+    const char *text = command->words[3];
+    unsigned row = strcmp(text, "NONE") == 0 ? LOCKSTEP_ROW_NONE : LOCKSTEP_ROW_FINAL + 1;
+    for (unsigned i = LOCKSTEP_ROW_OPEN; i <= LOCKSTEP_ROW_FINAL; i++) {
+        row = strcmp(text, lockstep_row_text(i)) == 0 ? i : row;
+    }
+    row = row <= LOCKSTEP_ROW_FINAL ? row : (unsigned)story_number(text);
+    lockstep_fleet_found(&fleet, node_of(command->words[1]), &id, (enum lockstep_row)row, actions);
+}
+
+static void begin_fleet(const struct story_command *command, struct lockstep_fleet_actions *actions)
+{
+    (void)actions;
+    begin(command);
+}
+
+typedef void verb_fn(const struct story_command *command, struct lockstep_fleet_actions *actions);
+
+static const struct {
+    const char *verb;
+    verb_fn *run;
+} verbs[] = {
+    {"fleet", begin_fleet},
+    {"restart", restart},
+    {"backup", back_up},
+    {"join", join},
+    {"leave", leave},
+    {"silent", fall_silent},
+    {"speaks", fall_silent},
+    {"open", open_operation},
+    {"written", written},
+    {"not-written", not_written},
+    {"abort", abort_operation},
+    {"cordon", cordon},
+    {"uncordon", cordon},
+    {"revoke", revoke},
+    {"replace", replace},
+    {"cause", tell_cause},
+    {"undecided", tell_undecided},
+    {"accept-loss", accept_loss},
+    {"release", release},
+    {"wait", pass_time},
+    {"found", found},
+};
+
 void story_coordinator(const struct story_command *command)
 {
     static struct lockstep_fleet_actions actions;
     const char *verb = command->words[0];
+    verb_fn *run = verb[0] == 'n' && command->count >= 3 ? hear : NULL;
     actions.count = 0;
-    if (strcmp(verb, "fleet") == 0) {
-        begin(command);
-    } else if (strcmp(verb, "join") == 0) {
-        join(command, &actions);
-    } else if (strcmp(verb, "leave") == 0) {
-        lockstep_fleet_link_down(&fleet, now, node_of(command->words[1]));
-    } else if (strcmp(verb, "open") == 0) {
-        open_operation(command, &actions);
-    } else if (strcmp(verb, "written") == 0) {
-        lockstep_fleet_persisted(&fleet, now, operation_of(command->words[1]), &actions);
-    } else if (strcmp(verb, "abort") == 0) {
-        lockstep_fleet_abort(&fleet, now, operation_of(command->words[1]), &actions);
-    } else if (strcmp(verb, "cordon") == 0 || strcmp(verb, "uncordon") == 0) {
-        lockstep_fleet_cordon(&fleet, now, node_of(command->words[1]), verb[0] == 'c', &actions);
-    } else if (strcmp(verb, "revoke") == 0) {
-        lockstep_fleet_forget(&fleet, now, node_of(command->words[1]), "revoked by ana", &actions);
-    } else if (strcmp(verb, "replace") == 0) {
-        const char *owes = story_value(command, "owes", NULL);
-        struct lockstep_id id = {{0}};
-        const struct lockstep_replacement replacement = {.node = node_of(command->words[1]),
-                                                         .why = "admitted by ana",
-                                                         .owed = &id,
-                                                         .owed_count = owes == NULL ? 0 : 1};
-        id = owes == NULL ? id : story_operation(owes);
-        lockstep_fleet_replace(&fleet, now, &replacement, &actions);
-        nodes[replacement.node].live = &live[replacement.node];
-    } else if (strcmp(verb, "cause") == 0) {
-        const struct lockstep_cause *cause = &operation_of(command->words[1])->cause;
-        story_say("%s n%u %s", lockstep_no_name(cause->no), cause->node, cause->text);
-    } else if (strcmp(verb, "undecided") == 0) {
-        const struct lockstep_operation *operation = lockstep_fleet_undecided(
-            &fleet, node_of(command->words[1]));
-        story_say("%s", operation == NULL ? "none" : story_operation_text(&operation->id));
-    } else if (strcmp(verb, "accept-loss") == 0) {
-        lockstep_fleet_accept_loss(&fleet, now, &actions);
-    } else if (strcmp(verb, "release") == 0) {
-        lockstep_fleet_release(&fleet, now, node_of(command->words[1]), &actions);
-    } else if (strcmp(verb, "wait") == 0) {
-        wait_ms(story_number(command->words[1]), &actions);
-    } else if (strcmp(verb, "found") == 0) {
-        struct lockstep_id id = story_operation(command->words[2]);
-        lockstep_fleet_found(&fleet, node_of(command->words[1]), &id,
-                             (enum lockstep_row)story_number(command->words[3]), &actions);
-    } else if (verb[0] == 'n' && command->count >= 3) {
-        hear(command, &actions);
-    } else {
-        story_wrong("unknown command", verb);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(verbs); i++) {
+        run = strcmp(verb, verbs[i].verb) == 0 ? verbs[i].run : run;
     }
+    if (run == NULL) {
+        story_wrong("unknown command", verb);
+        return;
+    }
+    run(command, &actions);
     act(&actions);
 }

@@ -2,7 +2,8 @@
  * A story is a text file: lines that begin with "> " are commands to one core, "#" begins a remark,
  * and everything else is what the core asked its driver to do, line by line. The story holds if
  * running the commands gives the same file again; `lockstep_story --accept FILE` writes what came
- * out instead, to be read in review. The folder says which core it is about.
+ * out instead, to be read in review, and LOCKSTEP_STORY=accept does so for each story that is run.
+ * The folder says which core it is about.
  */
 #ifndef LOCKSTEP_TESTS_STORY_STORY_H
 #define LOCKSTEP_TESTS_STORY_STORY_H

@@ -21,7 +21,6 @@ write op1 COMMITTED
 publish op1
 > restart row=COMMITTED
 > link-up
-write epoch 7
 > host-up runs=v1 generation=0
 map op1
 send STATE runs v1, 1 open

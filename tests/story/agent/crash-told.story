@@ -82,7 +82,6 @@ send op1 applied v2
 note op1 APPLIED
 > restart row=APPLIED
 > link-up
-write epoch 7
 > commit op1
 > host-up runs=none
 send STATE runs none, 1 open

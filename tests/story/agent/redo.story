@@ -23,7 +23,6 @@ write op1 COMMITTED
 publish op1
 > restart row=COMMITTED
 > link-up
-write epoch 7
 > host-up runs=v1
 map op1
 send STATE runs v1, 1 open
@@ -41,7 +40,6 @@ note op1 APPLIED
 # Killed after PUBLISH: the host says what it runs.
 > restart row=COMMITTED
 > link-up
-write epoch 7
 > host-up runs=v2
 send op1 applied v2
 note op1 APPLIED

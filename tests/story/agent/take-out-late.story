@@ -22,7 +22,6 @@ publish op1
 # the agent dies before the host has been told to publish; the host outlives it, on v2
 > restart row=COMMITTED
 > link-up
-write epoch 7
 > wait 100
 > host-up runs=v2 generation=1
 map op1
