@@ -91,6 +91,24 @@ static bool judge_standing(struct lockstep_node_agent *agent, const struct locks
                LOCKSTEP_NO_UNSPECIFIED;
 }
 
+/* A local order is for the node that it names and for no other: what is tried out there stays
+ * there. Of any other roster this node knows only the digest, and it may be owed what was cordoned
+ * off it. */
+static bool is_for_this_node(const struct lockstep_node_agent *agent,
+                             const struct lockstep_intent *intent, struct lockstep_refusal *refusal)
+{
+    const struct lockstep_name *name = &lockstep_agent_store_meta(agent->config.store)->name;
+    struct lockstep_digest alone;
+    if (intent->strategy != LOCKSTEP_STRATEGY_LOCAL ||
+        (intent->roster_size == 1 && lockstep_roster_digest(name, 1, &alone, NULL) == LOCKSTEP_OK &&
+         lockstep_digest_equal(&alone, &intent->roster))) {
+        return true;
+    }
+    (void)lockstep_refuse(refusal, LOCKSTEP_NO_INTENT,
+                          "the intent is local to one node, which is not %s", name->text);
+    return false;
+}
+
 static bool judge_intent(const struct lockstep_node_agent *agent, const struct lockstep_duty *duty,
                          const struct lockstep_papers *papers, struct lockstep_intent *intent,
                          struct lockstep_refusal *refusal)
@@ -98,6 +116,7 @@ static bool judge_intent(const struct lockstep_node_agent *agent, const struct l
     const struct lockstep_intent_offer offer = intent_of(papers);
     return lockstep_intent_verify(&offer, agent->bundle, lockstep_driver_unix_ms(agent), intent,
                                   refusal) == LOCKSTEP_NO_UNSPECIFIED &&
+           is_for_this_node(agent, intent, refusal) &&
            lockstep_intent_covers(intent, &duty->order, refusal) == LOCKSTEP_NO_UNSPECIFIED &&
            lockstep_intent_covers_extra(intent, papers->extra, refusal) == LOCKSTEP_NO_UNSPECIFIED;
 }

@@ -47,8 +47,14 @@ static struct lockstep_key *add_operator(struct lockstep_bundle *bundle, const c
 
 static void open_store(struct node *node)
 {
-    assert_int_equal(lockstep_agent_store_open(node->directory, &node->agent->config.store, NULL),
-                     LOCKSTEP_OK);
+    const struct lockstep_agent_meta meta = {.name = name_of("n1")};
+    const struct lockstep_agent_bundle row = {.version = 4, .text = {(const uint8_t *)"x", 1}};
+    struct lockstep_agent_store *store = NULL;
+    assert_int_equal(lockstep_agent_store_open(node->directory, &store, NULL), LOCKSTEP_OK);
+    if (!lockstep_agent_store_meta(store)->enrolled) {
+        assert_int_equal(lockstep_agent_store_enrol(store, &meta, &row, NULL), LOCKSTEP_OK);
+    }
+    node->agent->config.store = store;
 }
 
 static int begin(void **state)
@@ -133,7 +139,7 @@ static struct delivery make_delivery(struct node *node)
     made.order.strategy = LOCKSTEP_STRATEGY_ROLLING;
     made.order.drain = LOCKSTEP_DRAIN_AUTO;
     made.order.roster.bytes[0] = 2;
-    made.order.roster_size = 1;
+    made.order.roster_size = 3;
     made.order.item_count = 1;
     set_item(&made.order.items[0], "greet", 9, 3);
     return made;
@@ -150,6 +156,18 @@ static void ask_by_hand(struct delivery *delivery)
     delivery->intent.roster_size = delivery->order.roster_size;
     delivery->intent.not_after_unix_ms = lockstep_driver_unix_ms(delivery->node->agent) + DAY_MS;
     delivery->intent.items[0] = delivery->order.items[0];
+}
+
+/* Local to that node. */
+static void order_for(struct delivery *delivery, const char *node)
+{
+    const struct lockstep_name name = name_of(node);
+    assert_int_equal(lockstep_roster_digest(&name, 1, &delivery->order.roster, NULL), LOCKSTEP_OK);
+    delivery->order.roster_size = 1;
+    delivery->intent.roster = delivery->order.roster;
+    delivery->intent.roster_size = 1;
+    delivery->order.strategy = LOCKSTEP_STRATEGY_LOCAL;
+    delivery->intent.strategy = LOCKSTEP_STRATEGY_LOCAL;
 }
 
 /* Signs what DELIVERY says and has the node keep it, as if it had come in PREPARE. */
@@ -245,6 +263,10 @@ CHANGE(with_extra, d->extra = "go on")
 CHANGE(by_hand, ask_by_hand(d))
 CHANGE(by_hand_expired, ask_by_hand(d); d->intent.not_after_unix_ms = 1)
 CHANGE(by_hand_other_generation, ask_by_hand(d); d->order.items[0].generation++)
+CHANGE(by_hand_for_n1, ask_by_hand(d); order_for(d, "n1"))
+CHANGE(by_hand_for_n2, ask_by_hand(d); order_for(d, "n2"))
+CHANGE(by_hand_but_cordoned, by_hand_for_n2(d); d->order.strategy = LOCKSTEP_STRATEGY_SYNC_ALL;
+       d->intent.strategy = LOCKSTEP_STRATEGY_SYNC_ALL)
 CHANGE(only_named, d->by_hand = true; d->intent.not_after_unix_ms += 50 * DAY_MS)
 CHANGE(by_hand_of_a_stranger, ask_by_hand(d); d->intent_key = d->node->stranger_key)
 
@@ -296,6 +318,11 @@ static const struct order_row order_rows[] = {
     {"by hand, too late", by_hand_expired, LOCKSTEP_NO_EXPIRED, "the intent has expired", false},
     {"by hand, in another generation", by_hand_other_generation, LOCKSTEP_NO_INTENT,
      "are not those signed", false},
+    {"by hand, local to this node", by_hand_for_n1, LOCKSTEP_NO_UNSPECIFIED, "", false},
+    {"by hand, local to another node", by_hand_for_n2, LOCKSTEP_NO_INTENT,
+     "the intent is local to one node, which is not n1", false},
+    {"by hand, while this node was cordoned", by_hand_but_cordoned, LOCKSTEP_NO_UNSPECIFIED, "",
+     false},
     {"by hand of a stranger", by_hand_of_a_stranger, LOCKSTEP_NO_INTENT, "is not what ann signed",
      false},
     {"only with the intent that named it", only_named, LOCKSTEP_NO_INTENT, "of another operation",
