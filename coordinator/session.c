@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOFTWARE LOCKSTEP_VERSION
-#define FENCED   "two agents have this node's key; neither is let in until it is revoked"
+#define SOFTWARE       LOCKSTEP_VERSION
+#define REFUSALS_NOTED 10 /* a minute */
+#define FENCED         "two agents have this node's key; neither is let in until it is revoked"
 
 /* ---- who is it? ----------------------------------------------------------------------------- */
 
@@ -411,6 +412,34 @@ static void check_journal(struct lockstep_coordinator *coordinator)
     }
 }
 
+/* Who says what is not theirs to say is in the trail, though not as often as they like to say it.
+ */
+static void note_refusal(const struct lockstep_session *session, const char *text)
+{
+    struct lockstep_coordinator *coordinator = session->coordinator;
+    struct lockstep_time now = lockstep_loop_now(coordinator->loop);
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    char detail[LOCKSTEP_TEXT_MAX + 1];
+    struct lockstep_audit audit = {
+        .who = session->who, .what = "message.refused", .subject = "", .detail = detail};
+    if (coordinator->refusals_noted == 0 ||
+        now.ms - coordinator->refusals_since.ms >= LOCKSTEP_MINUTE) {
+        coordinator->refusals_since = now;
+        coordinator->refusals_noted = 0;
+    }
+    if (coordinator->refusals_noted == REFUSALS_NOTED) {
+        coordinator->refusals_unnoted++;
+        return;
+    }
+    (void)snprintf(detail, sizeof(detail), "%.180s; not noted before it: %llu", text,
+                   (unsigned long long)coordinator->refusals_unnoted);
+    coordinator->refusals_noted++;
+    coordinator->refusals_unnoted = 0;
+    if (lockstep_store_audit(coordinator->store, &audit, &err) != LOCKSTEP_OK) {
+        lockstep_driver_miss(coordinator, &err);
+    }
+}
+
 static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
 {
     struct lockstep_coordinator *coordinator = context;
@@ -426,6 +455,9 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
         LOCKSTEP_OK) {
         lockstep_log(LOCKSTEP_LEVEL_WARNING, "coordinator", "%s sent what is refused: %s",
                      session->who, err.message);
+        if (err.code == LOCKSTEP_REFUSED) {
+            note_refusal(session, err.message);
+        }
         lockstep_control_refuse(
             session, 0,
             LOCKSTEP_WHY(err.code == LOCKSTEP_REFUSED ? 8 : 2,
