@@ -1,19 +1,22 @@
 /*
  * lockstep-caller: calls the tools of one host without pause, and says in the end what came back.
  *
- *     lockstep-caller --socket PATH [--threads N] [--idempotent] TOOL...
+ *     lockstep-caller --socket PATH [--threads N] [--idempotent] [--tell] [--pause MS] TOOL...
  *
  * It knows the test modules: X.pair answers with the versions of two modules of one set, X.say with
  * its own version and what it was told, counter.add with a number that only rises. Whatever says
  * something else is `wrong`; two versions in one set, or two under one generation, are `mixed`.
  * "ready" is printed when every thread has had an answer from every tool, "again" when that has
- * come true once more after a SIGUSR1. On SIGTERM the counts are printed as JSON, on one line.
+ * come true once more after a SIGUSR1. With --tell each generation that a thread meets is a line:
+ * "served THREAD MODULE GENERATION VERSION", with the time of day in milliseconds behind it. On
+ * SIGTERM the counts are printed as JSON, on one line. Between two rounds it waits for --pause.
  */
 #include "lockstep/client.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -56,6 +59,8 @@ static const char *tools[TOOLS_MAX];
 static size_t tool_count;
 static size_t thread_count = 2;
 static uint32_t flags;
+static bool telling;
+static int pause_ms;
 static const char *path;
 static struct caller callers[THREADS_MAX];
 static atomic_bool stopping;
@@ -120,6 +125,17 @@ static void judge(struct caller *caller, const char *tool, const char *request,
     }
 }
 
+static void tell_served(const struct caller *caller, const char *tool,
+                        const struct lockstep_answer *answer)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)printf("served %td %.*s %" PRIu64 " %s %" PRIu64 "\n", caller - callers,
+                 (int)strcspn(tool, "."), tool, answer->generation, answer->version,
+                 (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    (void)fflush(stdout);
+}
+
 /* One generation of a module is one version, and none comes back. */
 static void follow(struct caller *caller, size_t tool, const struct lockstep_answer *answer)
 {
@@ -137,6 +153,9 @@ static void follow(struct caller *caller, size_t tool, const struct lockstep_ans
     }
     caller->counts.changes += seen->generation == 0 ? 0 : 1;
     seen->generation = answer->generation;
+    if (telling) {
+        tell_served(caller, tools[tool], answer);
+    }
     (void)snprintf(seen->version, sizeof(seen->version), "%s", answer->version);
 }
 
@@ -178,6 +197,9 @@ static void *call_all(void *context)
             atomic_fetch_add(&caller->rounds, 1);
         } else {
             (void)sched_yield();
+        }
+        if (pause_ms > 0) {
+            (void)poll(NULL, 0, pause_ms);
         }
     }
     lockstep_client_counts(caller->client, &caller->sums);
@@ -268,12 +290,12 @@ static void print_sums(void)
 
 static bool read_arguments(int argc, char **argv)
 {
-    static const struct option rows[] = {{"socket", required_argument, NULL, 's'},
-                                         {"threads", required_argument, NULL, 't'},
-                                         {"idempotent", no_argument, NULL, 'i'},
-                                         {0}};
+    static const struct option rows[] = {
+        {"socket", required_argument, NULL, 's'}, {"threads", required_argument, NULL, 't'},
+        {"idempotent", no_argument, NULL, 'i'},   {"tell", no_argument, NULL, 'l'},
+        {"pause", required_argument, NULL, 'p'},  {0}};
     int letter;
-    while ((letter = getopt_long(argc, argv, "s:t:i", rows, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "s:t:ilp:", rows, NULL)) != -1) {
         switch (letter) {
         case 's':
             path = optarg;
@@ -283,6 +305,12 @@ static bool read_arguments(int argc, char **argv)
             break;
         case 'i':
             flags = LOCKSTEP_CLIENT_IDEMPOTENT;
+            break;
+        case 'l':
+            telling = true;
+            break;
+        case 'p':
+            pause_ms = (int)strtol(optarg, NULL, 10);
             break;
         default:
             return false;
@@ -302,7 +330,7 @@ int main(int argc, char **argv)
     sigset_t signals;
     if (!read_arguments(argc, argv)) {
         (void)fprintf(stderr, "usage: lockstep-caller --socket PATH [--threads N] [--idempotent] "
-                              "TOOL...\n");
+                              "[--tell] [--pause MS] TOOL...\n");
         return 2;
     }
     (void)sigemptyset(&signals);
