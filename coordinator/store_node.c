@@ -14,11 +14,19 @@
 /* Values of `revoked`; they are in journals, and in the conditions of indexes. */
 enum { IN_FLEET = 0, REVOKED = 1, REMOVED = 2 };
 
-static void read_node(const struct lockstep_query_rows *rows, struct lockstep_node_row *row)
+/* Ends the query if the row cannot be a node. */
+static enum lockstep_err read_node(struct lockstep_query_rows *rows, struct lockstep_node_row *row,
+                                   struct lockstep_error *err)
 {
+    int64_t number = lockstep_row_integer(rows, 0);
     memset(row, 0, sizeof(*row));
-    row->number = (uint32_t)lockstep_row_integer(rows, 0);
-    (void)lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->name);
+    if (number < 0 || number >= LOCKSTEP_NODES_MAX ||
+        !lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->name)) {
+        lockstep_query_end(rows);
+        return LOCKSTEP_FAIL(err, CORRUPT, "the journal's node %lld has no name, or cannot be one",
+                             (long long)number);
+    }
+    row->number = (uint32_t)number;
     (void)lockstep_row_bytes(rows, 2, row->key, sizeof(row->key));
     lockstep_row_copy(rows, 3, row->labels, sizeof(row->labels));
     (void)lockstep_row_bytes(rows, 4, row->journal.bytes, LOCKSTEP_ID_BYTES);
@@ -32,6 +40,7 @@ static void read_node(const struct lockstep_query_rows *rows, struct lockstep_no
     (void)lockstep_row_bytes(rows, 11, row->waiting.key, sizeof(row->waiting.key));
     (void)lockstep_row_bytes(rows, 12, row->waiting.token, sizeof(row->waiting.token));
     lockstep_row_copy(rows, 13, row->waiting.address, sizeof(row->waiting.address));
+    return LOCKSTEP_OK;
 }
 
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
@@ -45,7 +54,7 @@ enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_no
     while (more) {
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
         if (more) {
-            read_node(&rows, &row);
+            LOCKSTEP_TRY(read_node(&rows, &row, err));
             each(context, &row);
         }
     }
@@ -245,17 +254,23 @@ enum lockstep_err lockstep_store_token_add(struct lockstep_store *store,
 
 #define TOKEN_COLUMNS "id, node, labels, expires, used, failures, who, revoked"
 
-static void read_token(const struct lockstep_query_rows *rows, struct lockstep_token_row *row)
+/* Ends the query if the row cannot be a token. */
+static enum lockstep_err read_token(struct lockstep_query_rows *rows,
+                                    struct lockstep_token_row *row, struct lockstep_error *err)
 {
     memset(row, 0, sizeof(*row));
-    (void)lockstep_row_bytes(rows, 0, row->id, sizeof(row->id));
-    (void)lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->node);
+    if (!lockstep_row_bytes(rows, 0, row->id, sizeof(row->id)) ||
+        !lockstep_name_parse(lockstep_row_text_at(rows, 1), &row->node)) {
+        lockstep_query_end(rows);
+        return LOCKSTEP_FAIL(err, CORRUPT, "the journal has a join token that is for no node");
+    }
     lockstep_row_copy(rows, 2, row->labels, sizeof(row->labels));
     row->expires_unix_ms = (uint64_t)lockstep_row_integer(rows, 3);
     row->used_unix_ms = (uint64_t)lockstep_row_integer(rows, 4);
     row->failures = (uint32_t)lockstep_row_integer(rows, 5);
     lockstep_row_copy(rows, 6, row->by, sizeof(row->by));
     row->revoked_unix_ms = (uint64_t)lockstep_row_integer(rows, 7);
+    return LOCKSTEP_OK;
 }
 
 const char *lockstep_token_state(const struct lockstep_token_row *row, uint64_t now_unix_ms)
@@ -304,7 +319,7 @@ enum lockstep_err lockstep_store_token_find(struct lockstep_store *store,
     if (!row) {
         return LOCKSTEP_OK;
     }
-    read_token(&rows, &ret_found->row);
+    LOCKSTEP_TRY(read_token(&rows, &ret_found->row, err));
     ret_found->good = lockstep_row_bytes(&rows, 8, ret_found->psk, LOCKSTEP_TOKEN_PSK_BYTES) &&
                       strcmp(lockstep_token_state(token, now_unix_ms), "open") == 0;
     ret_found->over = why_over(token, now_unix_ms);
@@ -420,7 +435,7 @@ static enum lockstep_err node_of_token(struct lockstep_store *store, const uint8
         &LOCKSTEP_BLOB(token, LOCKSTEP_TOKEN_ID_BYTES), 1, &rows, err));
     LOCKSTEP_TRY(lockstep_query_next(&rows, ret_found, err));
     if (*ret_found) {
-        read_node(&rows, ret_row);
+        LOCKSTEP_TRY(read_node(&rows, ret_row, err));
         lockstep_query_end(&rows);
     }
     return LOCKSTEP_OK;
@@ -507,7 +522,7 @@ enum lockstep_err lockstep_store_tokens(struct lockstep_store *store, lockstep_t
     while (more) {
         LOCKSTEP_TRY(lockstep_query_next(&rows, &more, err));
         if (more) {
-            read_token(&rows, &row);
+            LOCKSTEP_TRY(read_token(&rows, &row, err));
             each(context, &row);
         }
     }

@@ -31,7 +31,7 @@ struct lockstep_node_row {
 };
 
 typedef void lockstep_node_fn(void *context, const struct lockstep_node_row *row);
-/* Every node, in the order of their numbers. */
+/* Every node, in the order of their numbers. CORRUPT if a row cannot be one. */
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
                                        void *context,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
