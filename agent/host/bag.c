@@ -216,7 +216,7 @@ static bool is_whole(const struct lockstep_bag *bag)
     struct lockstep_record record;
     size_t at = 0;
     for (uint64_t i = 0; i < bag->count; i++) {
-        size_t whole = look_at(bag->bytes + at, bag->size - at, &record);
+        size_t whole = at == bag->size ? 0 : look_at(bag->bytes + at, bag->size - at, &record);
         if (whole == 0) {
             return false;
         }
