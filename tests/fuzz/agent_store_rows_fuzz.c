@@ -46,7 +46,7 @@ static const char *const cells[] = {
     "DELETE FROM module WHERE name = ?1",
 };
 
-static char directory[] = "/tmp/lockstep-fuzz-XXXXXX";
+static char directory[ROWS_DIRECTORY];
 static struct lockstep_agent_store *store;
 static struct lockstep_prepare orders[2];
 static struct lockstep_agent_module modules[8];
@@ -66,7 +66,8 @@ static void begin(void)
                                                  .extra = "x",
                                                  .standing = {(const uint8_t *)"order", 5}};
     struct lockstep_agent_resolution resolution = {.commit = true, .reason = "gone"};
-    MUST(mkdtemp(directory) != NULL && atexit(end) == 0);
+    rows_make(directory);
+    MUST(atexit(end) == 0);
     MUST(lockstep_agent_store_open(directory, &store, NULL) == LOCKSTEP_OK);
     for (size_t i = 0; i < LOCKSTEP_COUNT(orders); i++) {
         struct lockstep_prepare *order = &orders[i];

@@ -52,7 +52,7 @@ static const struct lockstep_id cluster = {.bytes = {7}};
 static const struct lockstep_id id = {.bytes = {1}};
 static const struct lockstep_audit somebody = {
     .who = "ann", .what = "test", .subject = "x", .detail = "{}"};
-static char directory[] = "/tmp/lockstep-fuzz-XXXXXX";
+static char directory[ROWS_DIRECTORY];
 static struct lockstep_store *store;
 static struct lockstep_operation_record record;
 
@@ -89,7 +89,8 @@ static struct lockstep_operation *make_operation(void)
 static void begin(void)
 {
     struct lockstep_operation *operation = make_operation();
-    MUST(mkdtemp(directory) != NULL && atexit(end) == 0);
+    rows_make(directory);
+    MUST(atexit(end) == 0);
     MUST(lockstep_store_create(directory, &cluster, "x\n", 2, &somebody, NULL) == LOCKSTEP_OK);
     MUST(lockstep_store_open(directory, &store, NULL) == LOCKSTEP_OK);
     MUST(lockstep_store_operation_open(store, operation, &record, &somebody, NULL) == LOCKSTEP_OK);

@@ -50,11 +50,29 @@ static inline void rows_meddle(struct lockstep_journal *journal, const char *con
     }
 }
 
+#define ROWS_DIRECTORY 128
+
+/* A directory of this process alone: where LOCKSTEP_FUZZ_FOLDER says, or in memory if the system
+ * has such a place, for every change syncs. */
+static inline void rows_make(char ret_directory[ROWS_DIRECTORY])
+{
+    const char *const places[] = {getenv("LOCKSTEP_FUZZ_FOLDER"), "/dev/shm", "/tmp"};
+    for (size_t i = 0; i < LOCKSTEP_COUNT(places); i++) {
+        if (places[i] != NULL) {
+            (void)snprintf(ret_directory, ROWS_DIRECTORY, "%s/lockstep-fuzz-XXXXXX", places[i]);
+            if (mkdtemp(ret_directory) != NULL) {
+                return;
+            }
+        }
+    }
+    MUST(ret_directory == NULL); /* none of them can be written to */
+}
+
 /* What a store leaves in DIRECTORY, and the folder itself. */
 static inline void rows_remove(const char *directory)
 {
     static const char *const names[] = {"lock", "journal.db", "journal.db-wal", "journal.db-shm"};
-    char path[128];
+    char path[ROWS_DIRECTORY + 32];
     for (size_t i = 0; i < LOCKSTEP_COUNT(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
         (void)unlink(path);
