@@ -246,6 +246,9 @@ static enum lockstep_err refuse(const struct lockstep_options *options, int answ
 {
     void *target;
     const struct lockstep_option *row = optopt == 0 ? NULL : find_row(options, optopt, &target);
+    if (row == NULL && optopt < 0) { /* a byte that is no letter */
+        return LOCKSTEP_FAIL(err, INVALID, "options have letters of ASCII; try --help");
+    }
     if (row == NULL && optopt > 0 && optopt < LONG_BASE) {
         return LOCKSTEP_FAIL(err, INVALID, "there is no option -%c; try --help", optopt);
     }

@@ -29,8 +29,9 @@ static json_t *row_of_line(char *line)
 static json_t *row_of_object(json_t *row)
 {
     const char *text = json_string_value(json_object_get(row, "schema_text"));
-    json_t *schema = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (json_string_value(json_object_get(row, "tool")) == NULL ||
+    bool named = json_string_value(json_object_get(row, "tool")) != NULL;
+    json_t *schema = named && text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (!named ||
         json_object_set_new(row, "input_schema", schema == NULL ? json_null() : schema) != 0 ||
         (text != NULL && json_object_del(row, "schema_text") != 0)) {
         json_decref(row);

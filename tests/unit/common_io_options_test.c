@@ -88,6 +88,7 @@ static const struct parse_row parse_rows[] = {
     {"abbreviation without value", "--conf", "there is no option --conf", NULL, false},
     {"unknown letter", "-z", "there is no option -z", NULL, false},
     {"unknown letter behind others", "-fz", "there is no option -z", NULL, false},
+    {"letter that is none", "x -\xC3\xA4", "have letters of ASCII", NULL, false},
     {"no value", "--config", "--config wants FILE", NULL, false},
     {"no value of a letter", "-c", "--config wants FILE", NULL, false},
     {"flag with a value", "--again=yes", "--again takes no value", NULL, false},
