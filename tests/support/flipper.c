@@ -2,7 +2,7 @@
  * lockstep-flipper: somebody on the wire between an agent and its coordinator, who knows the frames
  * but no key. One mischief a connection; then it waits for whoever got it to hang up.
  *
- *     lockstep-flipper handshake|frames|sessions PORT
+ *     lockstep-flipper PORT
  *
  * PORT is the coordinator's, on 127.0.0.1. It says "listening at tcp://…", a line for each kind of
  * mischief with what became of it, and "the end"; from then on it hands everything on as it is,
@@ -29,7 +29,7 @@
 #define FRAME_MAX    65537
 #define KEPT         8   /* frames of a recorded session, each way */
 #define STARVED_MS   150 /* nothing more comes for a frame that is too long */
-#define PATIENCE_MS  2000
+#define PATIENCE_MS  5000
 #define TRIES        20
 #define HEADER       18 /* length field and header of a frame */
 #define SESSION_AT   6
@@ -201,6 +201,13 @@ static void record(enum side from, const struct frame *frame)
     }
 }
 
+/* Which byte of FRAME is flipped: of a short one one that is sealed, not its length. */
+static size_t byte_of(const struct frame *frame)
+{
+    size_t at = relay.plan.bit / 8;
+    return at < frame->size ? at : HEADER + (at - HEADER) % (frame->size - HEADER);
+}
+
 /* The frame that the plan is about; it may be changed. */
 static void harm(enum side from, struct frame *frame)
 {
@@ -209,7 +216,7 @@ static void harm(enum side from, struct frame *frame)
     do_harm(to);
     switch (relay.plan.mischief) {
     case FLIPPED:
-        frame->bytes[relay.plan.bit / 8 % frame->size] ^= (uint8_t)(1U << relay.plan.bit % 8);
+        frame->bytes[byte_of(frame)] ^= (uint8_t)(1U << relay.plan.bit % 8);
         write_frame(to, frame);
         break;
     case DOUBLED:
@@ -359,7 +366,8 @@ static enum verdict relay_one(int agent, int coordinator, const struct plan *pla
         relay.ends[i].closed = false;
     }
     while (over == 0 && !starved && !is_settled() &&
-           (plan->mischief == HANDED_ON || now_ms() - begun < PATIENCE_MS)) {
+           (plan->mischief == HANDED_ON ||
+            now_ms() - (relay.done ? relay.done_ms : begun) < PATIENCE_MS)) {
         look();
         starved = is_starved();
     }
@@ -500,20 +508,16 @@ int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = end};
     (void)sigaction(SIGTERM, &action, NULL);
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: lockstep-flipper handshake|frames|sessions PORT\n");
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: lockstep-flipper PORT\n");
         return 2;
     }
-    target = (uint16_t)strtoul(argv[2], NULL, 10);
+    target = (uint16_t)strtoul(argv[1], NULL, 10);
     (void)printf("listening at tcp://127.0.0.1:%u\n", listen_anywhere());
     (void)fflush(stdout);
-    if (strcmp(argv[1], "handshake") == 0) {
-        play_handshake();
-    } else if (strcmp(argv[1], "frames") == 0) {
-        play_frames();
-    } else {
-        play_sessions();
-    }
+    play_handshake();
+    play_frames();
+    play_sessions();
     (void)puts("the end");
     (void)fflush(stdout);
     while (over == 0) {
