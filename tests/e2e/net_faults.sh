@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A bad network: every agent behind a relay that delays, throttles, cuts, resets, turns bits over and
-# falls silent in one direction, while operations of all strategies go on; then it is healed, and
-# the fleet must come together, and what it went through must hold (tests/support/history.jq).
+# falls silent in one direction; processes that are stopped for a while, and disks that take long; and
+# operations of all strategies go on. Then all is healed, and the fleet must come together by itself,
+# and what it went through must hold (tests/support/history.jq).
 # LOCKSTEP_NET_SEED (1) draws faults and operations; LOCKSTEP_NET_SECONDS (60) of them, or as long as
 # LOCKSTEP_NET_OPERATIONS take (tests/run --long: 500).
 set -u
@@ -25,6 +26,12 @@ fleet_needs "version 1 is installed" fleet_install echo@1.0.0 other@1.0.0 counte
 FLEET_CALLER="--tell --pause 5"
 fleet_needs "callers have answers" fleet_callers "$FLEET_TOOLS" "${NET_NODES[@]}"
 
+NET_MORE="stop-agent stop-coordinator"
+if net_may_stall; then
+    NET_MORE+=" stall-agent stall-coordinator"
+else
+    skip "slow disks" "strace may not attach here"
+fi
 SECONDS=0
 net_draw_faults "$seed" &
 faults=$!
@@ -39,7 +46,9 @@ net_enough
 wait "$one" "$other" "$faults"
 
 check_eventually "healed, all nodes are ready" fleet_ready "${NET_NODES[@]}"
-check_eventually "and alike" fleet_cli check
+check_eventually "and have what they are owed" net_settled
+check "who was pinned is brought back" fleet_cli reconcile -y
+check_eventually "all are alike" fleet_cli check
 check "a sync_all succeeds" fleet_reload echo@2.0.0 other@2.0.0 counter@2.0.0 --again --soak 100ms
 check "callers have answers" fleet_callers_again n1
 check "operations came to something" test "$(jq -s 'map(select(.exit == 0)) | length' "$FLEET/asked")" -ge 5

@@ -156,6 +156,13 @@ net_heal() {
     net_tell '*' both heal
 }
 
+# Nobody is away, in doubt or owed anything. Whose pin is over stays where it is until it is asked to move.
+net_settled() {
+    local over='(.text | startswith("its pin is over"))'
+    fleet_ready "${NET_NODES[@]}" && fleet_json "[.differences[] | select($over) | .module] as \$pinned
+        | .pinned == [] and (.differences | all($over or (.kind == \"split\" and (.module | IN(\$pinned[])))))" check | grep -qx true
+}
+
 # ---- what is asked for, and what became of it ---------------------------------------------------
 
 # net_id TEXT: an operation's id, which the text determines.
