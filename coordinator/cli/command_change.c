@@ -314,7 +314,14 @@ static enum lockstep_exit dry_run(struct lockstep_run *run, const struct lockste
     return code == LOCKSTEP_EXIT_DONE ? require_rollback(run, plan) : code;
 }
 
-/* Signs what PLAN says and sends it. */
+static void say_maybe(struct lockstep_run *run, const struct lockstep_change *change)
+{
+    char id[LOCKSTEP_ID_TEXT];
+    lockstep_id_format(&change->body.operation, id);
+    lockstep_print(run->output.err, "it may have been opened: lockstep op watch op-%.8s\n", id);
+}
+
+/* Signs what PLAN says and sends it. A coordinator that fails over it may have written it down. */
 static enum lockstep_exit submit(struct lockstep_run *run, const struct lockstep_change *change,
                                  const json_t *plan, json_t **ret_operation)
 {
@@ -346,7 +353,11 @@ static enum lockstep_exit submit(struct lockstep_run *run, const struct lockstep
         .intent = {(const uint8_t *)text, length},
         .signature = {signature, sizeof(signature)},
     };
-    return lockstep_run_ask(run, &wire, ret_operation);
+    code = lockstep_run_ask(run, &wire, ret_operation);
+    if (code == LOCKSTEP_EXIT_INTERNAL) {
+        say_maybe(run, change);
+    }
+    return code;
 }
 
 /* True if the operation of --request-id is there already: then it is only watched. */
@@ -481,7 +492,7 @@ enum lockstep_exit lockstep_change_fleet(struct lockstep_run *run, struct lockst
     code = open_operation(run, change, &nothing);
     if (code == LOCKSTEP_EXIT_UNREACHABLE || code == LOCKSTEP_EXIT_TIMED_OUT ||
         code == LOCKSTEP_EXIT_DETACHED) {
-        lockstep_print(run->output.err, "it may have been opened: lockstep op watch op-%.8s\n", id);
+        say_maybe(run, change);
     }
     if (code != LOCKSTEP_EXIT_DONE || nothing) {
         return code;

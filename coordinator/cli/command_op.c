@@ -90,11 +90,13 @@ static enum lockstep_exit show_detached(struct lockstep_run *run, const char *id
 {
     char text[LOCKSTEP_OPERATION_SHORT];
     enum lockstep_exit code;
-    if (reply->kind == LOCKSTEP_REPLY_FAILURE) {
-        return lockstep_run_fail_reply(run, reply);
-    }
     lockstep_operation_short(strncmp(id, "op-", 3) == 0 ? id + 3 : id, text);
-    if (reply->kind == LOCKSTEP_REPLY_LOST) {
+    if (reply->kind == LOCKSTEP_REPLY_FAILURE) {
+        code = lockstep_run_fail_reply(run, reply);
+        if (code != LOCKSTEP_EXIT_INTERNAL) {
+            return code; /* it is not there, or not this person's to see */
+        }
+    } else if (reply->kind == LOCKSTEP_REPLY_LOST) {
         code = lockstep_run_fail(run, LOCKSTEP_EXIT_UNREACHABLE,
                                  "the connection to the coordinator is lost: %s", reply->text);
     } else if (reply->kind == LOCKSTEP_REPLY_TIMED_OUT) {

@@ -77,6 +77,14 @@ struct row {
         }                                                \
     }
 
+#define SUBMITTED(answer)                            \
+    {                                                \
+        ASKED,                                       \
+        {                                            \
+            LOCKSTEP_MESSAGE_SUBMIT, {answer}, false \
+        }                                            \
+    }
+
 static const struct row rows[] = {
     {"shows", "op show " ID, {{SHOW, {SUCCEEDED}, false}}, 0, "op-abcdefgh succeeded", NULL},
     {"shows a failed one", "op show op-abcdefgh", {{SHOW, {ABORTED}, false}}, 0, "aborted", NULL},
@@ -148,18 +156,9 @@ static const struct row rows[] = {
      5,
      NULL,
      "it brings auth 2.4.2, not 2.5.0"},
-    {"refused",
-     RELOAD,
-     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"!5 held by op-xyz"}, false}},
-     5,
-     NULL,
+    {"refused", RELOAD, SUBMITTED("!5 held by op-xyz"), 5, NULL,
      "lockstep: held by op-xyz (busy)\nnext: lockstep op ls\n"},
-    {"an exit that is none",
-     RELOAD,
-     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"!0 odd"}, false}},
-     1,
-     NULL,
-     "odd"},
+    {"an exit that is none", RELOAD, SUBMITTED("!0 odd"), 1, NULL, "odd"},
     {"a plan for another version",
      RELOAD,
      {{SHOW, {"!2 none"}, false}, {LOCKSTEP_MESSAGE_PLAN, {PLAN("true", "2.4.0", OURS)}, false}},
@@ -179,11 +178,11 @@ static const struct row rows[] = {
      "preparing",
      "the operation goes on; follow it: lockstep op watch op-abcdefgh\n"},
     {"lost", RELOAD, WATCHED(PREPARING, "."), 9, NULL, "op watch op-abcdefgh"},
-    {"lost while it submits",
-     RELOAD,
-     {ASKED, {LOCKSTEP_MESSAGE_SUBMIT, {"."}, false}},
-     9,
-     NULL,
+    {"lost while it submits", RELOAD, SUBMITTED("."), 9, NULL,
+     "it may have been opened: lockstep op watch op-abcdefgh"},
+    {"failed while it is watched", RELOAD, WATCHED(PREPARING, "!1 no memory for an answer"), 1,
+     NULL, "the operation goes on; follow it: lockstep op watch op-abcdefgh\n"},
+    {"failed while it submits", RELOAD, SUBMITTED("!1 the journal failed"), 1, NULL,
      "it may have been opened: lockstep op watch op-abcdefgh"},
     {"a document that is none", "status", {{SHOW, {"[]"}, false}}, 1, NULL, "not understood"},
     {"check",
