@@ -331,12 +331,13 @@ fleet_node_folder() { # fleet_node_folder NAME YAML
     } >"$folder/agent.yaml"
 }
 
-# With FLEET_CRASH=POINT[:n] the binary that kills itself there.
+# With FLEET_CRASH=POINT[:n] the binary that kills itself there; with FLEET_WITH='COMMAND...' under that.
 fleet_start_agent() { # fleet_start_agent NAME [ARGUMENT...]
     local name=$1
     shift
+    # shellcheck disable=SC2086 # a command with its arguments
     fleet_start "agent-$name" '(^|[^a-z])ready([^a-z]|$)' \
-        env ${FLEET_CRASH:+"LOCKSTEP_CRASH=$FLEET_CRASH"} \
+        ${FLEET_WITH-} env ${FLEET_CRASH:+"LOCKSTEP_CRASH=$FLEET_CRASH"} \
         "$FLEET_BIN/lockstep-agent${FLEET_CRASH:+-crash}" --config "$FLEET/$name/agent.yaml" "$@"
 }
 
