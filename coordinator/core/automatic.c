@@ -40,31 +40,38 @@ static uint32_t penalty_at(const struct lockstep_damping_row *row, struct lockst
     return (uint32_t)(left - left * (age % HALF_LIFE) / (2 * (uint64_t)HALF_LIFE));
 }
 
-/* The row of the pair; or NULL, and the one that can best be done without in *RET_LEAST. */
-static struct lockstep_damping_row *find(struct lockstep_damping *damping, struct lockstep_time now,
-                                         uint32_t node, uint32_t module,
-                                         struct lockstep_damping_row **ret_least)
+/* The row of the pair, or NULL. */
+static struct lockstep_damping_row *find(struct lockstep_damping *damping, uint32_t node,
+                                         uint32_t module)
 {
-    *ret_least = &damping->rows[0];
     for (uint32_t i = 0; i < LOCKSTEP_DAMPING_MAX; i++) {
         struct lockstep_damping_row *row = &damping->rows[i];
         if (row->penalty > 0 && row->node == node && row->module == module) {
             return row;
         }
-        if (penalty_at(row, now) < penalty_at(*ret_least, now)) {
-            *ret_least = row;
-        }
     }
     return NULL;
+}
+
+/* The row that can best be done without. */
+static struct lockstep_damping_row *find_least(struct lockstep_damping *damping,
+                                               struct lockstep_time now)
+{
+    struct lockstep_damping_row *least = &damping->rows[0];
+    for (uint32_t i = 1; i < LOCKSTEP_DAMPING_MAX; i++) {
+        if (penalty_at(&damping->rows[i], now) < penalty_at(least, now)) {
+            least = &damping->rows[i];
+        }
+    }
+    return least;
 }
 
 void lockstep_damping_moved(struct lockstep_damping *damping, struct lockstep_time now,
                             uint32_t node, uint32_t module)
 {
-    struct lockstep_damping_row *least;
-    struct lockstep_damping_row *row = find(damping, now, node, module, &least);
+    struct lockstep_damping_row *row = find(damping, node, module);
     if (row == NULL) {
-        row = least;
+        row = find_least(damping, now);
         *row = (struct lockstep_damping_row){.node = node, .module = module};
     }
     row->penalty = penalty_at(row, now) + MOVE;
@@ -75,8 +82,7 @@ void lockstep_damping_moved(struct lockstep_damping *damping, struct lockstep_ti
 bool lockstep_damping_holds(struct lockstep_damping *damping, struct lockstep_time now,
                             uint32_t node, uint32_t module)
 {
-    struct lockstep_damping_row *least;
-    struct lockstep_damping_row *row = find(damping, now, node, module, &least);
+    struct lockstep_damping_row *row = find(damping, node, module);
     if (row != NULL && penalty_at(row, now) < FREE) {
         row->damped = false;
     }
