@@ -74,6 +74,9 @@ void lockstep_part_set(struct lockstep_operation *operation, struct lockstep_par
     part->told = part->told || implies_told(part->state) || implies_told(state);
     part->state = (uint8_t)state;
     part->no = (uint16_t)no;
+    if (state == LOCKSTEP_PART_OWED) {
+        part->due = 0; /* it is to promise it (again) before it is told */
+    }
     count(&operation->tally, part, true);
 }
 
