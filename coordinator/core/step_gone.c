@@ -5,12 +5,16 @@
 #include "coordinator/core/judge.h"
 #include "coordinator/core/part.h"
 
-/* Leaves the part out. What has been settled with the node stays as it was. */
+/* Leaves the part out: as long as the operation may go back, nobody is to go back who has left.
+ * After that, what has been settled with the node stays as it was. */
 unsigned lockstep_step_drop(struct lockstep_operation *operation, struct lockstep_step *step)
 {
     struct lockstep_part *part = lockstep_step_part(operation, step);
+    bool settled = part->state == LOCKSTEP_PART_HEALTHY &&
+                   (operation->state == LOCKSTEP_OPERATION_FINALIZING ||
+                    operation->state == LOCKSTEP_OPERATION_FINAL);
     part->up = false;
-    if (part->state != LOCKSTEP_PART_SKIPPED && part->state != LOCKSTEP_PART_HEALTHY) {
+    if (part->state != LOCKSTEP_PART_SKIPPED && !settled) {
         lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
         step->wants |= LOCKSTEP_WANT_PARTS;
     }
@@ -61,15 +65,9 @@ unsigned lockstep_step_drop_committed(struct lockstep_operation *operation,
     return lockstep_step_after_commit(operation, step);
 }
 
-/* Going back is complete when everybody who is left is back. In the window nobody is to go back who
- * has left. */
+/* Going back is complete when everybody who is left is back. */
 unsigned lockstep_step_drop_ended(struct lockstep_operation *operation, struct lockstep_step *step)
 {
-    struct lockstep_part *part = lockstep_step_part(operation, step);
-    if (part->state == LOCKSTEP_PART_HEALTHY && operation->state == LOCKSTEP_OPERATION_SUCCEEDED) {
-        lockstep_step_mark(operation, step, LOCKSTEP_PART_SKIPPED);
-        step->wants |= LOCKSTEP_WANT_PARTS;
-    }
     (void)lockstep_step_drop(operation, step);
     if (lockstep_operation_goes_back(operation)) {
         operation->result = (uint8_t)lockstep_judge_result(operation);
