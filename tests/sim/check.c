@@ -87,7 +87,9 @@ void sim_check_commit(struct sim_world *world, const struct sim_record *record)
     const struct lockstep_operation *operation = &record->operation;
     uint32_t vows = 0;
     for (uint32_t i = 0; i < operation->part_count; i++) {
-        vows += holds_vow(&world->nodes[record->parts[i].node], &operation->id) ? 1 : 0;
+        uint32_t node = record->parts[i].node;
+        bool forgot = world->nodes[node].forgot && (record->vowed & 1U << node) != 0;
+        vows += forgot || holds_vow(&world->nodes[node], &operation->id) ? 1 : 0;
     }
     if (vows < need_of(record)) {
         sim_fail(world, "op %02x commits with %u promises of %u", operation->id.bytes[0], vows,

@@ -128,6 +128,7 @@ void sim_coordinator_kill(struct sim_world *world)
         coordinator->fleet.operations[i] = NULL;
     }
     coordinator->running = false;
+    coordinator->paused = 0;
     for (uint32_t i = 0; i < world->node_count; i++) {
         sim_break_link(world, i);
     }
@@ -144,13 +145,31 @@ void sim_coordinator_crash(struct sim_world *world)
 
 /* ---- actions -------------------------------------------------------------------------------- */
 
-/* A kill may come before the row is handed over, just after, or while it is being written. True: it
- * has come. */
+/* The disk takes no more. What is only asked for is refused; from anything else a coordinator does
+ * not go on. */
+static void fail_to_write(struct sim_world *world, struct lockstep_operation *operation)
+{
+    sim_note(world, "op %02x: the row cannot be written", operation->id.bytes[0]);
+    if (operation->state == LOCKSTEP_OPERATION_OPENING &&
+        operation->kind != LOCKSTEP_KIND_COMPENSATION) {
+        lockstep_fleet_refused(&world->coordinator.fleet, operation);
+        sim_operation_free(operation);
+    } else {
+        sim_coordinator_crash(world);
+    }
+}
+
+/* A kill may come before the row is handed over, just after, or while it is being written; or it
+ * cannot be written. True: nothing more of the actions is to be done. */
 static bool persist(struct sim_world *world, const struct lockstep_fleet_action *action)
 {
     uint32_t incarnation = world->coordinator.incarnation;
     bool before = !world->calm && sim_chance(world, 1);
     bool after = !world->calm && sim_chance(world, 1);
+    if (!world->calm && sim_chance(world, 1)) {
+        fail_to_write(world, action->operation);
+        return true;
+    }
     if (!before) {
         sim_journal_write(world, action->operation, lockstep_operation_row(action->operation),
                           action->type == LOCKSTEP_FLEET_COMPENSATE ? action->child : NULL);
@@ -321,14 +340,15 @@ void sim_coordinator_event(struct sim_world *world, const struct sim_event *even
 {
     struct sim_coordinator *coordinator = &world->coordinator;
     struct lockstep_operation *operation;
+    struct lockstep_id id;
     struct lockstep_fleet_actions actions;
     if (!coordinator->running || coordinator->incarnation != event->incarnation) {
         return;
     }
     if (event->type == SIM_COORDINATOR_KILL) {
         sim_coordinator_crash(world);
-    } else if (sim_journal_written(world)) {
-        operation = lockstep_fleet_operation(&coordinator->fleet, &event->operation);
+    } else if (sim_journal_written(world, &id)) {
+        operation = lockstep_fleet_operation(&coordinator->fleet, &id);
         ASSERT(operation != NULL);
         lockstep_fleet_persisted(&coordinator->fleet, sim_now(world), operation, &actions);
         sim_coordinator_act(world, &actions);

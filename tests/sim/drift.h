@@ -32,6 +32,13 @@ struct sim_automatic {
     uint8_t moves[SIM_NODES][SIM_MODULES];
 };
 
+/* What was asked for last, by somebody who may not have been answered. */
+struct sim_asked {
+    struct lockstep_request request; /* of no operation: nothing */
+    uint32_t selected[SIM_NODES];
+    struct lockstep_digest targets[SIM_NODES];
+};
+
 /* ---- what is to run, and what may not ------------------------------------------------------- */
 
 /* What becomes of it with ROW of OPERATION, which going back leads to through CHILD, or NULL. */

@@ -140,9 +140,7 @@ void sim_journal_write(struct sim_world *world, const struct lockstep_operation 
         coordinator->written = world->now + delay;
     }
     sim_schedule(world, coordinator->written - world->now,
-                 &(struct sim_event){.type = SIM_WRITTEN,
-                                     .incarnation = coordinator->incarnation,
-                                     .operation = operation->id});
+                 &(struct sim_event){.type = SIM_WRITTEN, .incarnation = coordinator->incarnation});
 }
 
 static void make_durable(struct sim_world *world, struct sim_write *write)
@@ -169,12 +167,13 @@ static void forget(struct sim_write *write)
     sim_operation_free(write->child);
 }
 
-bool sim_journal_written(struct sim_world *world)
+bool sim_journal_written(struct sim_world *world, struct lockstep_id *ret_operation)
 {
     struct sim_coordinator *coordinator = &world->coordinator;
     bool row;
     ASSERT(coordinator->write_count > 0);
     row = coordinator->writes[0].row != LOCKSTEP_ROW_NONE;
+    *ret_operation = coordinator->writes[0].operation->id;
     make_durable(world, &coordinator->writes[0]);
     forget(&coordinator->writes[0]);
     coordinator->write_count--;

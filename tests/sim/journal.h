@@ -43,6 +43,7 @@ struct sim_record {
     enum lockstep_row row;
     uint32_t committed_at;       /* decision order; zero: not committed */
     uint64_t changed[SIM_NODES]; /* when the node's pointer went to other bytes by it; or zero */
+    uint32_t vowed;     /* bits of the nodes that promised it durably, also if they forgot */
     uint32_t under_way; /* bits of the nodes that a reconcile had asked and not done with */
 };
 
@@ -51,8 +52,8 @@ struct sim_record *sim_record(struct sim_world *world, const struct lockstep_id 
  * the parts alone, of a row that is there. */
 void sim_journal_write(struct sim_world *world, const struct lockstep_operation *operation,
                        enum lockstep_row row, const struct lockstep_operation *child);
-/* The first of what is being written is durable. True if it was a row. */
-bool sim_journal_written(struct sim_world *world);
+/* The first of what is being written is durable. True if it was a row, of *RET_OPERATION. */
+bool sim_journal_written(struct sim_world *world, struct lockstep_id *ret_operation);
 /* A transaction that waits for all before it, with the parts of what is owed to a machine that has
  * come in a node's place. */
 void sim_journal_write_owed(struct sim_world *world,

@@ -35,6 +35,9 @@ struct sum {
     uint64_t quarantined;
     uint64_t rested;
     uint64_t by_itself;
+    uint64_t seeds;
+    uint64_t delivered;
+    uint64_t asked;
 };
 
 static void add(struct sum *sum, const struct sim_world *world)
@@ -49,7 +52,12 @@ static void add(struct sum *sum, const struct sim_world *world)
     sum->quarantined += world->coordinator.bad_count;
     sum->rested += world->rested;
     sum->by_itself += world->by_itself;
+    sum->seeds++;
+    sum->delivered += world->delivered;
+    sum->asked += world->submitted;
 }
+
+enum look { UNSEEN, HASHED, TRACED };
 
 /* What is said when an assertion of the cores ends the program. */
 static char last_words[160];
@@ -61,10 +69,12 @@ static void say_last_words(int number)
 }
 
 /* Runs SEED; on failure says so and how to see it again. Adds up what happened. */
-static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, struct sum *sum)
+static bool run_seed(uint64_t seed, enum look look, uint64_t *hash, struct sum *sum)
 {
-    struct sim_world *world = sim_world_new(seed, trace);
+    static struct sim_world kept;
+    struct sim_world *world = &kept;
     bool ok;
+    sim_world_begin(world, seed, look != UNSEEN, look == TRACED);
     (void)snprintf(last_words, sizeof(last_words),
                    "not ok - seed %llu: an assertion failed\n"
                    "  see it again: tests/sim/run --seed %llu --trace\n",
@@ -76,7 +86,7 @@ static bool run_seed(uint64_t seed, bool trace, uint64_t *hash, struct sum *sum)
     }
     *hash = world->hash;
     add(sum, world);
-    (void)sim_world_free(world);
+    sim_world_end(world);
     return ok;
 }
 
@@ -90,6 +100,9 @@ static void print_sum(const struct sum *sum)
         printf("# reconcile, %s: %llu times\n", lockstep_reconcile_word((enum lockstep_reconcile)i),
                (unsigned long long)sum->verdicts[i]);
     }
+    printf("# of a seed, on average: %llu operations, %llu messages delivered\n",
+           (unsigned long long)(sum->asked / (sum->seeds + (sum->seeds == 0))),
+           (unsigned long long)(sum->delivered / (sum->seeds + (sum->seeds == 0))));
     printf("# %llu reconciles were begun by the coordinator itself\n",
            (unsigned long long)sum->by_itself);
     printf("# %llu versions were quarantined; %llu modules came to rest on a majority's version\n",
@@ -102,7 +115,8 @@ static int run_many(uint64_t first, uint64_t count, bool until_failure)
     uint64_t failed = 0;
     uint64_t hash = 0;
     for (uint64_t seed = first; seed < first + count && (failed == 0 || !until_failure); seed++) {
-        failed += run_seed(seed, false, &hash, &sum) ? 0 : 1;
+        bool last = seed + 1 == first + count;
+        failed += run_seed(seed, last ? HASHED : UNSEEN, &hash, &sum) ? 0 : 1;
         if ((seed - first + 1) % 500 == 0) {
             (void)fprintf(stderr, "  %llu of %llu seeds\n", (unsigned long long)(seed - first + 1),
                           (unsigned long long)count);
@@ -111,7 +125,7 @@ static int run_many(uint64_t first, uint64_t count, bool until_failure)
     if (failed == 0) { /* one history twice: it must be the same to the last event */
         struct sum again = {.rested = 0};
         uint64_t second = 0;
-        (void)run_seed(first + count - 1, false, &second, &again);
+        (void)run_seed(first + count - 1, HASHED, &second, &again);
         if (second != hash) {
             printf("not ok - seed %llu gives two histories\n",
                    (unsigned long long)(first + count - 1));
@@ -156,7 +170,7 @@ int main(int argc, char **argv)
     if (one) {
         struct sum sum = {.rested = 0};
         uint64_t hash = 0;
-        bool ok = run_seed(seed, trace, &hash, &sum);
+        bool ok = run_seed(seed, trace ? TRACED : HASHED, &hash, &sum);
         printf("%s - seed %llu, history %016llx\n", ok ? "ok" : "not ok", (unsigned long long)seed,
                (unsigned long long)hash);
         return ok ? 0 : 1;

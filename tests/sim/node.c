@@ -10,6 +10,14 @@
 static void act(struct sim_world *world, uint32_t node, struct lockstep_agent_actions *actions);
 static void crash_journal(struct sim_world *world, uint32_t node);
 
+/* Rows that were never written are zeros still, and most are. */
+void sim_disk_clear(struct sim_disk *disk)
+{
+    memset(disk->rows, 0, disk->row_count * sizeof(disk->rows[0]));
+    memset(disk, 0, offsetof(struct sim_disk, rows));
+    memset(&disk->refused_count, 0, sizeof(*disk) - offsetof(struct sim_disk, refused_count));
+}
+
 static void init_disk(struct sim_node *row)
 {
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
@@ -45,13 +53,14 @@ void sim_node_start(struct sim_world *world, uint32_t node)
     sim_note(world, "n%u starts", node);
     row->running = true;
     row->incarnation++;
+    row->ahead = sim_between(world, 0, UINT64_C(1) << 40); /* clocks are nobody's but their own */
     lockstep_agent_init(core, &world->settings, row->modules, SIM_MODULES);
     core->journal = row->disk.journal;
     core->epoch = row->disk.epoch;
     core->decision_sequence = row->disk.sequence;
     core->refused = row->disk.refused;
     core->refused_count = row->disk.refused_count;
-    (void)lockstep_agent_add_service(core, &service, true, sim_now(world));
+    (void)lockstep_agent_add_service(core, &service, true, sim_node_now(world, node));
     for (uint32_t i = 0; i < SIM_MODULES; i++) {
         *lockstep_agent_add_module(core, &row->disk.modules[i].name) = row->disk.modules[i];
     }
@@ -59,8 +68,8 @@ void sim_node_start(struct sim_world *world, uint32_t node)
         if (row->disk.rows[i].row >= LOCKSTEP_DUTY_ROW_ABORTED) {
             lockstep_agent_restore_ended(core, &row->disk.rows[i].order.operation,
                                          row->disk.rows[i].row);
-        } else if (!lockstep_agent_restore(core, sim_now(world), &row->disk.rows[i].order,
-                                           row->disk.rows[i].row)) {
+        } else if (!lockstep_agent_restore(core, sim_node_now(world, node),
+                                           &row->disk.rows[i].order, row->disk.rows[i].row)) {
             sim_fail(world, "n%u: more open operations in the journal than fit", node);
         }
     }
@@ -84,19 +93,20 @@ void sim_node_kill(struct sim_world *world, uint32_t node)
     sim_note(world, "n%u is killed", node);
     crash_journal(world, node);
     row->running = false;
+    row->paused = 0;
     sim_host_alone(world, node);
     sim_break_link(world, node);
     sim_schedule(world, sim_between(world, 10, 2500),
                  &(struct sim_event){.type = SIM_AGENT_START, .node = node});
 }
 
-void sim_node_replace(struct sim_world *world, uint32_t node)
+void sim_node_wipe(struct sim_world *world, uint32_t node)
 {
     struct sim_node *row = &world->nodes[node];
     struct lockstep_id journal = row->disk.journal;
     sim_node_kill(world, node);
     sim_host_crash(world, node);
-    memset(&row->disk, 0, sizeof(row->disk));
+    sim_disk_clear(&row->disk);
     init_disk(row);
     journal.bytes[1]++;
     row->disk.journal = journal;
@@ -109,7 +119,7 @@ void sim_node_host_lost(struct sim_world *world, uint32_t node)
     struct sim_node *row = &world->nodes[node];
     if (row->running) {
         struct lockstep_agent_actions actions;
-        lockstep_agent_host_lost(&row->core, sim_now(world), SIM_SERVICE, &actions);
+        lockstep_agent_host_lost(&row->core, sim_node_now(world, node), SIM_SERVICE, &actions);
         act(world, node, &actions);
     }
 }
@@ -123,7 +133,8 @@ void sim_node_host_up(struct sim_world *world, uint32_t node)
         live[i] = (struct lockstep_live){sim_module(i), row->host.loaded[i].generation,
                                          row->host.loaded[i].digest};
     }
-    lockstep_agent_host_up(&row->core, sim_now(world), SIM_SERVICE, live, SIM_MODULES, &actions);
+    lockstep_agent_host_up(&row->core, sim_node_now(world, node), SIM_SERVICE, live, SIM_MODULES,
+                           &actions);
     act(world, node, &actions);
 }
 
@@ -182,7 +193,7 @@ static void work_done(struct sim_world *world, const struct sim_event *event)
         sim_host_answer(world, event, &result);
     }
     result.ok = result.no == LOCKSTEP_NO_UNSPECIFIED;
-    lockstep_agent_worked(&row->core, sim_now(world), &result, &actions);
+    lockstep_agent_worked(&row->core, sim_node_now(world, event->node), &result, &actions);
     act(world, event->node, &actions);
 }
 
@@ -260,6 +271,14 @@ void sim_node_quarantine(struct sim_world *world, uint32_t node, uint32_t count)
     sim_note(world, "n%u is told of %u bad versions, %u of them new", node, count, fresh);
 }
 
+static void note_vow(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order)
+{
+    struct sim_record *record = sim_record(world, &order->operation);
+    if (record != NULL) {
+        record->vowed |= 1U << node;
+    }
+}
+
 static void write_row(struct sim_world *world, uint32_t node, const struct lockstep_prepare *order,
                       enum lockstep_duty_row row)
 {
@@ -277,7 +296,9 @@ static void write_row(struct sim_world *world, uint32_t node, const struct locks
         disk->rows[i].order = *order;
         disk->row_count++;
     }
-    if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
+    if (row == LOCKSTEP_DUTY_ROW_PREPARED) {
+        note_vow(world, node, order);
+    } else if (row == LOCKSTEP_DUTY_ROW_COMMITTED) {
         point(world, node, &disk->rows[i].order);
     } else if (row == LOCKSTEP_DUTY_ROW_FELL) {
         fall(world, node, &disk->rows[i].order);
@@ -330,8 +351,8 @@ static void written(struct sim_world *world, uint32_t node)
     row->write_count--;
     memmove(&row->writes[0], &row->writes[1], row->write_count * sizeof(row->writes[0]));
     if (write.told) {
-        lockstep_agent_persisted(&row->core, sim_now(world), &write.order.operation, write.ok,
-                                 &actions);
+        lockstep_agent_persisted(&row->core, sim_node_now(world, node), &write.order.operation,
+                                 write.ok, &actions);
         act(world, node, &actions);
     }
 }
@@ -354,6 +375,10 @@ static void persist(struct sim_world *world, uint32_t node,
 {
     bool before = !world->calm && sim_chance(world, 1);
     bool after = !world->calm && sim_chance(world, 1);
+    if (!world->calm && action->row != LOCKSTEP_DUTY_ROW_PREPARED && sim_chance(world, 1)) {
+        sim_note(world, "n%u cannot write its journal", node);
+        before = true; /* it does not go on from that; for a vow it says NO */
+    }
     if (!before) {
         write_later(world, node, action, true);
     }
@@ -428,18 +453,19 @@ void sim_node_receive(struct sim_world *world, uint32_t node,
                       const struct lockstep_message *message)
 {
     struct lockstep_agent *core = &world->nodes[node].core;
-    struct lockstep_agent_actions actions = {0};
+    struct lockstep_agent_actions actions;
     bool was_there = message->type == LOCKSTEP_MESSAGE_PREPARE &&
                      lockstep_agent_duty(core, &message->u.prepare.operation) != NULL;
+    actions.count = 0;
     switch ((unsigned)message->type) {
     case LOCKSTEP_MESSAGE_WELCOME:
-        lockstep_agent_welcome(core, sim_now(world), &message->u.welcome, &actions);
+        lockstep_agent_welcome(core, sim_node_now(world, node), &message->u.welcome, &actions);
         break;
     case LOCKSTEP_MESSAGE_PREPARE:
     case LOCKSTEP_MESSAGE_DECISION:
     case LOCKSTEP_MESSAGE_OUTCOME:
     case LOCKSTEP_MESSAGE_FINAL:
-        lockstep_agent_receive(core, sim_now(world), message, &actions);
+        lockstep_agent_receive(core, sim_node_now(world, node), message, &actions);
         break;
     default:
         break;
@@ -462,14 +488,15 @@ static void check_failed(struct sim_world *world, const struct sim_event *event)
                                            .module = &module,
                                            .no = LOCKSTEP_NO_HEALTH,
                                            .text = "a check failed",
-                                           .since = sim_now(world),
-                                           .begun = sim_now(world)};
+                                           .since = sim_node_now(world, event->node),
+                                           .begun = sim_node_now(world, event->node)};
         if (sim_nature(world, &row->host.loaded[i].digest) != SIM_SICK) {
             continue;
         }
         sick = true;
         if (row->running) {
-            lockstep_agent_unhealthy(&row->core, sim_now(world), &finding, &actions);
+            lockstep_agent_unhealthy(&row->core, sim_node_now(world, event->node), &finding,
+                                     &actions);
             act(world, event->node, &actions);
         }
     }
@@ -530,9 +557,9 @@ void sim_node_event(struct sim_world *world, const struct sim_event *event)
 void sim_node_tick(struct sim_world *world, uint32_t node)
 {
     struct lockstep_agent *core = &world->nodes[node].core;
-    if (lockstep_time_due(lockstep_agent_deadline(core), sim_now(world))) {
+    if (lockstep_time_due(lockstep_agent_deadline(core), sim_node_now(world, node))) {
         struct lockstep_agent_actions actions;
-        lockstep_agent_tick(core, sim_now(world), &actions);
+        lockstep_agent_tick(core, sim_node_now(world, node), &actions);
         act(world, node, &actions);
     }
 }

@@ -97,8 +97,11 @@ bool sim_submit(struct sim_world *world, struct lockstep_request *request)
     struct lockstep_plan plan = {.roster = roster};
     struct lockstep_fleet_actions actions;
     struct lockstep_operation *operation;
-    request->operation.bytes[0] = (uint8_t)(world->submitted + 1);
-    request->operation.bytes[1] = 1;
+    bool fresh = lockstep_id_is_zero(&request->operation);
+    if (fresh) {
+        request->operation.bytes[0] = (uint8_t)(world->submitted + 1);
+        request->operation.bytes[1] = 1;
+    }
     for (uint32_t i = 0; i < request->selected_count * request->item_count; i++) {
         desired[i] = sim_desired(world, request->selected[i / request->item_count],
                                  sim_module_index(&request->items[i % request->item_count].module));
@@ -110,11 +113,25 @@ bool sim_submit(struct sim_world *world, struct lockstep_request *request)
              lockstep_admission_name(plan.admission));
     if (plan.admission == LOCKSTEP_ADMISSION_ADMITTED) {
         operation = sim_operation_new();
-        world->submitted++;
+        world->submitted += fresh ? 1 : 0;
         lockstep_fleet_open(fleet, sim_now(world), request, &plan, operation, &actions);
         sim_coordinator_act(world, &actions);
     }
     return plan.admission == LOCKSTEP_ADMISSION_ADMITTED;
+}
+
+static void remember(struct sim_world *world, const struct lockstep_request *request)
+{
+    struct sim_asked *asked = &world->asked;
+    asked->request = *request;
+    memcpy(asked->selected, request->selected,
+           request->selected_count * sizeof(asked->selected[0]));
+    asked->request.selected = asked->selected;
+    if (request->targets != NULL) {
+        memcpy(asked->targets, request->targets,
+               request->selected_count * sizeof(asked->targets[0]));
+        asked->request.targets = asked->targets;
+    }
 }
 
 static void submit(struct sim_world *world)
@@ -139,7 +156,27 @@ static void submit(struct sim_world *world)
         request.options.require_calls = sim_chance(world, 30) ? sim_between(world, 1, SIM_CALLS)
                                                               : 0;
     }
-    (void)sim_submit(world, &request);
+    if (sim_submit(world, &request)) {
+        remember(world, &request);
+    }
+}
+
+/* Whoever has no answer because the coordinator died asks again, under the same id: if it was
+ * written down, that is the answer; if not, it is opened now. */
+static void ask_again(struct sim_world *world)
+{
+    struct sim_asked *asked = &world->asked;
+    if (lockstep_id_is_zero(&asked->request.operation)) {
+        return;
+    }
+    if (sim_record(world, &asked->request.operation) == NULL &&
+        lockstep_fleet_operation(&world->coordinator.fleet, &asked->request.operation) == NULL) {
+        sim_note(world, "operator: asks again for op %02x", asked->request.operation.bytes[0]);
+        if (sim_submit(world, &asked->request)) {
+            return;
+        }
+    }
+    asked->request.operation = (struct lockstep_id){{0}};
 }
 
 static void abort_one(struct sim_world *world)
@@ -249,7 +286,7 @@ static void replace(struct sim_world *world, uint32_t node)
         }
     }
     sim_note(world, "operator: another machine takes the place of n%u", node);
-    sim_node_replace(world, node);
+    sim_node_wipe(world, node);
     lockstep_fleet_replace(fleet, sim_now(world), &replacement, &actions);
     fleet->nodes[node].live = world->coordinator.live[node];
     sim_coordinator_act(world, &actions);
@@ -286,8 +323,7 @@ static void look_after_one(struct sim_world *world)
 
 bool sim_may_ask(const struct sim_world *world)
 {
-    return world->submitted < SIM_SUBMITTED &&
-           world->now + SIM_LAST_MS < SIM_CHAOS_MS + SIM_CALM_MS;
+    return world->submitted < SIM_SUBMITTED && world->now + SIM_LAST_MS < world->end;
 }
 
 /* All is calm: cordons end, and each module in turn is reconciled. */
@@ -305,6 +341,10 @@ void sim_operator(struct sim_world *world)
 {
     if (!world->coordinator.running) {
         return;
+    }
+    ask_again(world);
+    if (!world->coordinator.running) {
+        return; /* killed while it wrote that down */
     }
     if (world->calm) {
         tidy_up(world);

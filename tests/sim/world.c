@@ -1,4 +1,5 @@
 #include "tests/sim/check.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/host.h"
 
 #include "common/base/assert.h"
@@ -11,6 +12,11 @@
 struct lockstep_time sim_now(const struct sim_world *world)
 {
     return (struct lockstep_time){world->now};
+}
+
+struct lockstep_time sim_node_now(const struct sim_world *world, uint32_t node)
+{
+    return (struct lockstep_time){world->now + world->nodes[node].ahead};
 }
 
 bool sim_chance(struct sim_world *world, uint32_t percent)
@@ -27,6 +33,9 @@ void sim_note(struct sim_world *world, const char *format, ...)
 {
     char text[256];
     va_list args;
+    if (!world->noted) {
+        return;
+    }
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
@@ -163,6 +172,19 @@ static struct sim_event take_first(struct sim_world *world)
 
 /* ---- network -------------------------------------------------------------------------------- */
 
+/* Of a sign of life there is nothing but its type. */
+static struct lockstep_message *copy_of(const struct lockstep_message *message)
+{
+    bool empty = message->type == LOCKSTEP_MESSAGE_HEARTBEAT;
+    size_t size = empty ? offsetof(struct lockstep_message, u) : sizeof(*message);
+    struct lockstep_message *copy = malloc(size);
+    if (copy == NULL) {
+        abort();
+    }
+    memcpy(copy, message, size);
+    return copy;
+}
+
 static void deliver_later(struct sim_world *world, uint32_t node, bool to_node,
                           const struct lockstep_message *message)
 {
@@ -170,15 +192,13 @@ static void deliver_later(struct sim_world *world, uint32_t node, bool to_node,
     uint64_t delay = world->calm             ? sim_between(world, 1, 5)
                      : sim_chance(world, 90) ? sim_between(world, 1, 20)
                                              : sim_between(world, 20, 600);
+    bool slow = world->nodes[node].slow > world->now;
     struct sim_event event = {.type = SIM_DELIVER,
                               .node = node,
                               .session = world->nodes[node].session,
                               .incarnation = to_node ? 1 : 0,
-                              .message = malloc(sizeof(*message))};
-    if (event.message == NULL) {
-        abort();
-    }
-    *event.message = *message;
+                              .message = copy_of(message)};
+    delay += slow ? sim_between(world, 50, 900) : 0;
     if (to_node && world->now + delay < told) {
         delay = told - world->now;
     }
@@ -194,12 +214,18 @@ void sim_send(struct sim_world *world, uint32_t node, bool to_node,
     if (!world->nodes[node].linked) {
         return;
     }
-    if (!world->calm && sim_chance(world, 3)) {
+    if (!world->calm && sim_is_lost(world, node, to_node)) {
         sim_note(world, "lost %s %c%u", lockstep_message_name(message->type), to_node ? '>' : '<',
                  node);
         if (opening) {
             sim_break_link(world, node); /* a session that cannot begin is torn down */
         }
+        return;
+    }
+    if (!world->calm && sim_chance(world, 1) && sim_chance(world, 30)) {
+        sim_note(world, "%s %c%u arrives with a bit flipped", lockstep_message_name(message->type),
+                 to_node ? '>' : '<', node);
+        sim_break_link(world, node); /* its seal is broken, and that ends the session */
         return;
     }
     deliver_later(world, node, to_node, message);
@@ -234,13 +260,15 @@ static void try_link(struct sim_world *world, uint32_t node)
     if (row->linked || world->coordinator.nodes[node].gone) {
         return; /* who has left the fleet is not let in again */
     }
-    if (!row->running || !world->coordinator.running || row->cut) {
+    if (!row->running || !world->coordinator.running || row->cut > world->now ||
+        sim_is_paused(world, node) || sim_is_paused(world, SIM_NODES)) {
         sim_schedule(world, sim_between(world, 50, 300),
                      &(struct sim_event){.type = SIM_LINK, .node = node});
         return;
     }
     row->linked = true;
     sim_note(world, "link of n%u stands", node);
+    sim_link_stands(world, node);
     sim_coordinator_link(world, node);
 }
 
@@ -290,6 +318,7 @@ static void deliver(struct sim_world *world, struct sim_event *event)
     struct sim_node *row = &world->nodes[event->node];
     bool to_node = event->incarnation == 1;
     if (row->linked && row->session == event->session) {
+        world->delivered++;
         note_message(world, event->node, to_node, event->message);
         if (to_node && row->running) {
             sim_node_receive(world, event->node, event->message);
@@ -300,51 +329,13 @@ static void deliver(struct sim_world *world, struct sim_event *event)
     free(event->message);
 }
 
-/* ---- faults --------------------------------------------------------------------------------- */
-
-static void do_fault(struct sim_world *world)
-{
-    uint32_t node = (uint32_t)sim_between(world, 0, world->node_count - 1);
-    struct sim_node *row = &world->nodes[node];
-    switch (sim_between(world, 0, 9)) {
-    case 0:
-        sim_coordinator_crash(world);
-        break;
-    case 1:
-    case 2:
-        sim_node_kill(world, node);
-        break;
-    case 3:
-    case 4:
-        sim_host_crash(world, node);
-        break;
-    case 5:
-    case 6:
-        row->cut = !row->cut;
-        if (row->cut) {
-            sim_break_link(world, node);
-        }
-        break;
-    default:
-        sim_break_link(world, node);
-        break;
-    }
-    sim_schedule(world, sim_between(world, 50, 1500), &(struct sim_event){.type = SIM_FAULT});
-}
-
-static void heal(struct sim_world *world)
-{
-    sim_note(world, "---- calm");
-    world->calm = true;
-    for (uint32_t i = 0; i < world->node_count; i++) {
-        world->nodes[i].cut = false;
-    }
-}
-
 /* ---- running -------------------------------------------------------------------------------- */
 
 static void dispatch(struct sim_world *world, struct sim_event *event)
 {
+    if (sim_is_postponed(world, event)) {
+        return;
+    }
     switch (event->type) {
     case SIM_DELIVER:
         deliver(world, event);
@@ -379,12 +370,17 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
         break;
     case SIM_FAULT:
         if (!world->calm) {
-            do_fault(world);
+            sim_fault(world);
+        }
+        break;
+    case SIM_CUT:
+        if (world->nodes[event->node].session == event->session) {
+            sim_break_link(world, event->node);
         }
         break;
     case SIM_OPERATOR:
         sim_operator(world);
-        sim_schedule(world, sim_between(world, 100, 2500),
+        sim_schedule(world, sim_between(world, 100, 1500),
                      &(struct sim_event){.type = SIM_OPERATOR});
         break;
     case SIM_LOOK:
@@ -394,7 +390,12 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
         sim_schedule(world, sim_between(world, 50, 200), &(struct sim_event){.type = SIM_LOOK});
         break;
     case SIM_CALM:
-        heal(world);
+        if (world->submitted < SIM_ASKED && world->now < SIM_CHAOS_LAST) {
+            sim_schedule(world, 500, event);
+            break;
+        }
+        sim_heal(world);
+        world->end = world->now + SIM_CALM_MS;
         break;
     }
 }
@@ -404,11 +405,11 @@ static void dispatch(struct sim_world *world, struct sim_event *event)
 
 static void tick_everybody(struct sim_world *world)
 {
-    if (world->coordinator.running) {
+    if (world->coordinator.running && !sim_is_paused(world, SIM_NODES)) {
         sim_coordinator_tick(world);
     }
     for (uint32_t i = 0; i < world->node_count; i++) {
-        if (world->nodes[i].running) {
+        if (world->nodes[i].running && !sim_is_paused(world, i)) {
             sim_node_tick(world, i);
         }
     }
@@ -416,12 +417,11 @@ static void tick_everybody(struct sim_world *world)
 
 bool sim_world_run(struct sim_world *world)
 {
-    uint64_t end = SIM_CHAOS_MS + SIM_CALM_MS;
     uint64_t next = world->now + STRIDE_MS;
     sim_schedule(world, SIM_CHAOS_MS, &(struct sim_event){.type = SIM_CALM});
     sim_schedule(world, 500, &(struct sim_event){.type = SIM_FAULT});
     sim_schedule(world, 300, &(struct sim_event){.type = SIM_OPERATOR});
-    while (world->now < end && world->failure[0] == '\0') {
+    while (world->now < world->end && world->failure[0] == '\0') {
         if (world->heap_count > 0 && world->heap[0].at <= next) {
             struct sim_event event = take_first(world);
             world->now = event.at;
@@ -462,15 +462,13 @@ static void set_short_times(struct lockstep_defaults *settings)
     settings->operation_deadline = 20000;
 }
 
-struct sim_world *sim_world_new(uint64_t seed, bool trace)
+void sim_world_begin(struct sim_world *world, uint64_t seed, bool noted, bool trace)
 {
-    struct sim_world *world = calloc(1, sizeof(*world));
-    if (world == NULL) {
-        abort();
-    }
     world->seed = seed;
+    world->noted = noted || trace;
     world->trace = trace;
     world->now = 1000;
+    world->end = UINT64_MAX;
     world->heap_max = 1024;
     world->heap = calloc(world->heap_max, sizeof(*world->heap));
     if (world->heap == NULL) {
@@ -495,19 +493,33 @@ struct sim_world *sim_world_new(uint64_t seed, bool trace)
     for (uint32_t i = 0; i < world->node_count; i++) {
         sim_node_start(world, i);
     }
-    return world;
 }
 
-struct sim_world *sim_world_free(struct sim_world *world)
+/* A world is large, and a history uses little of it. */
+static void clear(struct sim_world *world)
 {
-    if (world == NULL) {
-        return NULL;
+    struct sim_coordinator *coordinator = &world->coordinator;
+    uint32_t records = coordinator->record_count;
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        struct sim_node *row = &world->nodes[i];
+        sim_disk_clear(&row->disk);
+        memset(row, 0, offsetof(struct sim_node, disk));
+        memset(&row->write_count, 0, sizeof(*row) - offsetof(struct sim_node, write_count));
     }
+    memset(coordinator->records, 0, records * sizeof(coordinator->records[0]));
+    memset(coordinator, 0, offsetof(struct sim_coordinator, records));
+    memset(&coordinator->desired, 0,
+           sizeof(*coordinator) - offsetof(struct sim_coordinator, desired));
+    memset(world, 0, offsetof(struct sim_world, coordinator));
+    memset(&world->flapper, 0, sizeof(*world) - offsetof(struct sim_world, flapper));
+}
+
+void sim_world_end(struct sim_world *world)
+{
     sim_coordinator_kill(world);
     for (uint32_t i = 0; i < world->heap_count; i++) {
         free(world->heap[i].message);
     }
     free(world->heap);
-    free(world);
-    return NULL;
+    clear(world);
 }

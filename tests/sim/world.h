@@ -19,14 +19,17 @@
 #include "coordinator/core/admission.h"
 #include "coordinator/core/fleet.h"
 #include "tests/sim/drift.h"
+#include "tests/sim/event.h"
 #include "tests/sim/journal.h"
 
 #define SIM_FRESH      4  /* modules from this one on are on no node at first */
 #define SIM_OPERATIONS 96 /* of one history */
 #define SIM_SUBMITTED  (SIM_OPERATIONS / 2 - 2) /* by people; each may have a compensation */
 #define SIM_ROWS       256
-#define SIM_CHAOS_MS   20000
-#define SIM_CALM_MS    60000
+#define SIM_CHAOS_MS   20000 /* at least, and until so much has been asked for */
+#define SIM_ASKED      10
+#define SIM_CHAOS_LAST 90000
+#define SIM_CALM_MS    50000
 #define SIM_SERVICE    0
 #define SIM_SETS       8 /* that a host holds, or remembers as published */
 #define SIM_DRAIN_MS   200
@@ -42,41 +45,6 @@ enum sim_nature {
     SIM_FRAGILE, /* the host crashes a while after it runs it */
     SIM_STUCK,   /* migration often fails */
     SIM_SICK,    /* a check fails while it runs, again and again */
-};
-
-enum sim_event_type {
-    SIM_DELIVER, /* a message to a node, or to the coordinator */
-    SIM_WRITTEN, /* what the coordinator has written is durable */
-    SIM_COORDINATOR_KILL,
-    SIM_NODE_WRITTEN, /* what an agent has written is durable */
-    SIM_NODE_KILL,
-    SIM_WORKED,
-    SIM_HOST_UP,
-    SIM_HOST_CRASH,
-    SIM_CHECK_FAILED,
-    SIM_LINK,
-    SIM_AGENT_START,
-    SIM_COORDINATOR_START,
-    SIM_HEARTBEAT,
-    SIM_QUARANTINE, /* a node is told which versions nobody may run */
-    SIM_FAULT,
-    SIM_OPERATOR,
-    SIM_LOOK,
-    SIM_CALM,
-};
-
-struct sim_event {
-    uint64_t at;
-    uint64_t order; /* ties break in the order of scheduling */
-    enum sim_event_type type;
-    uint32_t node;        /* SIM_NODES: the coordinator */
-    uint32_t incarnation; /* of whom it is for: a dead one's events are void */
-    uint32_t session;     /* of DELIVER and QUARANTINE */
-    uint32_t count;       /* of QUARANTINE */
-    struct lockstep_message *message;
-    struct lockstep_id operation;
-    struct lockstep_work_result result;
-    enum lockstep_work work;
 };
 
 /* An agent's journal. */
@@ -127,7 +95,14 @@ struct sim_node {
     uint64_t written;                              /* when the last of them will be */
     struct sim_host host;
     bool linked;
-    bool cut; /* the network keeps it away */
+    uint64_t cut;    /* until then the network keeps it away */
+    uint64_t deaf;   /* until then nothing comes to it, and nobody is told */
+    uint64_t mute;   /* until then nothing comes from it, and nobody is told */
+    uint64_t slow;   /* until then what it is sent, and sends, takes long */
+    uint64_t paused; /* until then it does nothing, and loses nothing */
+    uint32_t flaps;  /* how often yet its link breaks soon after it stands */
+    uint64_t ahead;  /* of its clock */
+    bool forgot;     /* it lost its journal once */
     uint32_t session;
     uint64_t told;             /* what is sent after a QUARANTINE does not come before it */
     bool strayed[SIM_MODULES]; /* it has fallen back by itself, or another machine has its place */
@@ -135,6 +110,7 @@ struct sim_node {
 
 struct sim_coordinator {
     bool running;
+    uint64_t paused; /* until then it does nothing, and loses nothing */
     uint32_t incarnation;
     struct lockstep_fleet fleet;
     struct lockstep_node nodes[SIM_NODES];
@@ -161,9 +137,11 @@ struct sim_world {
     uint64_t seed;
     uint64_t now;
     uint64_t order;
+    uint64_t end; /* known when it is calm */
     bool calm;
+    bool noted;
     bool trace;
-    uint64_t hash; /* of everything that happened: equal seeds, equal hashes */
+    uint64_t hash; /* of everything that was noted: equal seeds, equal hashes */
     uint32_t node_count;
     uint32_t next_version;
     struct lockstep_defaults settings;
@@ -174,6 +152,8 @@ struct sim_world {
     struct sim_node nodes[SIM_NODES];
     uint32_t flapper; /* a node whose host dies and starts without a module; SIM_NODES: none */
     uint32_t submitted;
+    uint64_t delivered; /* messages */
+    struct sim_asked asked;
     uint32_t by_itself;  /* reconciles that nobody asked for */
     uint32_t looked_at;  /* modules that were to be reconciled since all is calm */
     uint32_t results[6]; /* operations by result */
@@ -183,15 +163,18 @@ struct sim_world {
     char failure[512]; /* empty: nothing is wrong */
 };
 
-/* Makes the world of SEED; free with sim_world_free(). */
-struct sim_world *sim_world_new(uint64_t seed, bool trace);
-struct sim_world *sim_world_free(struct sim_world *world);
+/* Makes the world of SEED of zeros, which sim_world_end() leaves behind for the next one. Only what
+ * is NOTED has a hash, and that takes time. */
+void sim_world_begin(struct sim_world *world, uint64_t seed, bool noted, bool trace);
+void sim_world_end(struct sim_world *world);
 /* Runs its history. False: `failure` says what is wrong. */
 bool sim_world_run(struct sim_world *world);
 
 /* ---- between the files ---------------------------------------------------------------------- */
 
 struct lockstep_time sim_now(const struct sim_world *world);
+/* By NODE's clock. */
+struct lockstep_time sim_node_now(const struct sim_world *world, uint32_t node);
 void sim_schedule(struct sim_world *world, uint64_t delay_ms, const struct sim_event *event);
 /* Notes what happens: into the hash, and to standard output when tracing. */
 void sim_note(struct sim_world *world, const char *format, ...) LOCKSTEP_PRINTF(2, 3);
@@ -214,11 +197,13 @@ enum sim_nature sim_nature(const struct sim_world *world, const struct lockstep_
 struct lockstep_name sim_module(uint32_t index);
 uint32_t sim_module_index(const struct lockstep_name *name);
 
+void sim_disk_clear(struct sim_disk *disk);
 void sim_node_init(struct sim_world *world, uint32_t node);
 void sim_node_start(struct sim_world *world, uint32_t node);
 void sim_node_kill(struct sim_world *world, uint32_t node);
-/* Another machine stands in its place, with nothing on it but what every node begins with. */
-void sim_node_replace(struct sim_world *world, uint32_t node);
+/* It loses its journal; or another machine stands in its place: there is nothing on it but what
+ * every node begins with. */
+void sim_node_wipe(struct sim_world *world, uint32_t node);
 void sim_node_receive(struct sim_world *world, uint32_t node,
                       const struct lockstep_message *message);
 void sim_node_event(struct sim_world *world, const struct sim_event *event);
