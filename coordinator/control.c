@@ -217,7 +217,7 @@ void lockstep_control_answers_end(struct lockstep_session *session)
 
 static void on_cancel(struct lockstep_session *session, const struct lockstep_wire_cancel *cancel)
 {
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+    for (size_t i = 0; i < session->watch_max; i++) {
         if (session->watches[i].request == cancel->target) {
             session->watches[i].used = false;
         }

@@ -135,7 +135,7 @@ void lockstep_control_watch(struct lockstep_session *session,
     }
     last = is_last(coordinator, &id);
     lockstep_control_answer(session, watch->request, document, last);
-    for (size_t i = 0; !last && i < LOCKSTEP_SESSION_WATCHES; i++) {
+    for (size_t i = 0; !last && i < session->watch_max; i++) {
         if (!session->watches[i].used) {
             session->watches[i] = (struct lockstep_watching){
                 .used = true, .request = watch->request, .operation = id};
@@ -186,7 +186,7 @@ static bool has_time(struct lockstep_coordinator *coordinator,
 static void tell_session(struct lockstep_coordinator *coordinator, struct lockstep_session *session,
                          const struct lockstep_id *operation)
 {
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+    for (size_t i = 0; i < session->watch_max; i++) {
         struct lockstep_watching *watching = &session->watches[i];
         if (!watching->used || !lockstep_id_equal(&watching->operation, operation)) {
             continue;
@@ -202,7 +202,7 @@ static void tell_session(struct lockstep_coordinator *coordinator, struct lockst
 
 void lockstep_control_tell_late(struct lockstep_session *session)
 {
-    for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES && session->answers == NULL; i++) {
+    for (size_t i = 0; i < session->watch_max && session->answers == NULL; i++) {
         if (session->watches[i].used && session->watches[i].stale &&
             !has_time(session->coordinator, &session->watches[i])) {
             tell_one(session->coordinator, session, &session->watches[i]);

@@ -48,7 +48,7 @@ static void give_up(struct lockstep_waiting *wait, const char *why)
     for (struct lockstep_session *session = coordinator->sessions; session != NULL;
          session = next) {
         next = session->next;
-        for (size_t i = 0; i < LOCKSTEP_SESSION_WATCHES; i++) {
+        for (size_t i = 0; i < session->watch_max; i++) {
             struct lockstep_watching *watching = &session->watches[i];
             if (watching->used && lockstep_id_equal(&watching->operation, &id)) {
                 watching->used = false;
@@ -216,7 +216,8 @@ void lockstep_control_waits_end(struct lockstep_coordinator *coordinator)
 void lockstep_control_forget(struct lockstep_session *session)
 {
     struct lockstep_coordinator *coordinator = session->coordinator;
-    memset(session->watches, 0, sizeof(session->watches)); /* it is told nothing any more */
+    /* It is told nothing any more. */
+    memset(session->watches, 0, session->watch_max * sizeof(session->watches[0]));
     for (size_t i = 0; i < LOCKSTEP_SESSION_WAITS; i++) {
         if (coordinator->waits[i].used && coordinator->waits[i].person == session) {
             give_up(&coordinator->waits[i], "who asked for it has gone");

@@ -89,12 +89,14 @@ struct lockstep_session {
     char who[LOCKSTEP_STORE_WHO];
     struct lockstep_fetching fetch;
     struct lockstep_putting *put;
-    struct lockstep_answering *answers; /* the first is being sent */
-    size_t answer_bytes;                /* of all of them */
-    struct lockstep_watching watches[LOCKSTEP_SESSION_WATCHES];
+    struct lockstep_answering *answers;   /* the first is being sent */
+    size_t answer_bytes;                  /* of all of them */
     struct lockstep_following *following; /* or NULL */
+    struct lockstep_session **list;       /* that it is in */
     struct lockstep_session *next;
     struct lockstep_session *previous;
+    size_t watch_max; /* 0 of an agent's */
+    struct lockstep_watching watches[];
 };
 
 /* A tool call that a node has been asked to make for a person, or a sign of life. */
@@ -152,8 +154,9 @@ struct lockstep_coordinator {
     struct lockstep_running running[LOCKSTEP_FLEET_OPERATIONS];
     struct lockstep_operation *written[LOCKSTEP_FLEET_OPERATIONS * 2]; /* PERSISTED is due */
     size_t written_count;
-    struct lockstep_fleet_actions *actions; /* of the call under way */
-    struct lockstep_session *sessions;
+    struct lockstep_fleet_actions *actions;  /* of the call under way */
+    struct lockstep_session *sessions;       /* of people; there are few */
+    struct lockstep_session *agent_sessions; /* a fleet of them, and nobody looks through it */
     struct lockstep_waiting waits[LOCKSTEP_SESSION_WAITS];
     struct lockstep_view_waiting shown[LOCKSTEP_SESSION_WAITS]; /* of a view */
     struct lockstep_calling calls[LOCKSTEP_CALLS_MAX];

@@ -125,20 +125,24 @@ static bool find_node(const struct lockstep_coordinator *coordinator, const uint
 }
 
 static struct lockstep_session *new_session(struct lockstep_coordinator *coordinator,
-                                            struct lockstep_link *link)
+                                            struct lockstep_link *link, bool person)
 {
-    struct lockstep_session *session = calloc(1, sizeof(*session));
+    size_t watches = person ? LOCKSTEP_SESSION_WATCHES : 0;
+    struct lockstep_session *session = calloc(1, sizeof(*session) +
+                                                     watches * sizeof(session->watches[0]));
     if (session == NULL) {
         return NULL;
     }
+    session->watch_max = watches;
+    session->list = person ? &coordinator->sessions : &coordinator->agent_sessions;
     session->coordinator = coordinator;
     session->link = link;
     session->fetch.fd = -1;
-    session->next = coordinator->sessions;
+    session->next = *session->list;
     if (session->next != NULL) {
         session->next->previous = session;
     }
-    coordinator->sessions = session;
+    *session->list = session;
     lockstep_link_set_user(link, session);
     return session;
 }
@@ -147,7 +151,7 @@ static struct lockstep_session *new_session(struct lockstep_coordinator *coordin
 static bool accept_to_refuse(struct lockstep_coordinator *coordinator, struct lockstep_link *link,
                              const char *who, const char *reason, bool waiting)
 {
-    struct lockstep_session *session = new_session(coordinator, link);
+    struct lockstep_session *session = new_session(coordinator, link, false);
     if (session != NULL) {
         session->roles = (unsigned)LOCKSTEP_ROLE_AGENT;
         session->waiting = waiting;
@@ -225,7 +229,7 @@ static bool on_accept(void *context, struct lockstep_link *link)
         operator= lockstep_bundle_operator_by_channel(coordinator->bundle,
                                                       lockstep_link_peer(link));
     }
-    session = agent || operator!= NULL ? new_session(coordinator, link) : NULL;
+    session = agent || operator!= NULL ? new_session(coordinator, link, !agent) : NULL;
     if (session == NULL) {
         return refuse_gone(coordinator, link);
     }
@@ -367,13 +371,12 @@ static void on_up(void *context, struct lockstep_link *link)
 
 static void end_session(struct lockstep_session *session)
 {
-    struct lockstep_coordinator *coordinator = session->coordinator;
     lockstep_agents_fetch_end(session);
     lockstep_control_forget(session);
     if (session->previous != NULL) {
         session->previous->next = session->next;
     } else {
-        coordinator->sessions = session->next;
+        *session->list = session->next;
     }
     if (session->next != NULL) {
         session->next->previous = session->previous;
@@ -500,5 +503,8 @@ void lockstep_session_free_all(struct lockstep_coordinator *coordinator)
     lockstep_control_waits_end(coordinator);
     while (coordinator->sessions != NULL) {
         end_session(coordinator->sessions);
+    }
+    while (coordinator->agent_sessions != NULL) {
+        end_session(coordinator->agent_sessions);
     }
 }
