@@ -98,6 +98,7 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
     node->cordoned = row->cordoned;
     node->heard = lockstep_loop_now(coordinator->loop);
     coordinator->views[row->number].row = *row;
+    lockstep_driver_note_key(coordinator, row->number);
     if (row->number >= coordinator->fleet.node_count) {
         coordinator->fleet.node_count = row->number + 1;
     }
@@ -423,12 +424,13 @@ static enum lockstep_err allocate(struct lockstep_coordinator *coordinator,
     coordinator->nodes = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->nodes));
     coordinator->views = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->views));
     coordinator->agents = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->agents));
+    coordinator->keys = lockstep_driver_keys_new();
     coordinator->modules = calloc(LOCKSTEP_MODULES_MAX, sizeof(*coordinator->modules));
     coordinator->bundle = calloc(1, sizeof(*coordinator->bundle));
     coordinator->actions = calloc(1, sizeof(*coordinator->actions));
     coordinator->codec = lockstep_wire_codec_new();
     if (coordinator->nodes == NULL || coordinator->views == NULL || coordinator->agents == NULL ||
-        coordinator->modules == NULL || coordinator->bundle == NULL ||
+        coordinator->keys == NULL || coordinator->modules == NULL || coordinator->bundle == NULL ||
         coordinator->actions == NULL || coordinator->codec == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the fleet");
     }
@@ -522,6 +524,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     free(coordinator->nodes);
     free(coordinator->views);
     free(coordinator->agents);
+    free(coordinator->keys);
     free(coordinator->modules);
     free(coordinator->bundle);
     free(coordinator->actions);

@@ -150,6 +150,7 @@ struct lockstep_coordinator {
     struct lockstep_node *nodes;      /* LOCKSTEP_NODES_MAX of them */
     struct lockstep_node_view *views; /* the same */
     struct lockstep_session **agents; /* the session of each node, or NULL */
+    uint32_t *keys;                   /* where to look for the node of a key; see find_node.c */
     struct lockstep_module *modules;
     struct lockstep_running running[LOCKSTEP_FLEET_OPERATIONS];
     struct lockstep_operation *written[LOCKSTEP_FLEET_OPERATIONS * 2]; /* PERSISTED is due */
@@ -216,6 +217,14 @@ bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
                                  const struct lockstep_digest *digest);
 /* The index of the node of the fleet with this name, or -1. */
 int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name);
+/* The node of the fleet with this key. What does not depend on how many there are: a fleet that
+ * comes all at once asks for each. */
+bool lockstep_driver_find_key(struct lockstep_coordinator *coordinator, const uint8_t *key,
+                              uint32_t *ret_node);
+/* Notes where NODE is to be looked for. */
+void lockstep_driver_note_key(struct lockstep_coordinator *coordinator, uint32_t node);
+/* Room for that; NULL if there is no memory. */
+uint32_t *lockstep_driver_keys_new(void);
 /* Adds the node of ROW to the fleet, at its number. */
 void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
                               const struct lockstep_node_row *row);

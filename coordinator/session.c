@@ -111,19 +111,6 @@ static bool enrol(struct lockstep_coordinator *coordinator, struct lockstep_link
     return take_in(coordinator, &row, enrolment.key, arrival);
 }
 
-static bool find_node(const struct lockstep_coordinator *coordinator, const uint8_t *key,
-                      uint32_t *ret_node)
-{
-    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        const struct lockstep_node_row *row = &coordinator->views[i].row;
-        if (!row->gone && memcmp(row->key, key, sizeof(row->key)) == 0) {
-            *ret_node = i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static struct lockstep_session *new_session(struct lockstep_coordinator *coordinator,
                                             struct lockstep_link *link, bool person)
 {
@@ -220,7 +207,8 @@ static bool on_accept(void *context, struct lockstep_link *link)
     struct arrival arrival = {.node = 0};
     bool agent = lockstep_link_kind(link) == LOCKSTEP_CHANNEL_XKPSK3
                      ? enrol(coordinator, link, &arrival)
-                     : find_node(coordinator, lockstep_link_peer(link), &arrival.node);
+                     : lockstep_driver_find_key(coordinator, lockstep_link_peer(link),
+                                                &arrival.node);
     uint32_t node = arrival.node;
     if (arrival.reason[0] != '\0') {
         return accept_to_refuse(coordinator, link, "a join token", arrival.reason, arrival.waiting);

@@ -15,6 +15,7 @@
 #                     reload_commit: to the decision, and from it; reload_command: all of `lockstep reload`
 #   reload_cpu_…      of the coordinator: open (plan, signature, row), prepare, and commit, with FINAL of the one
 #                     before and what is written late
+#   reload_repeated   messages that were asked for or answered again, because it took longer than a second
 #   status_, check_command   how long these take; …_cpu: of the coordinator
 #   epoll             the same messages, four a node, between two processes over plain sockets; runs in
 #                     turn with the operations
