@@ -163,6 +163,7 @@ static void send_due(struct lockstep_coordinator *coordinator, struct lockstep_o
     ASSERT(running != NULL);
     while ((part = lockstep_operation_next_due(operation, &cursor, &due)) >= 0) {
         struct lockstep_wire wire;
+        lockstep_driver_ready_first(coordinator, operation->parts[part].node);
         memset(&wire, 0, sizeof(wire));
         lockstep_operation_message(operation, (uint32_t)part, due, &wire.message);
         if (due == LOCKSTEP_DUE_PREPARE) {
@@ -196,45 +197,8 @@ static void say(struct lockstep_coordinator *coordinator,
     decision->epoch = coordinator->fleet.epoch;
     decision->sequence = coordinator->fleet.sequence;
     decision->outcome = action->outcome;
+    lockstep_driver_ready_first(coordinator, action->node);
     lockstep_driver_send_to(coordinator, action->node, &wire);
-}
-
-static void note_node(struct lockstep_coordinator *coordinator, uint32_t node, const char *what,
-                      const char *text)
-{
-    const struct lockstep_event event = {
-        .what = what, .subject = coordinator->nodes[node].name.text, .modules = "", .text = text};
-    lockstep_store_event(coordinator->store, &event);
-}
-
-void lockstep_driver_note_absent(struct lockstep_coordinator *coordinator, uint32_t node,
-                                 const char *text)
-{
-    if (coordinator->nodes[node].ready) {
-        note_node(coordinator, node, "node.absent", text);
-    }
-}
-
-static void make_ready(struct lockstep_coordinator *coordinator, uint32_t node)
-{
-    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_READY};
-    struct lockstep_node *row = &coordinator->nodes[node];
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    if (lockstep_store_node_ready(coordinator->store, node, &row->journal, &err) != LOCKSTEP_OK ||
-        lockstep_store_live(coordinator->store, node, row->live, row->live_count, &err) !=
-            LOCKSTEP_OK) {
-        lockstep_driver_miss(coordinator, &err);
-        if (!coordinator->views[node].row.member && coordinator->agents[node] != NULL) {
-            lockstep_link_close(coordinator->agents[node]->link, "no room to note a new member");
-            return; /* one that a restart would forget must not be counted */
-        }
-    }
-    note_node(coordinator, node, coordinator->views[node].row.member ? "node.back" : "node.ready",
-              "");
-    coordinator->views[node].row.member = true;
-    coordinator->views[node].row.journal = row->journal;
-    lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator", "node %s is ready", row->name.text);
-    lockstep_driver_send_to(coordinator, node, &wire);
 }
 
 static void look_up(struct lockstep_coordinator *coordinator,
@@ -314,7 +278,7 @@ static void act_one(struct lockstep_coordinator *coordinator,
         look_up(coordinator, action);
         break;
     case LOCKSTEP_FLEET_READY:
-        make_ready(coordinator, action->node);
+        lockstep_driver_arrived(coordinator, action->node);
         break;
     case LOCKSTEP_FLEET_CLOSE:
         close_silent(coordinator, action->node);
@@ -425,12 +389,14 @@ static enum lockstep_err allocate(struct lockstep_coordinator *coordinator,
     coordinator->views = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->views));
     coordinator->agents = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->agents));
     coordinator->keys = lockstep_driver_keys_new();
+    coordinator->arrivals = calloc(LOCKSTEP_NODES_MAX, sizeof(*coordinator->arrivals));
     coordinator->modules = calloc(LOCKSTEP_MODULES_MAX, sizeof(*coordinator->modules));
     coordinator->bundle = calloc(1, sizeof(*coordinator->bundle));
     coordinator->actions = calloc(1, sizeof(*coordinator->actions));
     coordinator->codec = lockstep_wire_codec_new();
     if (coordinator->nodes == NULL || coordinator->views == NULL || coordinator->agents == NULL ||
-        coordinator->keys == NULL || coordinator->modules == NULL || coordinator->bundle == NULL ||
+        coordinator->keys == NULL || coordinator->arrivals == NULL ||
+        coordinator->modules == NULL || coordinator->bundle == NULL ||
         coordinator->actions == NULL || coordinator->codec == NULL) {
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for the fleet");
     }
@@ -478,6 +444,8 @@ enum lockstep_err lockstep_coordinator_new(struct lockstep_loop *loop,
                                                  .context = coordinator};
     coordinator->collecting = (struct lockstep_timer){.due = lockstep_driver_collect,
                                                       .context = coordinator};
+    coordinator->arriving = (struct lockstep_timer){.due = lockstep_driver_welcome_arrived,
+                                                    .context = coordinator};
     coordinator->events = (struct lockstep_timer){.due = lockstep_control_events_due,
                                                   .context = coordinator};
     coordinator->automatic_timer = (struct lockstep_timer){.due = lockstep_automatic_look,
@@ -506,6 +474,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     lockstep_session_free_all(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->tick);
     lockstep_timer_disarm(coordinator->loop, &coordinator->parts);
+    lockstep_timer_disarm(coordinator->loop, &coordinator->arriving);
     coordinator->finals_late = false; /* the links are gone */
     lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
@@ -525,6 +494,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     free(coordinator->views);
     free(coordinator->agents);
     free(coordinator->keys);
+    free(coordinator->arrivals);
     free(coordinator->modules);
     free(coordinator->bundle);
     free(coordinator->actions);

@@ -136,8 +136,11 @@ struct lockstep_coordinator {
     struct lockstep_listener **listeners;
     size_t listener_count;
     struct lockstep_timer tick;
-    struct lockstep_timer parts; /* when what is late is written and sent */
-    bool finals_late;            /* links hold a FINAL */
+    struct lockstep_timer parts;       /* when what is late is written and sent */
+    bool finals_late;                  /* links hold a FINAL */
+    struct lockstep_timer arriving;    /* when these are written as READY, and told so */
+    struct lockstep_arrival *arrivals; /* LOCKSTEP_NODES_MAX of them */
+    size_t arrival_count;
     size_t over_count;
     struct lockstep_operation *over[LOCKSTEP_FLEET_OPERATIONS]; /* to be written down as over */
     struct lockstep_timer collecting;
@@ -231,6 +234,16 @@ void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
 /* The view that documents are made from. */
 struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator);
 
+/* ---- arrive.c: nodes that are READY ---------------------------------------------------------- */
+
+/* NODE is READY. It is told so when that is written, in a moment, with those that come meanwhile.
+ */
+void lockstep_driver_arrived(struct lockstep_coordinator *coordinator, uint32_t node);
+/* Writes who has arrived, and tells them; a timer's callback. Before an operation is opened: one
+ * that a restart would forget must not be counted. */
+void lockstep_driver_welcome_arrived(void *context);
+/* Before anything else is said to NODE: nothing overtakes READY. */
+void lockstep_driver_ready_first(struct lockstep_coordinator *coordinator, uint32_t node);
 /* Notes that a node which was READY is not there any more; before the core is told. */
 void lockstep_driver_note_absent(struct lockstep_coordinator *coordinator, uint32_t node,
                                  const char *text);

@@ -110,6 +110,9 @@ void lockstep_driver_persist(struct lockstep_coordinator *coordinator,
     if (child != NULL) {
         (void)adopt_child(coordinator, operation, child);
     }
+    if (row == LOCKSTEP_ROW_OPEN) {
+        lockstep_driver_welcome_arrived(coordinator);
+    }
     crash_before(row);
     if (row == LOCKSTEP_ROW_OPEN) {
         audit.who = lockstep_id_is_zero(&running->record->standing) ? running->record->signer

@@ -61,23 +61,66 @@ enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_no
     return LOCKSTEP_OK;
 }
 
-enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
-                                            const struct lockstep_id *journal,
-                                            struct lockstep_error *err)
+/* *RET_CHANGED: how many are new, or have another journal. */
+static enum lockstep_err write_members(struct lockstep_store *store,
+                                       const struct lockstep_arrival *arrivals, size_t count,
+                                       int *ret_changed, struct lockstep_error *err)
 {
-    const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(number), LOCKSTEP_BYTES_OF(journal)};
+    *ret_changed = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct lockstep_bind binds[] = {LOCKSTEP_INTEGER(arrivals[i].node),
+                                              LOCKSTEP_BYTES_OF(&arrivals[i].journal)};
+        int changed = 0;
+        LOCKSTEP_TRY(lockstep_journal_run(store->journal,
+                                          "UPDATE node SET member = 1, journal = ?2 "
+                                          "WHERE number = ?1 AND (member = 0 OR journal <> ?2)",
+                                          binds, LOCKSTEP_COUNT(binds), &changed, err));
+        *ret_changed += changed;
+    }
+    return LOCKSTEP_OK;
+}
+
+static enum lockstep_err write_lives(struct lockstep_store *store,
+                                     const struct lockstep_arrival *arrivals, size_t count,
+                                     struct lockstep_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t node = arrivals[i].node;
+        LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1",
+                     LOCKSTEP_INTEGER(node));
+        for (uint32_t j = 0; j < arrivals[i].live_count; j++) {
+            const struct lockstep_live *live = &arrivals[i].live[j];
+            LOCKSTEP_RUN(store->journal, err,
+                         "INSERT OR REPLACE INTO live(node, module, generation, digest) "
+                         "VALUES(?1, ?2, ?3, ?4)",
+                         LOCKSTEP_INTEGER(node), LOCKSTEP_TEXT(live->module.text),
+                         LOCKSTEP_INTEGER(live->generation), LOCKSTEP_BYTES_OF(&live->digest));
+        }
+    }
+    return LOCKSTEP_OK;
+}
+
+/* A plan does not depend on what is live: that alone is no change of the journal's index. */
+enum lockstep_err lockstep_store_arrived(struct lockstep_store *store,
+                                         const struct lockstep_arrival *arrivals, size_t count,
+                                         struct lockstep_error *err)
+{
     enum lockstep_err result;
     int changed = 0;
     LOCKSTEP_TRY(lockstep_store_begin(store, err));
-    result = lockstep_journal_run(store->journal,
-                                  "UPDATE node SET member = 1, journal = ?2 WHERE number = ?1 AND "
-                                  "(member = 0 OR journal <> ?2)",
-                                  binds, LOCKSTEP_COUNT(binds), &changed, err);
-    if (result == LOCKSTEP_OK && changed == 0) { /* as it was: nothing to sync */
-        lockstep_journal_rollback(store->journal);
-        return LOCKSTEP_OK;
+    result = write_members(store, arrivals, count, &changed, err);
+    if (result != LOCKSTEP_OK || changed > 0) {
+        result = result == LOCKSTEP_OK ? write_lives(store, arrivals, count, err) : result;
+        return lockstep_store_end(store, result, NULL, err);
     }
-    return lockstep_store_end(store, result, NULL, err);
+    lockstep_journal_rollback(store->journal);
+    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    result = write_lives(store, arrivals, count, err);
+    if (result == LOCKSTEP_OK) {
+        return lockstep_journal_commit(store->journal, err);
+    }
+    lockstep_journal_rollback(store->journal);
+    return result;
 }
 
 enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
@@ -141,35 +184,6 @@ enum lockstep_err lockstep_store_node_forget(struct lockstep_store *store, uint3
 {
     LOCKSTEP_TRY(lockstep_store_begin(store, err));
     return lockstep_store_end(store, forget(store, number, revoked, now_unix_ms, err), audit, err);
-}
-
-static enum lockstep_err write_lives(struct lockstep_store *store, uint32_t number,
-                                     const struct lockstep_live *live, uint32_t count,
-                                     struct lockstep_error *err)
-{
-    LOCKSTEP_RUN(store->journal, err, "DELETE FROM live WHERE node = ?1", LOCKSTEP_INTEGER(number));
-    for (uint32_t i = 0; i < count; i++) {
-        LOCKSTEP_RUN(store->journal, err,
-                     "INSERT OR REPLACE INTO live(node, module, generation, digest) "
-                     "VALUES(?1, ?2, ?3, ?4)",
-                     LOCKSTEP_INTEGER(number), LOCKSTEP_TEXT(live[i].module.text),
-                     LOCKSTEP_INTEGER(live[i].generation), LOCKSTEP_BYTES_OF(&live[i].digest));
-    }
-    return LOCKSTEP_OK;
-}
-
-enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
-                                      const struct lockstep_live *live, uint32_t count,
-                                      struct lockstep_error *err)
-{
-    enum lockstep_err result;
-    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
-    result = write_lives(store, number, live, count, err);
-    if (result == LOCKSTEP_OK) {
-        return lockstep_journal_commit(store->journal, err);
-    }
-    lockstep_journal_rollback(store->journal);
-    return result;
 }
 
 enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_live_fn *each,

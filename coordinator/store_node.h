@@ -35,10 +35,19 @@ typedef void lockstep_node_fn(void *context, const struct lockstep_node_row *row
 enum lockstep_err lockstep_store_nodes(struct lockstep_store *store, lockstep_node_fn *each,
                                        void *context,
                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* A node has been READY for the first time, or its journal is another one. */
-enum lockstep_err lockstep_store_node_ready(struct lockstep_store *store, uint32_t number,
-                                            const struct lockstep_id *journal,
-                                            struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* A node that is READY. What it last reported as live is written, so that a restart knows it before
+ * the node is back. */
+struct lockstep_arrival {
+    uint32_t node;
+    struct lockstep_id journal;
+    const struct lockstep_live *live;
+    uint32_t live_count;
+};
+/* Writes that nodes are READY, in one transaction: a fleet comes all at once. Who is so for the
+ * first time is a member from now on. */
+enum lockstep_err lockstep_store_arrived(struct lockstep_store *store,
+                                         const struct lockstep_arrival *arrivals, size_t count,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* An operator cordons the node, or ends that. */
 enum lockstep_err lockstep_store_node_cordon(struct lockstep_store *store, uint32_t number,
                                              bool cordoned, const struct lockstep_audit *audit,
@@ -54,10 +63,6 @@ enum lockstep_err lockstep_store_node_forget(struct lockstep_store *store, uint3
                                              bool revoked, uint64_t now_unix_ms,
                                              const struct lockstep_audit *audit,
                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
-/* What the node last reported as live, so that a restart knows it before the node is back. */
-enum lockstep_err lockstep_store_live(struct lockstep_store *store, uint32_t number,
-                                      const struct lockstep_live *live, uint32_t count,
-                                      struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 typedef void lockstep_live_fn(void *context, uint32_t number, const struct lockstep_live *live);
 enum lockstep_err lockstep_store_lives(struct lockstep_store *store, lockstep_live_fn *each,
                                        void *context,

@@ -30,6 +30,7 @@ struct lockstep_node_view {
     uint32_t module_count;
     uint32_t module_max;
     bool report_begun; /* a REPORT sequence is under way */
+    bool arriving;     /* READY, and not written yet */
     uint64_t report_unix_ms;
     uint64_t disk_free_bytes;
     uint32_t memory_used_percent;

@@ -81,7 +81,10 @@ static inline void enrol(uint32_t i)
                              &audit, &row, NULL),
         LOCKSTEP_OK);
     assert_int_equal(row.number, i);
-    assert_int_equal(lockstep_store_node_ready(world.store, i, &journal, NULL), LOCKSTEP_OK);
+    assert_int_equal(
+        lockstep_store_arrived(world.store,
+                               &(struct lockstep_arrival){.node = i, .journal = journal}, 1, NULL),
+        LOCKSTEP_OK);
     world.views[i].row = row;
     world.nodes[i].name = row.name;
     world.nodes[i].member = true;

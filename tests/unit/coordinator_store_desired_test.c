@@ -209,9 +209,10 @@ static void success_is_live(void **state)
     struct place *place = *state;
     struct lockstep_live lives[3];
     struct lockstep_live before = {.generation = 1, .digest = {.bytes = {0x10}}};
+    const struct lockstep_arrival arrival = {.node = 0, .live = &before, .live_count = 1};
     memset(lives, 0, sizeof(lives));
     before.module = place->operation->items[0].module;
-    assert_int_equal(lockstep_store_live(place->store, 0, &before, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_arrived(place->store, &arrival, 1, NULL), LOCKSTEP_OK);
     succeed(place, place->operation, NULL);
     open_again(place);
     assert_int_equal(lockstep_store_lives(place->store, collect_live, lives, NULL), LOCKSTEP_OK);

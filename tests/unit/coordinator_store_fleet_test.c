@@ -46,7 +46,7 @@ static void a_token_is_used_once(void **state)
     struct lockstep_token token;
     struct lockstep_token next;
     struct lockstep_node_row row;
-    static const struct lockstep_id incarnation = {.bytes = {2}};
+    const struct lockstep_arrival arrival = {.node = 0, .journal = {.bytes = {2}}};
     uint64_t index;
     draw_token("n1", &token);
     draw_token("n2", &next);
@@ -87,9 +87,9 @@ static void a_token_is_used_once(void **state)
     assert_int_equal(lockstep_store_token_add(place->store, &token, "", &somebody, NULL),
                      LOCKSTEP_CONFLICT); /* n1 is enrolled */
     index = lockstep_store_index(place->store);
-    assert_int_equal(lockstep_store_node_ready(place->store, 0, &incarnation, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_arrived(place->store, &arrival, 1, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_store_index(place->store), index + 1); /* N has changed */
-    assert_int_equal(lockstep_store_node_ready(place->store, 0, &incarnation, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_arrived(place->store, &arrival, 1, NULL), LOCKSTEP_OK);
     assert_int_equal(lockstep_store_index(place->store), index + 1);
     open_again(place);
     assert_int_equal(lockstep_store_index(place->store), index + 2); /* and the epoch */

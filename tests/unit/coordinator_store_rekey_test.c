@@ -149,10 +149,11 @@ static void an_admitted_key_is_the_nodes(void **state)
 {
     struct place *place = *state;
     const struct lockstep_live live = {.module = {"pay"}, .generation = 1};
+    const struct lockstep_arrival arrival = {.node = 0, .live = &live, .live_count = 1};
     struct lockstep_node_row row;
     struct lockstep_desired_row wish = {.node = 9};
     int lives = 0;
-    assert_int_equal(lockstep_store_live(place->store, 0, &live, 1, NULL), LOCKSTEP_OK);
+    assert_int_equal(lockstep_store_arrived(place->store, &arrival, 1, NULL), LOCKSTEP_OK);
     meddle(place,
            "UPDATE node SET labels = 'env=prod', member = 1, fenced = 1, cordoned = 1;"
            "INSERT INTO desired(node, module, digest, previous, operation, pin, has_previous) "

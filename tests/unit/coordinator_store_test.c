@@ -270,6 +270,7 @@ static void who_was_replaced_changes_nothing(void **state)
     struct place *place = *state;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_digest digest = {.bytes = {1}};
+    const struct lockstep_arrival arrival = {.node = 0};
     assert_int_equal(write_open(place, place->operation, NULL), LOCKSTEP_OK);
     meddle(place, "UPDATE meta SET epoch = epoch + 1");
     assert_int_equal(write_row(place, LOCKSTEP_OPERATION_DECIDING, NULL, &err), LOCKSTEP_CONFLICT);
@@ -279,7 +280,7 @@ static void who_was_replaced_changes_nothing(void **state)
                      LOCKSTEP_CONFLICT);
     assert_int_equal(lockstep_store_quarantine(place->store, &digest, "", &somebody, NULL),
                      LOCKSTEP_CONFLICT);
-    assert_int_equal(lockstep_store_node_ready(place->store, 0, &first, NULL), LOCKSTEP_CONFLICT);
+    assert_int_equal(lockstep_store_arrived(place->store, &arrival, 1, NULL), LOCKSTEP_CONFLICT);
     assert_int_equal(lockstep_store_audit(place->store, &somebody, NULL), LOCKSTEP_CONFLICT);
 }
 
