@@ -417,6 +417,28 @@ static void a_flood_of_half_open_connections(void **state)
     print_message("VmRSS grew by %zu kB\n", after > before ? after - before : 0);
 }
 
+/* More than may be half-open, all at once: nobody is dropped who has not had time to answer. */
+static void a_crowd_is_let_in_a_few_at_a_time(void **state)
+{
+    struct world *world = *state;
+    struct lockstep_dialler *crowd[64];
+    const char *urls[1];
+    struct lockstep_dialler_config config;
+    world->settings.half_open = 8;
+    world->settings.handshake = 20000; /* a busy machine is not what is tried */
+    listen_at(world, "tcp://127.0.0.1:0");
+    urls[0] = lockstep_listener_url(world->listener);
+    config = dial_config(world, urls);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(crowd); i++) {
+        assert_int_equal(lockstep_dialler_new(world->loop, &config, &crowd[i], NULL), LOCKSTEP_OK);
+    }
+    WAIT_FOR(world, world->server.ups == (int)LOCKSTEP_COUNT(crowd));
+    assert_int_equal(world->server.failures, 0);
+    for (size_t i = 0; i < LOCKSTEP_COUNT(crowd); i++) {
+        (void)lockstep_dialler_free(crowd[i]);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -439,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(garbage_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_replayed_first_message_leads_nowhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_half_open_connections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_crowd_is_let_in_a_few_at_a_time, set_up, tear_down),
     };
     if (sodium_init() < 0) {
         return 1;
