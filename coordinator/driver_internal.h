@@ -218,35 +218,8 @@ enum lockstep_err lockstep_driver_load(struct lockstep_coordinator *coordinator,
 /* True if the version is quarantined. */
 bool lockstep_driver_quarantined(struct lockstep_coordinator *coordinator,
                                  const struct lockstep_digest *digest);
-/* The index of the node of the fleet with this name, or -1. */
-int64_t lockstep_driver_node(const struct lockstep_coordinator *coordinator, const char *name);
-/* The node of the fleet with this key. What does not depend on how many there are: a fleet that
- * comes all at once asks for each. */
-bool lockstep_driver_find_key(struct lockstep_coordinator *coordinator, const uint8_t *key,
-                              uint32_t *ret_node);
-/* Notes where NODE is to be looked for. */
-void lockstep_driver_note_key(struct lockstep_coordinator *coordinator, uint32_t node);
-/* Room for that; NULL if there is no memory. */
-uint32_t *lockstep_driver_keys_new(void);
-/* Adds the node of ROW to the fleet, at its number. */
-void lockstep_driver_add_node(struct lockstep_coordinator *coordinator,
-                              const struct lockstep_node_row *row);
 /* The view that documents are made from. */
 struct lockstep_view lockstep_driver_view(struct lockstep_coordinator *coordinator);
-
-/* ---- arrive.c: nodes that are READY ---------------------------------------------------------- */
-
-/* NODE is READY. It is told so when that is written, in a moment, with those that come meanwhile.
- */
-void lockstep_driver_arrived(struct lockstep_coordinator *coordinator, uint32_t node);
-/* Writes who has arrived, and tells them; a timer's callback. Before an operation is opened: one
- * that a restart would forget must not be counted. */
-void lockstep_driver_welcome_arrived(void *context);
-/* Before anything else is said to NODE: nothing overtakes READY. */
-void lockstep_driver_ready_first(struct lockstep_coordinator *coordinator, uint32_t node);
-/* Notes that a node which was READY is not there any more; before the core is told. */
-void lockstep_driver_note_absent(struct lockstep_coordinator *coordinator, uint32_t node,
-                                 const char *text);
 
 /* ---- notice.c: drift and alarms, as events --------------------------------------------------- */
 
@@ -269,6 +242,7 @@ void lockstep_agents_fetch_on(struct lockstep_session *session);
 void lockstep_agents_fetch_end(struct lockstep_session *session);
 
 #include "coordinator/control.h"
+#include "coordinator/driver_node.h"
 #include "coordinator/driver_write.h"
 
 #endif

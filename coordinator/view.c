@@ -6,7 +6,7 @@
 /* Room for one more of COUNT elements of SIZE bytes, at most LOCKSTEP_NODE_MODULES_MAX. */
 static bool grow(void **list, uint32_t count, uint32_t *max, size_t size)
 {
-    uint32_t bigger = *max == 0 ? 8 : *max * 2;
+    uint32_t bigger = *max == 0 ? 1 : *max * 2; /* many nodes, of few modules each */
     void *moved;
     if (count < *max) {
         return true;

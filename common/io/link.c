@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CLOSING_MS 2000        /* how long a CLOSE may take to leave */
-#define KEPT       (64 * 1024) /* bytes of a buffer for sending that a link keeps */
+#define CLOSING_MS 2000 /* how long a CLOSE may take to leave */
 
 /* ---- small things --------------------------------------------------------------------------- */
 
@@ -160,6 +159,16 @@ static void watch(struct lockstep_link *link)
     }
 }
 
+/* A link that is quiet has no buffers for sending: a fleet of them must not keep the peak. */
+static void give_back(struct lockstep_link *link)
+{
+    free(link->flight);
+    link->flight = NULL;
+    link->flight_max = 0;
+    link->flight_size = 0;
+    link->flight_done = 0;
+}
+
 /* As much as the socket takes; what became of it is told later, as nng would. */
 static void send_some(struct lockstep_link *link)
 {
@@ -167,7 +176,10 @@ static void send_some(struct lockstep_link *link)
                         link->flight_size - link->flight_done, MSG_DONTWAIT | MSG_NOSIGNAL);
     link->failed_to_send = sent < 0 && errno != EAGAIN && errno != EINTR;
     link->flight_done += sent > 0 ? (size_t)sent : 0;
-    if (link->failed_to_send || link->flight_done == link->flight_size) {
+    if (link->flight_done == link->flight_size) {
+        give_back(link);
+    }
+    if (link->failed_to_send || link->flight == NULL) {
         lockstep_loop_post(link->loop, &link->send_post);
     }
     watch(link);
@@ -212,7 +224,7 @@ static uint8_t *make_room(struct lockstep_link *link, size_t size)
         return NULL;
     }
     if (need > link->out_max) {
-        size_t max = need < 2048 ? 2048 : need * 2;
+        size_t max = link->out_size == 0 ? need : need * 2;
         uint8_t *bigger = realloc(link->outbox, max);
         if (bigger == NULL) {
             return NULL;
@@ -304,13 +316,7 @@ static void on_sent(void *context)
         start_sending(link); /* nng sends in part and calls that a success */
         return;
     }
-    link->flight_size = 0;
-    link->flight_done = 0;
-    if (link->flight_max > KEPT) { /* a transfer to each of a fleet must not leave its peak */
-        free(link->flight);
-        link->flight = NULL;
-        link->flight_max = 0;
-    }
+    give_back(link);
     flush(link);
     watch(link);
     if (link->sending) {
