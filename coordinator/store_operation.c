@@ -76,22 +76,59 @@ static enum lockstep_err write_items(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
+static enum lockstep_err write_part(struct lockstep_store *store,
+                                    const struct lockstep_operation *operation, uint32_t i,
+                                    struct lockstep_error *err)
+{
+    const struct lockstep_part *part = &operation->parts[i];
+    size_t row = operation->item_count;
+    LOCKSTEP_RUN(store->journal, err,
+                 "INSERT INTO part(operation, place, node, state, no, text, starts, told) "
+                 "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(operation, place) DO UPDATE "
+                 "SET state = ?4, no = ?5, text = ?6, told = ?8",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(i),
+                 LOCKSTEP_INTEGER(part->node), LOCKSTEP_INTEGER(part->state),
+                 LOCKSTEP_INTEGER(part->no), LOCKSTEP_TEXT(part->text),
+                 LOCKSTEP_BLOB(&operation->starts[i * row], row * sizeof(operation->starts[0])),
+                 LOCKSTEP_INTEGER(part->told));
+    return LOCKSTEP_OK;
+}
+
+static bool is_alike(const struct lockstep_part *a, const struct lockstep_part *b)
+{
+    return a->state == b->state && a->no == b->no && a->told == b->told &&
+           strcmp(a->text, b->text) == 0;
+}
+
+/* What more parts are like than not, if there is such a thing; else any of them. */
+static const struct lockstep_part *most(const struct lockstep_operation *operation)
+{
+    const struct lockstep_part *candidate = &operation->parts[0];
+    uint32_t lead = 0;
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        const struct lockstep_part *part = &operation->parts[i];
+        candidate = lead == 0 ? part : candidate;
+        lead = is_alike(part, candidate) ? lead + 1 : lead - 1;
+    }
+    return candidate;
+}
+
+/* Whose rows are there. Most nodes are at the same point most of the time: theirs is one statement,
+ * and one a node would be most of what an operation on a large fleet costs. */
 static enum lockstep_err write_parts(struct lockstep_store *store,
                                      const struct lockstep_operation *operation,
                                      struct lockstep_error *err)
 {
-    size_t row = operation->item_count;
+    const struct lockstep_part *common = most(operation);
+    LOCKSTEP_RUN(store->journal, err,
+                 "UPDATE part SET state = ?2, no = ?3, text = ?4, told = ?5 WHERE operation = ?1",
+                 LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(common->state),
+                 LOCKSTEP_INTEGER(common->no), LOCKSTEP_TEXT(common->text),
+                 LOCKSTEP_INTEGER(common->told));
     for (uint32_t i = 0; i < operation->part_count; i++) {
-        const struct lockstep_part *part = &operation->parts[i];
-        LOCKSTEP_RUN(
-            store->journal, err,
-            "INSERT INTO part(operation, place, node, state, no, text, starts, told) "
-            "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(operation, place) DO UPDATE "
-            "SET state = ?4, no = ?5, text = ?6, told = ?8",
-            LOCKSTEP_BYTES_OF(&operation->id), LOCKSTEP_INTEGER(i), LOCKSTEP_INTEGER(part->node),
-            LOCKSTEP_INTEGER(part->state), LOCKSTEP_INTEGER(part->no), LOCKSTEP_TEXT(part->text),
-            LOCKSTEP_BLOB(&operation->starts[i * row], row * sizeof(operation->starts[0])),
-            LOCKSTEP_INTEGER(part->told));
+        if (!is_alike(&operation->parts[i], common)) {
+            LOCKSTEP_TRY(write_part(store, operation, i, err));
+        }
     }
     return LOCKSTEP_OK;
 }
@@ -125,7 +162,10 @@ static enum lockstep_err insert_operation(struct lockstep_store *store,
         LOCKSTEP_INTEGER(record->opened_unix_ms), LOCKSTEP_INTEGER(record->places),
         LOCKSTEP_TEXT(record->placement), LOCKSTEP_BYTES_OF(&record->standing));
     LOCKSTEP_TRY(write_items(store, operation, err));
-    return write_parts(store, operation, err);
+    for (uint32_t i = 0; i < operation->part_count; i++) {
+        LOCKSTEP_TRY(write_part(store, operation, i, err));
+    }
+    return LOCKSTEP_OK;
 }
 
 enum lockstep_err lockstep_store_operation_open(struct lockstep_store *store,
