@@ -67,6 +67,12 @@ finds '^op-a: succeeded, and its decision is $' "succeeded without a decision" \
 finds '^op-c: never ended: soaking' "one without an end" \
     '.operations[2] |= (.result = null | .state = "soaking")'
 finds '^op-a: ended after 1001 ms' "one that ends late" '.operations[0].times.ended_unix_ms = 2001'
+finds '^$' "unless it stood still meanwhile" '.operations[0].times.ended_unix_ms = 2001 | .events += [
+    {"operation": null, "what": "alarm.raised", "text": "isolated: …", "unix_ms": 500},
+    {"operation": null, "what": "alarm.over", "text": "isolated: …", "unix_ms": 1001}]'
+finds '^op-a: ended after 1002 ms' "for as long as that" '.operations[0].times.ended_unix_ms = 2002 | .events += [
+    {"operation": null, "what": "alarm.raised", "text": "isolated: …", "unix_ms": 500},
+    {"operation": null, "what": "alarm.over", "text": "isolated: …", "unix_ms": 1001}]'
 finds '^n2 served echo@2.0.0 generation 3, of op-b, which did not commit' "what was aborted is served" \
     '.served += [{"node": "n2", "thread": 0, "module": "echo", "generation": 3, "version": "2.0.0", "unix_ms": 2400}]'
 finds '^n2 served echo@1.0.0 generation 9, which no operation brought' "what nobody brought is served" \

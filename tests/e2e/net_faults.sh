@@ -22,7 +22,8 @@ enough() {
 echo "# seed $seed, again with LOCKSTEP_NET_SEED=$seed"
 net_of 5 "$seed"
 fleet_needs "modules are pushed" fleet_modules echo-1 echo-2 other-1 other-2 counter-1 counter-2
-fleet_needs "version 1 is installed" fleet_install echo@1.0.0 other@1.0.0 counter@1.0.0
+fleet_needs "version 2 is installed" fleet_install echo@2.0.0 other@2.0.0 counter@2.0.0
+fleet_needs "and exchanged, so that undo goes back to a version" fleet_reload echo@1.0.0 other@1.0.0 counter@1.0.0
 FLEET_CALLER="--tell --pause 5"
 fleet_needs "callers have answers" fleet_callers "$FLEET_TOOLS" "${NET_NODES[@]}"
 

@@ -32,12 +32,25 @@ def one_decision($events_of):
           "\(.short): \(.result), and its decision is \($made | join(", "))"
       else empty end;
 
+# When operations stood still, because it might have been the coordinator who was cut off.
+def pauses:
+    reduce ($events[] | select(.text // "" | startswith("isolated:"))) as $row
+        ([]; if $row.what == "alarm.raised" then . + [{from: $row.unix_ms, to: infinite}]
+             else .[-1].to = $row.unix_ms end);
+
+def paused_ms($pauses):
+    .times as $times
+    | [$pauses[] | ([.to, $times.ended_unix_ms] | min) - ([.from, $times.opened_unix_ms] | max)
+        | select(. > 0)] | add // 0;
+
 def every_operation_ends:
+    pauses as $pauses |
     (reduce $asked[] as $row ({}; .[$row.id] = $row)) as $asked_of
     | $operations[] | . as $op | $asked_of[.id] as $row
     | if .result == null or .times.ended_unix_ms == null then "\(.short): never ended: \(.state)"
       elif $row.deadline_ms != null
-          and .times.ended_unix_ms - .times.opened_unix_ms > $row.deadline_ms + $slack_ms then
+          and .times.ended_unix_ms - .times.opened_unix_ms - paused_ms($pauses)
+              > $row.deadline_ms + $slack_ms then
           "\(.short): ended after \(.times.ended_unix_ms - .times.opened_unix_ms) ms"
       else empty end;
 
