@@ -1,5 +1,6 @@
 /* What agents say. */
 #include "coordinator/driver_internal.h"
+#include "coordinator/restored.h"
 
 #include "common/base/assert.h"
 #include "common/io/log.h"
@@ -243,6 +244,10 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
     lockstep_fleet_receive(&coordinator->fleet, lockstep_loop_now(coordinator->loop), session->node,
                            message, coordinator->actions);
     lockstep_driver_act(coordinator);
+    if (message->type == LOCKSTEP_MESSAGE_STATE && !message->u.state.more) {
+        coordinator->views[session->node].told = true;
+        lockstep_restored_look(coordinator);
+    }
     if (message->type == LOCKSTEP_MESSAGE_REPORT && !wire->u.report.more) {
         note_calls(session);
     }

@@ -5,6 +5,7 @@
 #include "common/base/limits.h"
 #include "common/io/file.h"
 #include "common/io/journal_copy.h"
+#include "coordinator/store.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -304,6 +305,9 @@ enum lockstep_err lockstep_coordinator_backup(const struct lockstep_config_coord
     }
     (void)close(fd);
     result = lockstep_journal_copy(config->data, journal, err);
+    if (result == LOCKSTEP_OK) {
+        result = lockstep_journal_copy_change(journal, LOCKSTEP_STORE_MARK_RESTORED, err);
+    }
     if (result == LOCKSTEP_OK) {
         result = write_archive(config->data, journal, target, with_key, err);
     }

@@ -1,4 +1,5 @@
 #include "coordinator/driver_internal.h"
+#include "coordinator/restored.h"
 
 #include "common/base/assert.h"
 #include "common/io/crash.h"
@@ -293,6 +294,7 @@ static void act_one(struct lockstep_coordinator *coordinator,
         say_isolation(coordinator);
         break;
     case LOCKSTEP_FLEET_ROLLBACK:
+        coordinator->overtaken = true;
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator",
                      "node %s knows more than this journal: it was restored from a backup. "
                      "Nothing is decided until it is recovered",
@@ -352,6 +354,7 @@ static void on_tick(void *context)
     lockstep_fleet_tick(&coordinator->fleet, lockstep_loop_now(coordinator->loop),
                         coordinator->actions);
     lockstep_driver_act(coordinator);
+    lockstep_restored_look(coordinator);
     lockstep_control_wait_on(coordinator);
 }
 

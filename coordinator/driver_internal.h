@@ -169,6 +169,7 @@ struct lockstep_coordinator {
     struct lockstep_time refusals_since; /* messages that their senders may not send */
     uint32_t refusals_noted;             /* since then, in the trail */
     uint64_t refusals_unnoted;           /* since the last of those */
+    bool overtaken;                      /* an agent knows more than the journal */
     enum lockstep_err failed;
     struct lockstep_error failure;
     struct lockstep_error refusal; /* of the operation that was refused */

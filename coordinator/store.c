@@ -181,6 +181,36 @@ static enum lockstep_err read_audit_head(struct lockstep_store *store, struct lo
     return LOCKSTEP_OK;
 }
 
+static enum lockstep_err read_mark(struct lockstep_store *store, struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    LOCKSTEP_TRY(lockstep_query_begin(
+        store->journal, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'restored'",
+        NULL, 0, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &store->restored, err));
+    if (store->restored) {
+        lockstep_query_end(&rows);
+    }
+    return LOCKSTEP_OK;
+}
+
+bool lockstep_store_restored(const struct lockstep_store *store)
+{
+    return store->restored;
+}
+
+enum lockstep_err lockstep_store_settle(struct lockstep_store *store,
+                                        const struct lockstep_audit *audit,
+                                        struct lockstep_error *err)
+{
+    enum lockstep_err result;
+    LOCKSTEP_TRY(lockstep_journal_begin(store->journal, err));
+    result = lockstep_journal_run(store->journal, "DROP TABLE restored", NULL, 0, NULL, err);
+    LOCKSTEP_TRY(lockstep_store_end(store, result, audit, err));
+    store->restored = false;
+    return LOCKSTEP_OK;
+}
+
 static enum lockstep_err raise_epoch(struct lockstep_store *store, struct lockstep_error *err)
 {
     struct lockstep_audit audit = {.who = "coordinator", .what = "epoch.raise", .subject = ""};
@@ -200,6 +230,7 @@ static enum lockstep_err load(struct lockstep_store *store, const char *director
     LOCKSTEP_TRY(open_journal(directory, &store->journal, err));
     LOCKSTEP_TRY(read_meta(store, directory, err));
     LOCKSTEP_TRY(read_bundle(store, err));
+    LOCKSTEP_TRY(read_mark(store, err));
     LOCKSTEP_TRY(read_audit_head(store, err));
     LOCKSTEP_TRY(lockstep_store_events_load(store, err));
     return raise_epoch(store, err);

@@ -34,6 +34,10 @@ struct lockstep_audit {
     const char *detail;  /* one JSON object, or "" */
 };
 
+/* What marks a backup's journal. A table of its own: journals of every age can have it. */
+#define LOCKSTEP_STORE_MARK_RESTORED \
+    "CREATE TABLE IF NOT EXISTS restored(one INTEGER PRIMARY KEY CHECK(one = 1))"
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 /* Makes a new journal for CLUSTER with the trust bundle 1. CONFLICT if there is one already. */
@@ -54,6 +58,12 @@ struct lockstep_id lockstep_store_cluster(const struct lockstep_store *store);
 struct lockstep_id lockstep_store_incarnation(const struct lockstep_store *store);
 /* Rises with every change that a plan depends on: nodes, operations, quarantine. */
 uint64_t lockstep_store_index(const struct lockstep_store *store);
+/* True of a journal that comes out of a backup (restored.h), until it is settled. */
+bool lockstep_store_restored(const struct lockstep_store *store);
+/* It is known to know as much as any node: from now on it is a journal like any other. */
+enum lockstep_err lockstep_store_settle(struct lockstep_store *store,
+                                        const struct lockstep_audit *audit,
+                                        struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* True when nothing will ever be written again: fenced, or the disk has failed. */
 bool lockstep_store_broken(const struct lockstep_store *store);
 /* The newest bundle's text; lives as long as the store. */

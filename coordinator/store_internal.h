@@ -32,6 +32,7 @@ struct lockstep_store {
     uint64_t events_dropped; /* since the last write */
     void (*events_call)(void *context);
     void *events_context;
+    bool restored;
     size_t bundle_length;
     char bundle[LOCKSTEP_BUNDLE_MAX + 1];
 };

@@ -29,6 +29,7 @@ struct lockstep_node_view {
     struct lockstep_wire_module *modules; /* its last whole REPORT */
     uint32_t module_count;
     uint32_t module_max;
+    bool told;         /* it has said its whole STATE to this coordinator */
     bool report_begun; /* a REPORT sequence is under way */
     bool arriving;     /* READY, and not written yet */
     uint64_t report_unix_ms;

@@ -85,3 +85,16 @@ enum lockstep_err lockstep_journal_copy_ask(const char *file, const char *sql, i
     (void)sqlite3_close(db);
     return result;
 }
+
+enum lockstep_err lockstep_journal_copy_change(const char *file, const char *sql,
+                                               struct lockstep_error *err)
+{
+    sqlite3 *db = NULL;
+    enum lockstep_err result = LOCKSTEP_OK;
+    if (sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+        sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        result = fail(db, "change", file, err);
+    }
+    (void)sqlite3_close(db);
+    return result;
+}

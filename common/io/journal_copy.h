@@ -23,5 +23,8 @@ enum lockstep_err lockstep_journal_copy(const char *directory, const char *file,
 enum lockstep_err lockstep_journal_copy_ask(const char *file, const char *sql, int64_t *ret_numbers,
                                             size_t count,
                                             struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Runs SQL, which changes something, in the copy FILE, whole or not at all. */
+enum lockstep_err lockstep_journal_copy_change(const char *file, const char *sql,
+                                               struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
 #endif

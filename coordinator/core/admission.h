@@ -23,7 +23,9 @@
     X(CONSISTENT, 0, "every node that could be moved runs the version already")         \
     X(AMBIGUOUS, 5, "no version is known to run on more than half of the members")      \
     X(CONFLICT, 5, "what is recorded and what the majority runs are different")         \
-    X(READ_ONLY, 4, "agents know more than this journal: the coordinator is read-only") \
+    X(READ_ONLY, 4,                                                                     \
+      "agents know more than this journal, or it comes from a backup and not all "      \
+      "were heard: the coordinator is read-only")                                       \
     X(ISOLATED, 4,                                                                      \
       "many nodes fell silent at once, so the coordinator may be cut off; if they are " \
       "gone: lockstep op resume --accept-loss")                                         \

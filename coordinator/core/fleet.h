@@ -87,7 +87,7 @@ struct lockstep_fleet {
     struct lockstep_defaults settings;
     uint64_t epoch;
     uint64_t sequence; /* of decisions */
-    bool read_only;    /* an agent has seen more than this journal holds */
+    bool read_only;    /* an agent has seen more than this journal holds, or may have */
     struct lockstep_node *nodes;
     uint32_t node_count;
     struct lockstep_module *modules;
