@@ -77,7 +77,9 @@ def generations_rise:
 # Nobody is behind when a sync_all has succeeded: on each node somebody has met it, or a later one.
 def all_or_none:
     (reduce $served[] as $row ({}; .["\($row.node) \($row.module)"] += [$row])) as $of
+    | (reduce $asked[] as $row ({}; .[$row.id] = true)) as $asked_for # there were callers by then
     | $operations[] | select(.strategy == "sync_all" and .kind == "reload" and .result == "succeeded")
+    | select($asked_for[.id])
     | . as $op | .items[] as $item | .parts[].node as $node
     | select(any($of["\($node) \($item.module)"][]?; .generation >= $item.generation
             and .unix_ms <= $op.times.ended_unix_ms + 1000) | not)
