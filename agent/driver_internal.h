@@ -129,6 +129,7 @@ struct lockstep_node_agent {
     uint32_t failed_services;           /* bits */
     uint64_t heartbeat_ms;
     uint64_t heartbeats;
+    uint32_t unheard; /* heartbeats since anything came from the coordinator */
     uint64_t fetches;
     uint64_t copies_made;
     uint32_t host_restarts;
@@ -190,7 +191,9 @@ void lockstep_session_redial(void *context);
 
 /* ---- report.c: what this node says unasked --------------------------------------------------- */
 
-/* A heartbeat, again and again; with every other one a report is due. */
+/* A heartbeat, again and again; with every other one a report is due. A link over which nothing
+ * comes any more is closed: the coordinator's end may be gone, or what it says may not come
+ * through. */
 void lockstep_report_heartbeat(void *context);
 /* A report in a moment, so that several changes make one; _now sends it if one is due. */
 void lockstep_report_soon(struct lockstep_node_agent *agent);

@@ -178,17 +178,36 @@ void lockstep_report_now(struct lockstep_node_agent *agent)
     }
 }
 
-void lockstep_report_heartbeat(void *context)
+/* Every heartbeat is answered. Counted and not timed: an agent that was stopped itself has heard
+ * nothing for long, too, and what has come meanwhile is read before the next one is due. */
+static bool is_silent(const struct lockstep_node_agent *agent)
 {
-    struct lockstep_node_agent *agent = context;
+    return agent->unheard * UINT64_C(100) > agent->config.config->settings.down_percent;
+}
+
+static void send_heartbeat(struct lockstep_node_agent *agent)
+{
     struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_HEARTBEAT};
-    if (agent->link == NULL) {
-        return;
-    }
     wire.message.u.heartbeat.sequence = ++agent->heartbeats;
     lockstep_driver_send(agent, &wire);
     if (agent->heartbeats % REPORT_EVERY == 0) {
         lockstep_report_soon(agent);
+    }
+}
+
+void lockstep_report_heartbeat(void *context)
+{
+    struct lockstep_node_agent *agent = context;
+    if (agent->link == NULL) {
+        return;
+    }
+    if (is_silent(agent)) {
+        lockstep_link_close(agent->link, "the coordinator does not answer");
+        return;
+    }
+    agent->unheard++;
+    if (agent->welcomed) {
+        send_heartbeat(agent);
     }
     lockstep_timer_arm(agent->loop, &agent->heartbeat,
                        lockstep_time_after(lockstep_loop_now(agent->loop), agent->heartbeat_ms));

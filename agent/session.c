@@ -321,6 +321,7 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
     struct lockstep_node_agent *agent = context;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_wire *wire;
+    agent->unheard = 0;
     if (agent->failed != LOCKSTEP_OK) {
         return;
     }
@@ -345,6 +346,9 @@ static void on_up(void *context, struct lockstep_link *link)
     agent->link = link;
     agent->welcomed = false;
     agent->failures = 0;
+    agent->unheard = 0;
+    lockstep_timer_arm(agent->loop, &agent->heartbeat,
+                       lockstep_time_after(lockstep_loop_now(agent->loop), agent->heartbeat_ms));
     lockstep_log(LOCKSTEP_LEVEL_INFO, "agent", "connected to %s", lockstep_link_address(link));
 }
 

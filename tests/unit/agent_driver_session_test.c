@@ -27,7 +27,12 @@ struct world {
     struct lockstep_listener *listener;
     struct lockstep_wire_codec *codec;
     struct lockstep_link *link;
-    bool joined; /* its STATE has come */
+    bool joined;  /* its STATE has come */
+    bool answers; /* heartbeats */
+    bool welcomes;
+    uint64_t heartbeat_ms;
+    bool left; /* the node has closed the link */
+    uint32_t heartbeats;
     char *urls[1];
     struct lockstep_config_service service;
     struct lockstep_config_agent config;
@@ -54,6 +59,14 @@ static void say(struct world *world, const struct lockstep_wire *wire)
     assert_true(lockstep_link_send(world->link, bytes, length));
 }
 
+static void answer_heartbeat(struct world *world)
+{
+    struct lockstep_wire wire = {.message.type = LOCKSTEP_MESSAGE_CHECKPOINT};
+    if (world->answers) {
+        say(world, &wire);
+    }
+}
+
 static bool on_accept(void *context, struct lockstep_link *link)
 {
     (void)context;
@@ -68,12 +81,14 @@ static void on_up(void *context, struct lockstep_link *link)
     wire.message.u.welcome.version = LOCKSTEP_PROTOCOL_MAX;
     wire.message.u.welcome.epoch = 1;
     wire.message.u.welcome.journal.bytes[0] = 1;
-    wire.message.u.welcome.heartbeat_ms = 2000;
+    wire.message.u.welcome.heartbeat_ms = world->heartbeat_ms;
     wire.u.welcome.version_min = LOCKSTEP_PROTOCOL_MIN;
     wire.u.welcome.version_max = LOCKSTEP_PROTOCOL_MAX;
     wire.u.welcome.software = "0.1.0";
     world->link = link;
-    say(world, &wire);
+    if (world->welcomes) {
+        say(world, &wire);
+    }
 }
 
 static void on_message(void *context, struct lockstep_link *link, const uint8_t *bytes, size_t size)
@@ -93,6 +108,9 @@ static void on_message(void *context, struct lockstep_link *link, const uint8_t 
     } else if (wire.message.type == LOCKSTEP_MESSAGE_VOTE) {
         world->vote = wire.message.u.vote;
         world->answered = true;
+    } else if (wire.message.type == LOCKSTEP_MESSAGE_HEARTBEAT) {
+        world->heartbeats++;
+        answer_heartbeat(world);
     }
 }
 
@@ -103,6 +121,7 @@ static void on_down(void *context, struct lockstep_link *link, const char *text)
     (void)text;
     world->link = NULL;
     world->joined = false;
+    world->left = true;
 }
 
 static void wait_for(struct world *world, const bool *what)
@@ -117,7 +136,7 @@ static void wait_for(struct world *world, const bool *what)
 
 /* ---- the node -------------------------------------------------------------------------------- */
 
-static void start_agent(struct world *world)
+static void begin_agent(struct world *world)
 {
     struct lockstep_node_agent_config config = {.config = &world->config,
                                                 .key = world->node,
@@ -139,6 +158,11 @@ static void start_agent(struct world *world)
     }
     assert_int_equal(lockstep_node_agent_new(world->loop, &config, &world->agent, NULL),
                      LOCKSTEP_OK);
+}
+
+static void start_agent(struct world *world)
+{
+    begin_agent(world);
     wait_for(world, &world->joined);
 }
 
@@ -180,6 +204,9 @@ static int begin(void **state)
     row.key = world->ann->open;
     assert_int_equal(lockstep_bundle_add_operator(world->bundle, &row, NULL), LOCKSTEP_OK);
     lockstep_defaults_init(&world->config.settings);
+    world->heartbeat_ms = world->config.settings.heartbeat;
+    world->welcomes = true;
+    world->answers = true;
     world->codec = lockstep_wire_codec_new();
     assert_non_null(world->codec);
     assert_int_equal(lockstep_loop_new(&world->loop, NULL), LOCKSTEP_OK);
@@ -381,6 +408,62 @@ static void nothing_leads_to_a_quarantined_version(void **state)
     refuses(world, &good, world->ann, LOCKSTEP_NO_QUARANTINED, "");
 }
 
+/* ---- a coordinator that is not heard ---- */
+
+/* The node is started anew, with heartbeats that do not take long. */
+static void hurry(struct world *world)
+{
+    stop_agent(world);
+    while (world->link != NULL) {
+        assert_int_equal(lockstep_loop_once(world->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    world->heartbeat_ms = 20;
+    world->config.settings.heartbeat = 20;
+    world->config.settings.down_percent = 300;
+}
+
+static void who_answers_heartbeats_is_stayed_with(void **state)
+{
+    struct world *world = *state;
+    hurry(world);
+    start_agent(world);
+    world->left = false;
+    world->heartbeats = 0;
+    while (world->heartbeats < 20) {
+        assert_int_equal(lockstep_loop_once(world->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    assert_false(world->left);
+}
+
+static void who_does_not_is_left_and_asked_again(void **state)
+{
+    struct world *world = *state;
+    hurry(world);
+    start_agent(world);
+    world->left = false;
+    world->answers = false;
+    world->heartbeats = 0;
+    wait_for(world, &world->left);
+    assert_in_range(world->heartbeats, 3, 5); /* one may still be answered */
+    world->answers = true;
+    wait_for(world, &world->joined);
+}
+
+static void who_never_says_welcome_is_left(void **state)
+{
+    struct world *world = *state;
+    hurry(world);
+    world->welcomes = false;
+    begin_agent(world);
+    while (world->link == NULL) {
+        assert_int_equal(lockstep_loop_once(world->loop, 100, NULL), LOCKSTEP_OK);
+    }
+    world->left = false;
+    wait_for(world, &world->left);
+    world->welcomes = true;
+    wait_for(world, &world->joined);
+}
+
 #define WORLD(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -389,6 +472,9 @@ int main(void)
         WORLD(only_what_an_operator_permitted),
         WORLD(an_order_that_was_narrowed_stays_narrowed),
         WORLD(nothing_leads_to_a_quarantined_version),
+        WORLD(who_answers_heartbeats_is_stayed_with),
+        WORLD(who_does_not_is_left_and_asked_again),
+        WORLD(who_never_says_welcome_is_left),
     };
     lockstep_log_set_level(LOCKSTEP_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
