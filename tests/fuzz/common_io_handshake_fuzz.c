@@ -15,7 +15,9 @@ static size_t feed_in_pieces(bool dialler, const uint8_t *data, size_t size, siz
     struct lockstep_channel_config config = {.dialler = dialler, .own = secret};
     struct lockstep_channel channel;
     size_t at = 0;
-    MUST(sodium_init() >= 0 && crypto_scalarmult_base(remote, secret) == 0);
+    if (remote[0] == 0 && remote[1] == 0) {
+        MUST(sodium_init() >= 0 && crypto_scalarmult_base(remote, secret) == 0);
+    }
     if (dialler) {
         config.kind = LOCKSTEP_CHANNEL_XK;
         config.remote = remote;
