@@ -150,6 +150,9 @@ bool lockstep_selector_matches(const char *selector, const char *labels)
     if (*selector == '\0') {
         return true;
     }
+    if (strlen(selector) > LOCKSTEP_SELECTOR_MAX) {
+        return false;
+    }
     do {
         if (!take_term(&reader, &term) || !holds(&term, labels)) {
             return false;

@@ -17,8 +17,8 @@
 enum lockstep_err lockstep_selector_check(const char *text,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 
-/* True if LABELS are what SELECTOR wants. The empty selector wants nothing; one that is none
- * matches nothing. */
+/* True if LABELS are what SELECTOR wants. The empty selector wants nothing; one that is none,
+ * or is too long, matches nothing. */
 bool lockstep_selector_matches(const char *selector, const char *labels);
 
 #endif

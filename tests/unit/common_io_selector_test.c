@@ -77,10 +77,13 @@ static void a_selector_has_a_longest(void **state)
     char text[LOCKSTEP_SELECTOR_MAX + 2];
     (void)state;
     memset(text, 'a', sizeof(text));
+    text[0] = '!';
     text[LOCKSTEP_SELECTOR_MAX + 1] = '\0';
     assert_int_equal(lockstep_selector_check(text, &err), LOCKSTEP_LIMIT);
+    assert_false(lockstep_selector_matches(text, "env=prod"));
     text[LOCKSTEP_SELECTOR_MAX] = '\0';
     assert_int_equal(lockstep_selector_check(text, &err), LOCKSTEP_OK);
+    assert_true(lockstep_selector_matches(text, "env=prod"));
 }
 
 int main(void)
