@@ -331,6 +331,8 @@ unsigned lockstep_operation_resume(struct lockstep_operation *operation, struct 
     for (uint32_t i = 0; i < operation->part_count; i++) {
         operation->parts[i].up = false;
         operation->parts[i].due = 0;
+        /* Parts are written late: who was owed the version by then may have been told since. */
+        operation->parts[i].told = operation->parts[i].told || row >= LOCKSTEP_ROW_COMMIT;
     }
     lockstep_operation_tally(operation, &operation->tally);
     operation->phase = LOCKSTEP_TIME_NEVER; /* what the journal holds are another clock's times */

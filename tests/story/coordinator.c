@@ -446,6 +446,7 @@ static void release(const struct story_command *command, struct lockstep_fleet_a
 static void pass_time(const struct story_command *command, struct lockstep_fleet_actions *actions)
 {
     wait_ms(story_number(command->words[1]), actions);
+    story_journal_catch_up();
 }
 
 /* found n0 op1 COMMIT, or the row's number; NONE, or 0: there is none. */

@@ -26,6 +26,7 @@ struct journal {
 static struct journal durable;
 static struct journal backup;
 static struct record pending[RECORDS]; /* in the order in which they were handed over */
+static struct record late[RECORDS];    /* parts that are written when some time has passed */
 
 struct lockstep_operation *story_operation_new(bool with_spare)
 {
@@ -103,13 +104,19 @@ static struct record *record_of(struct record *records, const struct lockstep_id
     return found;
 }
 
+static void lose_pending(void)
+{
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        free_record(&pending[i]);
+        free_record(&late[i]);
+    }
+}
+
 void story_journal_clear(uint64_t epoch)
 {
     clear(&durable);
     clear(&backup);
-    for (uint32_t i = 0; i < RECORDS; i++) {
-        free_record(&pending[i]);
-    }
+    lose_pending();
     durable.epoch = epoch;
     backup.epoch = epoch;
 }
@@ -141,10 +148,23 @@ void story_journal_write(const struct lockstep_fleet *fleet,
 
 void story_journal_parts(const struct lockstep_operation *operation)
 {
-    struct record *record = record_of(durable.records, &operation->id);
-    if (record->operation != NULL) {
-        story_operation_free(record->operation);
-        record->operation = copy_of(operation);
+    struct record *record = record_of(late, &operation->id);
+    free_record(record);
+    record->operation = copy_of(operation);
+}
+
+void story_journal_catch_up(void)
+{
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        struct record *to = late[i].operation == NULL
+                                ? NULL
+                                : record_of(durable.records, &late[i].operation->id);
+        if (to != NULL && to->operation != NULL) {
+            story_operation_free(to->operation);
+            to->operation = late[i].operation;
+            late[i].operation = NULL;
+        }
+        free_record(&late[i]);
     }
 }
 
@@ -152,6 +172,7 @@ static void make_durable(struct record *record)
 {
     struct record *to = record_of(durable.records, &record->operation->id);
     free_record(to);
+    free_record(record_of(late, &record->operation->id)); /* the row has the parts, too */
     *to = *record;
     durable.sequence = record->sequence;
     memcpy(durable.generations, record->generations, sizeof(durable.generations));
@@ -179,6 +200,7 @@ void story_journal_written_all(void)
 void story_journal_forget(const struct lockstep_id *operation)
 {
     free_record(record_of(durable.records, operation));
+    free_record(record_of(late, operation));
 }
 
 void story_journal_back_up(void)
@@ -193,9 +215,7 @@ void story_journal_put_back(void)
 
 uint64_t story_journal_begin(struct lockstep_fleet *fleet, uint64_t *ret_sequence)
 {
-    for (uint32_t i = 0; i < RECORDS; i++) {
-        free_record(&pending[i]);
-    }
+    lose_pending();
     for (uint32_t i = 0; i < fleet->module_count; i++) {
         fleet->modules[i].generation = durable.generations[i];
     }

@@ -1,7 +1,7 @@
 /*
  * The coordinator's journal of a story: the newest row of each operation that is not over, with its
- * parts as they were when the row was handed over. A row is durable when the story says `written`;
- * a restart takes what is not.
+ * parts as they were when the row was handed over. A row is durable when the story says `written`,
+ * what has become of parts since after the next `wait`; a restart takes what is not.
  *
  * It keeps no history and no audit trail: who asks for what is over is answered by the story.
  */
@@ -23,8 +23,10 @@ void story_journal_clear(uint64_t epoch);
 void story_journal_write(const struct lockstep_fleet *fleet,
                          const struct lockstep_operation *operation,
                          const struct lockstep_operation *child);
-/* What has become of the parts is written at once. */
+/* What has become of the parts is written with the next row, or when some time has passed. */
 void story_journal_parts(const struct lockstep_operation *operation);
+/* Some time has passed. */
+void story_journal_catch_up(void);
 /* What was handed over of OPERATION is durable. */
 void story_journal_written(const struct lockstep_id *operation);
 /* The same of everything. */
