@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define PATH_SIZE 4096
 
@@ -113,6 +114,17 @@ static enum lockstep_err run(struct lockstep_loop *loop,
     return result;
 }
 
+/* Each agent is one file; 1,024, the usual limit, is for programs that use select(), as we do not.
+ */
+static void allow_many_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static enum lockstep_err serve(struct lockstep_daemon *daemon,
                                const struct lockstep_config_coordinator *config,
                                struct lockstep_error *err)
@@ -121,6 +133,7 @@ static enum lockstep_err serve(struct lockstep_daemon *daemon,
     struct lockstep_key *key = NULL;
     char path[PATH_SIZE];
     enum lockstep_err result = lockstep_daemon_loop(daemon, err);
+    allow_many_files();
     (void)snprintf(path, sizeof(path), "%s/key", config->data);
     if (result == LOCKSTEP_OK) {
         result = lockstep_store_open(config->data, &store, err);

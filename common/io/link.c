@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define READING    ((uint32_t)(EPOLLIN | EPOLLRDHUP))
 #define CLOSING_MS 2000 /* how long a CLOSE may take to leave */
 
 /* ---- small things --------------------------------------------------------------------------- */
@@ -149,7 +150,7 @@ static void watch(struct lockstep_link *link)
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     bool reads = lockstep_link_outbox(link) <= LOCKSTEP_OUTBOX_MAX / 2;
     bool writes = link->sending && link->flight_done < link->flight_size;
-    uint32_t events = (reads ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0);
+    uint32_t events = (reads ? READING : 0) | (writes ? (uint32_t)EPOLLOUT : 0);
     if (link->fd < 0 || events == link->watched || link->state == LOCKSTEP_LINK_OVER) {
         return;
     }
@@ -481,6 +482,10 @@ static void on_ready(void *context, uint32_t events)
     if ((events & EPOLLOUT) != 0 && link->sending && link->flight_done < link->flight_size) {
         send_some(link);
     }
+    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0 && link->state == LOCKSTEP_LINK_HALF_OPEN) {
+        /* It has waited for too long, and comes again: a key exchange would be for nobody. */
+        lockstep_link_kill(link, "the connection was cut");
+    }
     if ((events & ~(uint32_t)EPOLLOUT) != 0 && link->state != LOCKSTEP_LINK_OVER) {
         receive_some(link);
     }
@@ -510,8 +515,8 @@ static void on_deadline(void *context)
 static enum lockstep_err begin_transport(struct lockstep_link *link, struct lockstep_error *err)
 {
     if (link->fd >= 0) {
-        link->watched = EPOLLIN;
-        return lockstep_watch_set(link->loop, &link->watch, link->fd, EPOLLIN, err);
+        link->watched = READING;
+        return lockstep_watch_set(link->loop, &link->watch, link->fd, READING, err);
     }
     link->buffer = malloc(LOCKSTEP_LINK_RECEIVE);
     if (link->buffer == NULL || nng_aio_alloc(&link->receive, receive_done, link) != 0 ||

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,12 +65,14 @@ static void storm(struct bench_fleet *fleet)
     bench_dial_all(fleet);
     while (fleet->ready < fleet->count) {
         turn(fleet, 100);
+        if (fleet->heartbeat_ms != 0 && fleet->pulse.due == NULL) {
+            bench_begin_beating(fleet);
+        }
         bench_must(ms_since(begun) < STORM_MS, "agents are not all ready after two minutes");
     }
     note("storm", "seconds", ms_since(begun) / 1000, "s");
     note("storm", "cpu", bench_cpu_ms(fleet) - cpu, "ms");
     note("storm", "lost_links", fleet->lost, "links");
-    bench_begin_beating(fleet);
 }
 
 static void rest(struct bench_fleet *fleet, double ms)
@@ -201,6 +204,10 @@ static int run_all(char **arguments)
 int main(int argc, char **argv)
 {
     size_t sizes[4] = {0};
+    struct rlimit limit;
+    bench_must(getrlimit(RLIMIT_NOFILE, &limit) == 0, "no limit of files");
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     bench_must(sodium_init() >= 0, "no randomness");
     if (argc == 4 && strcmp(argv[1], "enrol") == 0) {
