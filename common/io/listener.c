@@ -28,7 +28,7 @@
 #define OFFENDERS       256
 #define PAUSE_MS        50 /* before accepting again when the system is out of something */
 #define CROWDED_MS      5  /* the same when there are enough that are not authenticated yet */
-#define CROWDED_PART    10 /* of the time for a handshake, in which nobody makes room for others */
+#define CROWDED_PART    2  /* of the time for a handshake, in which nobody makes room for others */
 #define ACCEPTS         16 /* of one turn: who is there already has its turn, too */
 
 /* An address whose handshakes fail. */

@@ -19,7 +19,10 @@
 #   status_, check_command   how long these take; …_cpu: of the coordinator
 #   epoll             the same messages, four a node, between two processes over plain sockets; runs in
 #                     turn with the operations
+#   epoll_cpu         processor time of the one that asks
 #   operation_over_epoll_ratio   medians of reload_operation and epoll
+#   cpu_over_epoll_ratio         of reload_cpu_prepare and reload_cpu_commit together, and epoll_cpu: what is
+#                                left of that ratio when others have the processor, too
 #
 # With --profile perf looks at the coordinator all the time, and leaves what it saw in FILE.
 set -u -o pipefail
@@ -150,6 +153,8 @@ summarize() {
             finish()
             ratio = medians["reload_operation"] / medians["epoll"]
             print "operation_over_epoll_ratio", ratio, ratio, ratio, 1, ""
+            ratio = (medians["reload_cpu_prepare"] + medians["reload_cpu_commit"]) / medians["epoll_cpu"]
+            print "cpu_over_epoll_ratio", ratio, ratio, ratio, 1, ""
         }'
 }
 
