@@ -119,8 +119,8 @@ static const char *way_back(const struct lockstep_operation *child, uint32_t nod
     }
 }
 
-/* Of a request that waits, who is not absent is as ready as in a plan. CHILD is the compensation
- * that is in memory, or NULL. */
+/* Of a request that waits, who is not absent is as ready as in a plan. CHILD is the compensation,
+ * or NULL. */
 static const char *state_of(const struct lockstep_operation *operation,
                             const struct lockstep_operation *child,
                             const struct lockstep_part *part)
@@ -150,9 +150,9 @@ static json_t *text_of(const struct lockstep_operation *operation, const struct 
 }
 
 static json_t *parts_of(const struct lockstep_view *view,
-                        const struct lockstep_operation *operation)
+                        const struct lockstep_operation *operation,
+                        const struct lockstep_operation *child)
 {
-    const struct lockstep_operation *child = lockstep_fleet_child(view->fleet, operation);
     json_t *parts = json_array();
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const struct lockstep_part *part = &operation->parts[i];
@@ -165,10 +165,9 @@ static json_t *parts_of(const struct lockstep_view *view,
     return parts;
 }
 
-static json_t *counts_of(const struct lockstep_view *view,
-                         const struct lockstep_operation *operation)
+static json_t *counts_of(const struct lockstep_operation *operation,
+                         const struct lockstep_operation *child)
 {
-    const struct lockstep_operation *child = lockstep_fleet_child(view->fleet, operation);
     json_t *counts = json_object();
     for (uint32_t i = 0; i < operation->part_count; i++) {
         const char *word = state_of(operation, child, &operation->parts[i]);
@@ -242,11 +241,19 @@ static json_t *next_of(const struct lockstep_view *view, const struct lockstep_o
     return next;
 }
 
-static json_t *compensation_of(const struct lockstep_view *view,
-                               const struct lockstep_operation *operation)
+/* One that has ended badly is no longer in memory, and it knows who did not go back. */
+static enum lockstep_err find_child(const struct lockstep_view *view,
+                                    const struct lockstep_operation *operation,
+                                    const struct lockstep_operation **ret_child,
+                                    struct lockstep_operation **ret_loaded,
+                                    struct lockstep_error *err)
 {
-    const struct lockstep_operation *child = lockstep_fleet_child(view->fleet, operation);
-    return child == NULL ? json_null() : lockstep_json_id(&child->id);
+    *ret_child = lockstep_fleet_child(view->fleet, operation);
+    if (*ret_child == NULL && operation->result == LOCKSTEP_RESULT_FAILED_MIXED) {
+        LOCKSTEP_TRY(lockstep_store_child(view->store, &operation->id, ret_loaded, err));
+        *ret_child = *ret_loaded;
+    }
+    return LOCKSTEP_OK;
 }
 
 json_t *lockstep_json_operation_head(const struct lockstep_operation *operation,
@@ -266,23 +273,28 @@ enum lockstep_err lockstep_document_operation(const struct lockstep_view *view,
                                               json_t **ret_document, struct lockstep_error *err)
 {
     LOCKSTEP_BOOK struct lockstep_book book = {0};
+    const struct lockstep_operation *child = NULL;
+    struct lockstep_operation *loaded = NULL;
     enum lockstep_row row = LOCKSTEP_ROW_NONE;
     json_t *document;
     if (operation->state == LOCKSTEP_OPERATION_UNSPECIFIED) { /* it was loaded */
         LOCKSTEP_TRY(lockstep_store_operation_find(view->store, &operation->id, &row, err));
     }
     LOCKSTEP_TRY(lockstep_book_open_items(&book, view, operation, err));
+    LOCKSTEP_TRY(find_child(view, operation, &child, &loaded, err));
     document = json_pack(
         "{s:s, s:b, s:o, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
         "lockstep/operation/v1", "paused",
         lockstep_time_set(view->fleet->isolated) && !lockstep_operation_ended(operation), "items",
         items_of(&book, operation), "n", (int)lockstep_operation_size(operation), "need",
         (int)operation->options.need, "max_fail", (int)operation->options.max_fail, "counts",
-        counts_of(view, operation), "cause", cause_of(view, operation), "parts",
-        parts_of(view, operation), "times", lockstep_json_times(record), "message",
+        counts_of(operation, child), "cause", cause_of(view, operation), "parts",
+        parts_of(view, operation, child), "times", lockstep_json_times(record), "message",
         lockstep_json_text(record->message), "who", lockstep_json_who(record), "parent",
-        lockstep_json_id(&operation->parent), "compensation", compensation_of(view, operation),
-        "next", next_of(view, operation, is_final(operation, row)));
+        lockstep_json_id(&operation->parent), "compensation",
+        child == NULL ? json_null() : lockstep_json_id(&child->id), "next",
+        next_of(view, operation, is_final(operation, row)));
+    (void)lockstep_operation_free(loaded);
     return lockstep_document_done(
         lockstep_json_join(document, lockstep_json_operation_head(operation, row)), ret_document,
         err);

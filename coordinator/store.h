@@ -190,6 +190,10 @@ enum lockstep_err lockstep_store_operation_load(struct lockstep_store *store,
                                                 enum lockstep_row *ret_row,
                                                 struct lockstep_operation_record *ret_record,
                                                 struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* The compensation of the operation, to be freed; NULL if there is none. */
+enum lockstep_err lockstep_store_child(struct lockstep_store *store, const struct lockstep_id *id,
+                                       struct lockstep_operation **ret_child,
+                                       struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 typedef void lockstep_id_fn(void *context, const struct lockstep_id *id);
 /* Ids of what is not over, parents first. */
 enum lockstep_err

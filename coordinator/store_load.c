@@ -227,6 +227,27 @@ enum lockstep_err lockstep_store_operation_find(struct lockstep_store *store,
     return LOCKSTEP_OK;
 }
 
+enum lockstep_err lockstep_store_child(struct lockstep_store *store, const struct lockstep_id *id,
+                                       struct lockstep_operation **ret_child,
+                                       struct lockstep_error *err)
+{
+    struct lockstep_query_rows rows;
+    enum lockstep_row row;
+    struct lockstep_id child;
+    bool found = false;
+    *ret_child = NULL;
+    LOCKSTEP_TRY(lockstep_query_begin(store->journal, "SELECT id FROM operation WHERE parent = ?1",
+                                      &LOCKSTEP_BYTES_OF(id), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, &found, err));
+    if (!found) {
+        return LOCKSTEP_OK;
+    }
+    found = lockstep_row_bytes(&rows, 0, child.bytes, LOCKSTEP_ID_BYTES);
+    lockstep_query_end(&rows);
+    return found ? lockstep_store_operation_load(store, &child, ret_child, &row, NULL, err)
+                 : LOCKSTEP_OK;
+}
+
 /* Gives every id of a query that has begun. */
 static enum lockstep_err each_id(struct lockstep_query_rows *rows, lockstep_id_fn *each,
                                  void *context, struct lockstep_error *err)

@@ -299,26 +299,46 @@ struct back_row {
     unsigned part; /* of n1, in the operation */
     unsigned way;  /* of n1, in its compensation; UNSPECIFIED: there is none in memory */
     const char *word;
+    bool over; /* the compensation is in the journal only */
 };
 
 static const struct back_row back_rows[] = {
-    {"it soaks", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_UNSPECIFIED, "soaking"},
+    {"it soaks", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_UNSPECIFIED, "soaking",
+     false},
     {"it is asked back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_CONTACTED,
-     "rolling-back"},
+     "rolling-back", false},
     {"it is told to go back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_TOUCHED, LOCKSTEP_PART_TOUCHED,
-     "rolling-back"},
-    {"it is back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_LIVE, "rolled-back"},
+     "rolling-back", false},
+    {"it is back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_HEALTHY, LOCKSTEP_PART_LIVE, "rolled-back",
+     false},
     {"it cannot go back", LOCKSTEP_RESULT_NONE, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_REFUSED,
-     "refused"},
+     "refused", false},
     {"it was lost on the way", LOCKSTEP_RESULT_FAILED_MIXED, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_LOST,
-     "lost"},
+     "lost", false},
+    {"it could not go back", LOCKSTEP_RESULT_FAILED_MIXED, LOCKSTEP_PART_LIVE,
+     LOCKSTEP_PART_REFUSED, "refused", true},
     {"all are back", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_LIVE, LOCKSTEP_PART_UNSPECIFIED,
-     "rolled-back"},
+     "rolled-back", false},
     {"the one that failed has failed", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_FAILED,
-     LOCKSTEP_PART_HEALTHY, "failed"},
+     LOCKSTEP_PART_HEALTHY, "failed", false},
     {"who refused has not moved", LOCKSTEP_RESULT_ROLLED_BACK, LOCKSTEP_PART_REFUSED,
-     LOCKSTEP_PART_UNSPECIFIED, "refused"},
+     LOCKSTEP_PART_UNSPECIFIED, "refused", false},
 };
+
+/* What is left of a compensation that has ended. */
+static void write_child(struct lockstep_operation *child)
+{
+    assert_true(lockstep_id_parse("cdefghijklmnopqrstuvwxyzaa", &child->id));
+    child->strategy = world.operation->strategy;
+    child->options = world.operation->options;
+    child->items[0] = world.operation->items[0];
+    child->item_count = 1;
+    child->parts[0].node = 0;
+    child->cause.node = LOCKSTEP_NODE_NONE;
+    child->state = LOCKSTEP_OPERATION_OPENING;
+    assert_int_equal(lockstep_store_operation_open(world.store, child, world.record, &audit, NULL),
+                     LOCKSTEP_OK);
+}
 
 static void check_back(void **state)
 {
@@ -336,7 +356,10 @@ static void check_back(void **state)
     child->parent = world.operation->id;
     child->part_count = 1;
     child->parts[0].state = (uint8_t)row->way;
-    world.fleet.operations[1] = row->way == LOCKSTEP_PART_UNSPECIFIED ? NULL : child;
+    world.fleet.operations[1] = row->way == LOCKSTEP_PART_UNSPECIFIED || row->over ? NULL : child;
+    if (row->over) {
+        write_child(child);
+    }
     assert_int_equal(make_operation(&made, NULL), LOCKSTEP_OK);
     parts = json_object_get(made, "parts");
     assert_string_equal(json_string_value(json_object_get(json_array_get(parts, 0), "state")),
