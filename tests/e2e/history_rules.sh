@@ -17,7 +17,7 @@ write_history() {
    {"id": "e", "strategy": "local", "exit": 9, "deadline_ms": 1000},
    {"id": "f", "strategy": "sync_all", "exit": 4, "deadline_ms": 1000}],
  "operations": [
-   {"id": "a", "short": "op-a", "kind": "reload", "strategy": "sync_all", "result": "succeeded",
+   {"id": "a", "short": "op-a", "kind": "reload", "strategy": "sync_all", "result": "succeeded", "n": 2, "counts": {"healthy": 2},
     "times": {"opened_unix_ms": 1000, "ended_unix_ms": 1500},
     "items": [{"module": "echo", "generation": 1, "version": "1.0.0"}], "parts": [{"node": "n1"}, {"node": "n2"}]},
    {"id": "b", "short": "op-b", "kind": "reload", "strategy": "quorum", "result": "aborted",
@@ -64,6 +64,9 @@ finds '^op-b: aborted, and its decision is operation.COMMIT' "aborted, and it wa
     '.events |= map(if .what == "operation.ABORT" then .what = "operation.COMMIT" else . end)'
 finds '^op-a: succeeded, and its decision is $' "succeeded without a decision" \
     '.events |= map(select(.operation != "op-a"))'
+finds '^op-a: succeeded with 1 of 2, sync_all' "all but one agreed" '.operations[0].counts.healthy = 1'
+finds '^op-a: succeeded with 1 of 2, quorum' "half is no majority" \
+    '.operations[0].counts.healthy = 1 | .operations[0].strategy = "quorum"'
 finds '^op-c: never ended: soaking' "one without an end" \
     '.operations[2] |= (.result = null | .state = "soaking")'
 finds '^op-a: ended after 1001 ms' "one that ends late" '.operations[0].times.ended_unix_ms = 2001'

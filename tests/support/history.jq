@@ -54,6 +54,13 @@ def every_operation_ends:
           "\(.short): ended after \(.times.ended_unix_ms - .times.opened_unix_ms) ms"
       else empty end;
 
+# No strategy makes itself weaker: a quorum is of the roster, a sync_all is all of it.
+def enough_agreed:
+    $operations[] | select(.kind == "reload" and (.result | IN("succeeded", "succeeded-partial")))
+    | (if .strategy == "quorum" then .n / 2 | floor + 1 else .n end) as $least
+    | select((.counts.healthy // 0) < $least)
+    | "\(.short): \(.result) with \(.counts.healthy // 0) of \(.n), \(.strategy)";
+
 # What a node answers with was brought to it, as this version, by an operation that committed.
 def served_was_committed($events_of):
     by_generation as $by
@@ -105,5 +112,5 @@ def no_call_is_lost:
 
 ($events | map(select(.operation != null)) | group_by(.operation)
     | map({key: .[0].operation, value: .}) | from_entries) as $events_of
-| one_decision($events_of), every_operation_ends, served_was_committed($events_of), generations_rise,
+| one_decision($events_of), every_operation_ends, enough_agreed, served_was_committed($events_of), generations_rise,
   all_or_none, acknowledged_is_found, no_call_is_lost

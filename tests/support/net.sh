@@ -156,11 +156,15 @@ net_heal() {
     net_tell '*' both heal
 }
 
-# Nobody is away, in doubt or owed anything. Whose pin is over stays where it is until it is asked to move.
+# Nobody is away, in doubt or owed anything. Whose pin is over stays where it is until it is asked to move, and
+# who went back is on what it was on, which need not be what others were on.
 net_settled() {
     local over='(.text | startswith("its pin is over"))'
-    fleet_ready "${NET_NODES[@]}" && fleet_json "[.differences[] | select($over) | .module] as \$pinned
-        | .pinned == [] and (.differences | all($over or (.kind == \"split\" and (.module | IN(\$pinned[])))))" check | grep -qx true
+    fleet_ready "${NET_NODES[@]}" || return
+    fleet_json ".pinned == [] and (.differences | all(.kind == \"split\" or $over))" check | grep -qx true || {
+        fleet_cli check # for whoever asked in vain
+        return 1
+    }
 }
 
 # ---- what is asked for, and what became of it ---------------------------------------------------
