@@ -224,6 +224,7 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
     struct lockstep_coordinator *coordinator = session->coordinator;
     const struct lockstep_message *message = &wire->message;
     bool ready = coordinator->nodes[session->node].ready;
+    bool fresh = !session->state_begun;
     coordinator->views[session->node].heard_unix_ms = lockstep_unix_ms();
     note_message(session, message);
     if (message->type == LOCKSTEP_MESSAGE_HEARTBEAT) {
@@ -244,9 +245,8 @@ void lockstep_agents_message(struct lockstep_session *session, const struct lock
     lockstep_fleet_receive(&coordinator->fleet, lockstep_loop_now(coordinator->loop), session->node,
                            message, coordinator->actions);
     lockstep_driver_act(coordinator);
-    if (message->type == LOCKSTEP_MESSAGE_STATE && !message->u.state.more) {
-        coordinator->views[session->node].told = true;
-        lockstep_restored_look(coordinator);
+    if (message->type == LOCKSTEP_MESSAGE_STATE) {
+        lockstep_restored_heard(coordinator, session->node, &message->u.state, fresh);
     }
     if (message->type == LOCKSTEP_MESSAGE_REPORT && !wire->u.report.more) {
         note_calls(session);

@@ -1,5 +1,6 @@
 #include "coordinator/driver_internal.h"
 #include "coordinator/restored.h"
+#include "coordinator/store_recover.h"
 
 #include "common/base/assert.h"
 #include "common/io/crash.h"
@@ -202,6 +203,18 @@ static void say(struct lockstep_coordinator *coordinator,
     lockstep_driver_send_to(coordinator, action->node, &wire);
 }
 
+/* What a lost journal may have decided is answered as if it still could be: nobody presumes. */
+static bool is_in_doubt(struct lockstep_coordinator *coordinator, const struct lockstep_id *id)
+{
+    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
+    bool doubt = false;
+    if (lockstep_store_in_doubt(coordinator->store, id, &doubt, &err) != LOCKSTEP_OK) {
+        lockstep_driver_fail(coordinator, &err);
+        return true;
+    }
+    return doubt;
+}
+
 static void look_up(struct lockstep_coordinator *coordinator,
                     const struct lockstep_fleet_action *action)
 {
@@ -213,6 +226,8 @@ static void look_up(struct lockstep_coordinator *coordinator,
     if (lockstep_store_operation_find(coordinator->store, &action->id, &row, &err) != LOCKSTEP_OK) {
         lockstep_driver_fail(coordinator, &err);
     } else {
+        row = row == LOCKSTEP_ROW_NONE && is_in_doubt(coordinator, &action->id) ? LOCKSTEP_ROW_OPEN
+                                                                                : row;
         lockstep_fleet_found(&coordinator->fleet, action->node, &action->id, row, inner);
         for (uint32_t i = 0; i < inner->count; i++) {
             ASSERT(inner->list[i].type == LOCKSTEP_FLEET_SAY);
@@ -294,7 +309,9 @@ static void act_one(struct lockstep_coordinator *coordinator,
         say_isolation(coordinator);
         break;
     case LOCKSTEP_FLEET_ROLLBACK:
-        coordinator->overtaken = true;
+        if (coordinator->restoring != NULL) {
+            coordinator->restoring->overtaken = true;
+        }
         lockstep_log(LOCKSTEP_LEVEL_ERROR, "coordinator",
                      "node %s knows more than this journal: it was restored from a backup. "
                      "Nothing is decided until it is recovered",
@@ -482,6 +499,7 @@ struct lockstep_coordinator *lockstep_coordinator_free(struct lockstep_coordinat
     lockstep_driver_flush(coordinator);
     lockstep_timer_disarm(coordinator->loop, &coordinator->collecting);
     lockstep_notice_end(coordinator);
+    lockstep_restored_end(coordinator);
     lockstep_automatic_end(coordinator);
     lockstep_control_events_stop(coordinator);
     for (size_t i = 0; i < LOCKSTEP_FLEET_OPERATIONS; i++) {

@@ -166,10 +166,10 @@ struct lockstep_coordinator {
     struct lockstep_calling calls[LOCKSTEP_CALLS_MAX];
     struct lockstep_draining drainings[LOCKSTEP_DRAININGS_MAX];
     uint64_t call_tickets;
-    struct lockstep_time refusals_since; /* messages that their senders may not send */
-    uint32_t refusals_noted;             /* since then, in the trail */
-    uint64_t refusals_unnoted;           /* since the last of those */
-    bool overtaken;                      /* an agent knows more than the journal */
+    struct lockstep_time refusals_since;  /* messages that their senders may not send */
+    uint32_t refusals_noted;              /* since then, in the trail */
+    uint64_t refusals_unnoted;            /* since the last of those */
+    struct lockstep_restoring *restoring; /* restored.h; NULL: a journal like any other */
     enum lockstep_err failed;
     struct lockstep_error failure;
     struct lockstep_error refusal; /* of the operation that was refused */

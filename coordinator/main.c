@@ -4,6 +4,7 @@
 #include "coordinator/backup.h"
 #include "coordinator/driver.h"
 #include "coordinator/init.h"
+#include "coordinator/store_recover.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,14 @@ struct flags {
     const char *new_admin;
     struct lockstep_option_list releases;
     bool with_key;
+    bool from_agents;
 };
 
 enum command {
     SERVE,
     INIT,
     BACKUP,
+    RECOVER,
 };
 
 static const struct lockstep_option rows[] = {
@@ -38,6 +41,8 @@ static const struct lockstep_option rows[] = {
      LOCKSTEP_OPTION_AT(struct flags, releases), 0, 0},
     {"with-key", '\0', LOCKSTEP_OPTION_FLAG, NULL, "of backup: the coordinator's key, too", NULL,
      LOCKSTEP_OPTION_AT(struct flags, with_key), 0, 0},
+    {"from-agents", '\0', LOCKSTEP_OPTION_FLAG, NULL, "of recover: ask every node what it knows",
+     NULL, LOCKSTEP_OPTION_AT(struct flags, from_agents), 0, 0},
 };
 
 static const char about[] =
@@ -47,7 +52,9 @@ static const char about[] =
     "                                 the trust bundle\n"
     "  lockstepd backup --config FILE TARGET\n"
     "                                 copy what it knows to the new file TARGET, while it\n"
-    "                                 serves or not\n";
+    "                                 serves or not\n"
+    "  lockstepd recover --from-agents --config FILE\n"
+    "                                 bring a restored journal up to what all nodes know\n";
 
 static const char ending[] =
     "Ends with 0 when it was asked to stop, 2 for a wrong configuration, a\n"
@@ -56,15 +63,16 @@ static const char ending[] =
 static enum lockstep_err check_command(const struct lockstep_daemon *daemon, enum command *ret,
                                        struct lockstep_error *err)
 {
-    static const char *const names[] = {[SERVE] = "", [INIT] = "init", [BACKUP] = "backup"};
+    static const char *const names[] = {
+        [SERVE] = "", [INIT] = "init", [BACKUP] = "backup", [RECOVER] = "recover"};
     *ret = SERVE;
     for (unsigned i = INIT; daemon->word_count > 0 && i < LOCKSTEP_COUNT(names); i++) {
         *ret = strcmp(daemon->words[0], names[i]) == 0 ? (enum command)i : *ret;
     }
     if (daemon->word_count > 0 && *ret == SERVE) {
-        return LOCKSTEP_FAIL(err, INVALID,
-                             "'%.80s' is no command; there is init, backup, or none at all",
-                             daemon->words[0]);
+        return LOCKSTEP_FAIL(
+            err, INVALID, "'%.80s' is no command; there is init, backup, recover, or none at all",
+            daemon->words[0]);
     }
     return LOCKSTEP_OK;
 }
@@ -76,7 +84,7 @@ static enum lockstep_err check_words(const struct lockstep_daemon *daemon,
 {
     int wanted;
     LOCKSTEP_TRY(check_command(daemon, ret_command, err));
-    wanted = *ret_command == SERVE ? 0 : *ret_command == INIT ? 1 : 2;
+    wanted = *ret_command == SERVE ? 0 : *ret_command == BACKUP ? 2 : 1;
     if (daemon->word_count < wanted) {
         return LOCKSTEP_FAIL(err, INVALID, "backup wants TARGET, a file that is not there yet");
     }
@@ -87,6 +95,9 @@ static enum lockstep_err check_words(const struct lockstep_daemon *daemon,
         (flags->admins.count > 0 || flags->new_admin != NULL || flags->releases.count > 0)) {
         return LOCKSTEP_FAIL(err, INVALID,
                              "--admin, --new-admin and --release are for lockstepd init");
+    }
+    if ((*ret_command == RECOVER) != flags->from_agents) {
+        return LOCKSTEP_FAIL(err, INVALID, "recover and --from-agents go together");
     }
     return *ret_command == BACKUP || !flags->with_key
                ? LOCKSTEP_OK
@@ -110,6 +121,13 @@ static enum lockstep_err run(struct lockstep_loop *loop,
     if (result == LOCKSTEP_OK) {
         result = lockstep_coordinator_failure(coordinator, err);
     }
+    if (result == LOCKSTEP_OK && lockstep_store_recovering(store) &&
+        lockstep_store_restored(store)) {
+        result = LOCKSTEP_FAIL(err, REFUSED,
+                               "not every member was heard, so nothing was changed; one that does "
+                               "not come back is taken out with lockstep node remove, while "
+                               "lockstepd serves");
+    }
     (void)lockstep_coordinator_free(coordinator);
     return result;
 }
@@ -126,7 +144,7 @@ static void allow_many_files(void)
 }
 
 static enum lockstep_err serve(struct lockstep_daemon *daemon,
-                               const struct lockstep_config_coordinator *config,
+                               const struct lockstep_config_coordinator *config, bool recover,
                                struct lockstep_error *err)
 {
     struct lockstep_store *store = NULL;
@@ -137,6 +155,9 @@ static enum lockstep_err serve(struct lockstep_daemon *daemon,
     (void)snprintf(path, sizeof(path), "%s/key", config->data);
     if (result == LOCKSTEP_OK) {
         result = lockstep_store_open(config->data, &store, err);
+    }
+    if (result == LOCKSTEP_OK && recover) {
+        lockstep_store_recover_begin(store);
     }
     if (result == LOCKSTEP_OK) {
         result = lockstep_key_read(path, &key, err);
@@ -168,7 +189,7 @@ int main(int argc, char **argv)
         .about = about,
         .ending = ending,
         .kind = LOCKSTEP_CONFIG_COORDINATOR,
-        .own = {"Options of init and backup", rows, LOCKSTEP_COUNT(rows), &flags},
+        .own = {"Options of init, backup and recover", rows, LOCKSTEP_COUNT(rows), &flags},
         .config = "/etc/lockstep/lockstepd.yaml",
     };
     struct lockstep_config_coordinator config;
@@ -192,7 +213,7 @@ int main(int argc, char **argv)
     } else if (command == BACKUP) {
         result = lockstep_coordinator_backup(&config, daemon.words[1], flags.with_key, &err);
     } else {
-        result = serve(&daemon, &config, &err);
+        result = serve(&daemon, &config, command == RECOVER, &err);
     }
     lockstep_config_coordinator_deinit(&config);
     return result == LOCKSTEP_OK ? EXIT_SUCCESS : lockstep_daemon_complain(&daemon, &err);

@@ -10,6 +10,9 @@
 enum lockstep_err lockstep_driver_take_up(struct lockstep_coordinator *coordinator,
                                           const struct lockstep_id *id,
                                           struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
+/* Every operation of the journal that is not over and not there yet. */
+enum lockstep_err lockstep_driver_take_up_all(struct lockstep_coordinator *coordinator,
+                                              struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The operations, in memory now, that brought NODE all that they brought and nothing newer has
  * replaced; their number. */
 size_t lockstep_driver_brought(struct lockstep_coordinator *coordinator, uint32_t node,

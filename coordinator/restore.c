@@ -3,7 +3,6 @@
 #include "coordinator/restored.h"
 
 #include "common/base/assert.h"
-#include "common/io/log.h"
 
 #include <stdlib.h>
 
@@ -77,9 +76,8 @@ enum lockstep_err lockstep_driver_take_up(struct lockstep_coordinator *coordinat
     return lockstep_coordinator_failure(coordinator, err);
 }
 
-/* Every operation that is not over. */
-static enum lockstep_err take_up_all(struct lockstep_coordinator *coordinator,
-                                     struct lockstep_error *err)
+enum lockstep_err lockstep_driver_take_up_all(struct lockstep_coordinator *coordinator,
+                                              struct lockstep_error *err)
 {
     struct ids *ids = calloc(1, sizeof(*ids));
     enum lockstep_err result;
@@ -114,44 +112,10 @@ enum lockstep_err lockstep_driver_load(struct lockstep_coordinator *coordinator,
                         lockstep_loop_now(coordinator->loop));
     LOCKSTEP_TRY(lockstep_store_lives(store, load_live, coordinator, err));
     LOCKSTEP_TRY(lockstep_store_modules(store, load_module, coordinator, err));
-    if (lockstep_store_restored(store)) {
-        coordinator->fleet.read_only = true;
-        lockstep_restored_look(coordinator);
-        return lockstep_coordinator_failure(coordinator, err);
+    if (!lockstep_store_restored(store)) {
+        return lockstep_driver_take_up_all(coordinator, err);
     }
-    return take_up_all(coordinator, err);
-}
-
-/* ---- a journal out of a backup --------------------------------------------------------------- */
-
-static bool have_all_told(const struct lockstep_coordinator *coordinator)
-{
-    for (uint32_t i = 0; i < coordinator->fleet.node_count; i++) {
-        const struct lockstep_node *node = &coordinator->nodes[i];
-        if (node->member && !node->gone && !coordinator->views[i].told) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void lockstep_restored_look(struct lockstep_coordinator *coordinator)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    struct lockstep_audit audit = {.who = "coordinator", .what = "journal.settle", .subject = ""};
-    enum lockstep_err result;
-    if (!lockstep_store_restored(coordinator->store) || coordinator->overtaken ||
-        !have_all_told(coordinator)) {
-        return;
-    }
-    result = lockstep_store_settle(coordinator->store, &audit, &err);
-    if (result == LOCKSTEP_OK) {
-        lockstep_log(LOCKSTEP_LEVEL_INFO, "coordinator",
-                     "the journal comes from a backup, and no node knows more than it");
-        coordinator->fleet.read_only = false;
-        result = take_up_all(coordinator, &err);
-    }
-    if (result != LOCKSTEP_OK) {
-        lockstep_driver_fail(coordinator, &err);
-    }
+    LOCKSTEP_TRY(lockstep_restored_begin(coordinator, err));
+    lockstep_restored_look(coordinator); /* a fleet without members has nobody to hear */
+    return lockstep_coordinator_failure(coordinator, err);
 }

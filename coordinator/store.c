@@ -181,14 +181,15 @@ static enum lockstep_err read_audit_head(struct lockstep_store *store, struct lo
     return LOCKSTEP_OK;
 }
 
-static enum lockstep_err read_mark(struct lockstep_store *store, struct lockstep_error *err)
+static enum lockstep_err has_table(struct lockstep_store *store, const char *name, bool *ret_has,
+                                   struct lockstep_error *err)
 {
     struct lockstep_query_rows rows;
     LOCKSTEP_TRY(lockstep_query_begin(
-        store->journal, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'restored'",
-        NULL, 0, &rows, err));
-    LOCKSTEP_TRY(lockstep_query_next(&rows, &store->restored, err));
-    if (store->restored) {
+        store->journal, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1",
+        &LOCKSTEP_TEXT(name), 1, &rows, err));
+    LOCKSTEP_TRY(lockstep_query_next(&rows, ret_has, err));
+    if (*ret_has) {
         lockstep_query_end(&rows);
     }
     return LOCKSTEP_OK;
@@ -230,7 +231,8 @@ static enum lockstep_err load(struct lockstep_store *store, const char *director
     LOCKSTEP_TRY(open_journal(directory, &store->journal, err));
     LOCKSTEP_TRY(read_meta(store, directory, err));
     LOCKSTEP_TRY(read_bundle(store, err));
-    LOCKSTEP_TRY(read_mark(store, err));
+    LOCKSTEP_TRY(has_table(store, "restored", &store->restored, err));
+    LOCKSTEP_TRY(has_table(store, "doubt", &store->doubts, err));
     LOCKSTEP_TRY(read_audit_head(store, err));
     LOCKSTEP_TRY(lockstep_store_events_load(store, err));
     return raise_epoch(store, err);

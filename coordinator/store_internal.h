@@ -33,6 +33,8 @@ struct lockstep_store {
     void (*events_call)(void *context);
     void *events_context;
     bool restored;
+    bool recovering;
+    bool doubts; /* there is a table of them */
     size_t bundle_length;
     char bundle[LOCKSTEP_BUNDLE_MAX + 1];
 };

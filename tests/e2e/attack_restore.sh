@@ -93,7 +93,7 @@ kill -s CONT "$(fleet_pid agent-n2)"
 check_eventually "all have said what they know: it is not read-only any more" read_only false
 check_same aborted "what was open is aborted" fleet_operation .result
 check_eventually "nothing is different" fleet_cli check
-check "an operation goes through" fleet_reload echo@1.0.0 --soak 0
+check_eventually "an operation goes through, when all have heard that" fleet_reload echo@1.0.0 --soak 0
 check_same "n1=1.0.0 n2=1.0.0 n3=1.0.0" "everywhere" fleet_versions echo
 check_says 'journal.settle' "what was found out is in the trail" fleet_cli audit --limit 100
 check "the audit trail is whole" fleet_cli audit verify
