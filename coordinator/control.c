@@ -189,8 +189,10 @@ static void match_artifact(void *context, const struct lockstep_artifact_row *ro
     }
 }
 
-unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
-                                   const char *word, struct lockstep_artifact_row *ret_row)
+enum lockstep_err lockstep_control_named(struct lockstep_coordinator *coordinator,
+                                         const char *module, const char *word,
+                                         struct lockstep_artifact_row *ret_row, unsigned *ret_found,
+                                         struct lockstep_error *err)
 {
     struct artifact_search search = {.word = word, .row = ret_row};
     char name[LOCKSTEP_NAME_MAX + 1];
@@ -202,10 +204,10 @@ unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, con
         search.word = at + 1;
     }
     search.versions = module != NULL;
-    return lockstep_store_artifacts(coordinator->store, module, match_artifact, &search, NULL) ==
-                   LOCKSTEP_OK
-               ? search.found
-               : 0;
+    LOCKSTEP_TRY(
+        lockstep_store_artifacts(coordinator->store, module, match_artifact, &search, err));
+    *ret_found = search.found;
+    return LOCKSTEP_OK;
 }
 
 void lockstep_control_answers_end(struct lockstep_session *session)
@@ -248,7 +250,9 @@ static void on_quarantine(struct lockstep_session *session,
     enum lockstep_err result;
     char name[LOCKSTEP_NAME_MAX + LOCKSTEP_VERSION_MAX + 2]; /* as people know the version */
     bool was = false;
-    if (lockstep_control_artifact(coordinator, NULL, set->artifact, &row) != 1) {
+    unsigned found = 0;
+    result = lockstep_control_named(coordinator, NULL, set->artifact, &row, &found, &err);
+    if (result == LOCKSTEP_OK && found != 1) {
         lockstep_control_refuse(session, set->request,
                                 LOCKSTEP_WHY(2, "unknown", "lockstep artifact ls"),
                                 "there is no one artifact '%.100s'; write MODULE@VERSION or 8 "
@@ -256,10 +260,12 @@ static void on_quarantine(struct lockstep_session *session,
                                 set->artifact);
         return;
     }
-    result = set->lift
-                 ? lockstep_store_unquarantine(coordinator->store, &row.digest, &audit, &was, &err)
-                 : lockstep_store_quarantine(coordinator->store, &row.digest, set->message, &audit,
-                                             &err);
+    if (result == LOCKSTEP_OK) {
+        result = set->lift ? lockstep_store_unquarantine(coordinator->store, &row.digest, &audit,
+                                                         &was, &err)
+                           : lockstep_store_quarantine(coordinator->store, &row.digest,
+                                                       set->message, &audit, &err);
+    }
     if (result != LOCKSTEP_OK) {
         lockstep_control_refuse_error(session, set->request, &err);
         return;

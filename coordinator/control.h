@@ -4,8 +4,6 @@
 
 #include "coordinator/driver_internal.h"
 
-/* ---- control.c and its parts ----------------------------------------------------------------- */
-
 void lockstep_control_message(struct lockstep_session *session, const struct lockstep_wire *wire);
 void lockstep_control_show(struct lockstep_session *session, const struct lockstep_wire_show *show);
 void lockstep_control_answers_end(struct lockstep_session *session);
@@ -236,8 +234,10 @@ void lockstep_control_tool_result(struct lockstep_session *agent,
                                   const struct lockstep_wire_tool_result *result);
 /* The artifact that WORD (a version, a digest prefix) names of MODULE; without one, WORD is
  * MODULE@VERSION, MODULE@DIGESTPREFIX or a digest prefix. 0, 1 or 2 found. */
-unsigned lockstep_control_artifact(struct lockstep_coordinator *coordinator, const char *module,
-                                   const char *word, struct lockstep_artifact_row *ret_row);
+enum lockstep_err lockstep_control_named(struct lockstep_coordinator *coordinator,
+                                         const char *module, const char *word,
+                                         struct lockstep_artifact_row *ret_row, unsigned *ret_found,
+                                         struct lockstep_error *err) LOCKSTEP_MUST_CHECK;
 /* The manifest of DIGEST; false if it was collected, or was never brought here. */
 bool lockstep_control_manifest(const struct lockstep_coordinator *coordinator,
                                const struct lockstep_digest *digest,

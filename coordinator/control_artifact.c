@@ -94,6 +94,7 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
     struct lockstep_putting *put = session->put;
     struct lockstep_view view = lockstep_driver_view(coordinator);
     struct lockstep_artifact_row row;
+    unsigned found = 0;
     struct lockstep_sums sums;
     char subject[LOCKSTEP_NAME_MAX + LOCKSTEP_VERSION_MAX + 3];
     struct lockstep_audit audit = {
@@ -112,7 +113,9 @@ static enum lockstep_err end_put(struct lockstep_session *session, json_t **docu
         return LOCKSTEP_FAIL(err, REFUSED, "the manifest's md5 is not that of the file");
     }
     LOCKSTEP_TRY(lockstep_store_artifact_add(coordinator->store, &row, &audit, err));
-    if (lockstep_control_artifact(coordinator, row.module.text, row.version, &row) != 1) {
+    LOCKSTEP_TRY(
+        lockstep_control_named(coordinator, row.module.text, row.version, &row, &found, err));
+    if (found != 1) {
         return LOCKSTEP_FAIL(err, IO, "%s was added and is not there", subject);
     }
     lockstep_driver_collect_artifacts(coordinator);

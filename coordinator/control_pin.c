@@ -34,14 +34,16 @@ static enum lockstep_err find_version(struct pinning *pinning, const struct lock
     struct lockstep_artifact_row artifact;
     char text[LOCKSTEP_DIGEST_TEXT];
     size_t length = strlen(message->version);
+    unsigned found = 0;
     if (strcmp(message->version, "current") == 0 && pinning->recorded) {
         const struct lockstep_digest *wish = lockstep_desired_wish(&pinning->stood,
                                                                    lockstep_unix_ms());
         pinning->row.digest = wish == NULL ? pinning->stood.digest : *wish;
         return LOCKSTEP_OK;
     }
-    if (lockstep_control_artifact(pinning->session->coordinator, message->module.text,
-                                  message->version, &artifact) == 1) {
+    LOCKSTEP_TRY(lockstep_control_named(pinning->session->coordinator, message->module.text,
+                                        message->version, &artifact, &found, err));
+    if (found == 1) {
         pinning->row.digest = artifact.digest;
         return LOCKSTEP_OK;
     }

@@ -112,7 +112,7 @@ enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordina
 {
     struct lockstep_artifact_row row;
     bool previous = strcmp(subject->version, "previous") == 0;
-    unsigned found;
+    unsigned found = 0;
     if (strcmp(subject->version, "disk") == 0) {
         return on_disk(coordinator, &resolved->request, &subject->module, ret_digest, err);
     }
@@ -123,7 +123,8 @@ enum lockstep_err lockstep_control_version(struct lockstep_coordinator *coordina
                    : LOCKSTEP_FAIL(err, INVALID, "there is no %s version of %s", subject->version,
                                    subject->module.text);
     }
-    found = lockstep_control_artifact(coordinator, subject->module.text, subject->version, &row);
+    LOCKSTEP_TRY(lockstep_control_named(coordinator, subject->module.text, subject->version, &row,
+                                        &found, err));
     if (found != 1) {
         return no_such_version(coordinator, subject, found, err);
     }

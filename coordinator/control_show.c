@@ -35,7 +35,8 @@ static enum lockstep_err show_artifact(struct lockstep_session *session,
                                        json_t **document, struct lockstep_error *err)
 {
     struct lockstep_artifact_row row;
-    unsigned found = lockstep_control_artifact(session->coordinator, NULL, word, &row);
+    unsigned found = 0;
+    LOCKSTEP_TRY(lockstep_control_named(session->coordinator, NULL, word, &row, &found, err));
     if (found != 1) {
         return LOCKSTEP_FAIL(err, INVALID,
                              found == 0 ? "there is no artifact '%.100s'; lockstep artifact ls "
@@ -59,8 +60,10 @@ static enum lockstep_err show_manifest(struct lockstep_session *session, const c
     char signature[LOCKSTEP_SIGNATURE_MAX + 1];
     char digest[LOCKSTEP_DIGEST_TEXT];
     struct lockstep_artifact_buffer text = {.bytes = manifest, .size = sizeof(manifest) - 1};
+    unsigned found = 0;
     struct lockstep_artifact_buffer proof = {.bytes = signature, .size = sizeof(signature) - 1};
-    if (lockstep_control_artifact(coordinator, NULL, word, &row) != 1) {
+    LOCKSTEP_TRY(lockstep_control_named(coordinator, NULL, word, &row, &found, err));
+    if (found != 1) {
         return LOCKSTEP_FAIL(err, INVALID, "there is no one artifact '%.100s'", word);
     }
     LOCKSTEP_TRY(lockstep_artifact_read(coordinator->artifacts, &row.digest,
@@ -108,10 +111,12 @@ static enum lockstep_err show_bytes(struct lockstep_session *session, const char
     LOCKSTEP_CLOSE int fd = -1;
     LOCKSTEP_FREE char *text = NULL;
     char digest[LOCKSTEP_DIGEST_TEXT];
+    unsigned found = 0;
     if (!lockstep_message_allowed(LOCKSTEP_MESSAGE_ARTIFACT_PUT, session->roles)) {
         return LOCKSTEP_FAIL(err, REFUSED, "the bytes of artifacts are for release-managers");
     }
-    if (lockstep_control_artifact(session->coordinator, NULL, word, &row) != 1) {
+    LOCKSTEP_TRY(lockstep_control_named(session->coordinator, NULL, word, &row, &found, err));
+    if (found != 1) {
         return LOCKSTEP_FAIL(err, INVALID, "there is no one artifact '%.100s'", word);
     }
     if (row.size > BYTES_SHOWN_MAX) {
