@@ -17,9 +17,13 @@ void lockstep_step_note_cause(struct lockstep_operation *operation, enum lockste
     lockstep_part_copy_text(cause->text, text);
 }
 
+/* A millisecond a node at least: answers of thousands that wait to be read are not to be asked for
+ * again meanwhile, which made more of them. Links lose nothing; who comes back is told at once. */
 void lockstep_step_arm_resend(struct lockstep_operation *operation, struct lockstep_time now)
 {
-    operation->resend_ms = operation->options.resend_first_ms;
+    operation->resend_ms = operation->options.resend_first_ms > operation->part_count
+                               ? operation->options.resend_first_ms
+                               : operation->part_count;
     operation->resend = lockstep_time_after(now, operation->resend_ms);
 }
 
