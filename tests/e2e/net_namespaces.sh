@@ -127,7 +127,7 @@ net_draw_fault() {
     esac
 } 2>/dev/null # a route over a link that is down is refused
 
-fleet_begin
+net_begin
 FLEET_SETTINGS=$NET_SETTINGS
 NET_NODES=(n1 n2 n3 n4 n5)
 fleet_needs "there is a ring of namespaces" make_ring

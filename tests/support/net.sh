@@ -35,10 +35,16 @@ NET_SETTINGS="settings:
   host_restart_last: 200ms"
 NET_NODES=()
 
+# As fleet_begin; what runs beside an interrupted test ends first, or it would write into the folder that goes.
+net_begin() {
+    fleet_begin
+    trap 'kill $(jobs -p) 2>/dev/null; wait; fleet_interrupted=yes; exit 130' INT TERM
+}
+
 # net_of N [SEED]: ends the test when that does not come about.
 net_of() {
     local node
-    fleet_begin
+    net_begin
     FLEET_SETTINGS=$NET_SETTINGS
     fleet_coordinator || fleet_fails "the coordinator is ready"
     for ((node = 1; node <= $1; node++)); do
