@@ -102,7 +102,6 @@ static void on_dialled(void *context)
     struct lockstep_dialler *dialler = context;
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_link_config config = {
-        .fd = -1,
         .address = dialler->urls[dialler->at],
         .handshake_ms = dialler->settings.handshake,
         .channel = &dialler->channel,

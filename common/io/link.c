@@ -1,15 +1,10 @@
 #include "common/base/assert.h"
 #include "common/io/link_internal.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define READING    ((uint32_t)(EPOLLIN | EPOLLRDHUP))
 #define CLOSING_MS 2000 /* how long a CLOSE may take to leave */
 
 /* ---- small things --------------------------------------------------------------------------- */
@@ -69,23 +64,12 @@ size_t lockstep_link_outbox(const struct lockstep_link *link)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static void let_go(int fd, nng_stream *stream)
-{
-    if (fd >= 0) {
-        (void)close(fd);
-    } else {
-        nng_stream_free(stream);
-    }
-}
-
 static void release(struct lockstep_link *link)
 {
     lockstep_timer_disarm(link->loop, &link->deadline);
-    lockstep_watch_clear(link->loop, &link->watch);
-    let_go(link->fd, link->stream);
+    nng_stream_free(link->stream);
     nng_aio_free(link->receive); /* waits for a callback that is just returning */
     nng_aio_free(link->send);
-    free(link->buffer);
     lockstep_loop_unpost(link->loop, &link->receive_post);
     lockstep_loop_unpost(link->loop, &link->send_post);
     lockstep_channel_deinit(&link->channel);
@@ -119,12 +103,7 @@ void lockstep_link_kill(struct lockstep_link *link, const char *why)
         link->owner.opened(link->owner.self, link, false);
     }
     link->state = LOCKSTEP_LINK_OVER;
-    if (link->fd >= 0) {
-        lockstep_watch_clear(link->loop, &link->watch);
-        link->sending = false; /* nobody else has it */
-    } else {
-        nng_stream_close(link->stream);
-    }
+    nng_stream_close(link->stream);
     if (!link->receiving && !link->sending) {
         lockstep_loop_post(link->loop, &link->send_post); /* never free under the caller's feet */
     }
@@ -132,33 +111,13 @@ void lockstep_link_kill(struct lockstep_link *link, const char *why)
 
 void lockstep_link_destroy(struct lockstep_link *link)
 {
-    if (link->fd < 0) {
-        nng_stream_close(link->stream);
-        nng_aio_stop(link->receive);
-        nng_aio_stop(link->send);
-    }
+    nng_stream_close(link->stream);
+    nng_aio_stop(link->receive);
+    nng_aio_stop(link->send);
     release(link);
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
-
-/* Watches the socket for what the link can use. Who does not take our answers is not read from
- * until it does; that is far above what a transfer keeps waiting (LOCKSTEP_OUTBOX_MAX / 4), and who
- * dials always reads, so neither waits for the other for good. */
-static void watch(struct lockstep_link *link)
-{
-    struct lockstep_error err = LOCKSTEP_ERROR_INIT;
-    bool reads = lockstep_link_outbox(link) <= LOCKSTEP_OUTBOX_MAX / 2;
-    bool writes = link->sending && link->flight_done < link->flight_size;
-    uint32_t events = (reads ? READING : 0) | (writes ? (uint32_t)EPOLLOUT : 0);
-    if (link->fd < 0 || events == link->watched || link->state == LOCKSTEP_LINK_OVER) {
-        return;
-    }
-    link->watched = events;
-    if (lockstep_watch_set(link->loop, &link->watch, link->fd, events, &err) != LOCKSTEP_OK) {
-        lockstep_link_kill(link, err.message);
-    }
-}
 
 /* A link that is quiet has no buffers for sending: a fleet of them must not keep the peak. */
 static void give_back(struct lockstep_link *link)
@@ -170,31 +129,11 @@ static void give_back(struct lockstep_link *link)
     link->flight_done = 0;
 }
 
-/* As much as the socket takes; what became of it is told later, as nng would. */
-static void send_some(struct lockstep_link *link)
-{
-    ssize_t sent = send(link->fd, link->flight + link->flight_done,
-                        link->flight_size - link->flight_done, MSG_DONTWAIT | MSG_NOSIGNAL);
-    link->failed_to_send = sent < 0 && errno != EAGAIN && errno != EINTR;
-    link->flight_done += sent > 0 ? (size_t)sent : 0;
-    if (link->flight_done == link->flight_size) {
-        give_back(link);
-    }
-    if (link->failed_to_send || link->flight == NULL) {
-        lockstep_loop_post(link->loop, &link->send_post);
-    }
-    watch(link);
-}
-
 static void start_sending(struct lockstep_link *link)
 {
     nng_iov iov = {.iov_buf = link->flight + link->flight_done,
                    .iov_len = link->flight_size - link->flight_done};
     link->sending = true;
-    if (link->fd >= 0) {
-        send_some(link);
-        return;
-    }
     (void)nng_aio_set_iov(link->send, 1, &iov);
     nng_stream_send(link->stream, link->send);
 }
@@ -302,7 +241,7 @@ static void on_sent(void *context)
         return;
     }
     link->sending = false;
-    result = link->fd < 0 ? nng_aio_result(link->send) : link->failed_to_send ? NNG_ECONNSHUT : 0;
+    result = nng_aio_result(link->send);
     if (link->state == LOCKSTEP_LINK_OVER) {
         bury(link);
         return;
@@ -312,14 +251,13 @@ static void on_sent(void *context)
         bury(link);
         return;
     }
-    link->flight_done += link->fd < 0 ? nng_aio_count(link->send) : 0;
+    link->flight_done += nng_aio_count(link->send);
     if (link->flight_done < link->flight_size) {
         start_sending(link); /* nng sends in part and calls that a success */
         return;
     }
     give_back(link);
     flush(link);
-    watch(link);
     if (link->sending) {
         return;
     }
@@ -334,10 +272,7 @@ static void on_sent(void *context)
 
 static void start_receiving(struct lockstep_link *link)
 {
-    nng_iov iov = {.iov_buf = link->buffer, .iov_len = LOCKSTEP_LINK_RECEIVE};
-    if (link->fd >= 0) {
-        return; /* it is watched all the time */
-    }
+    nng_iov iov = {.iov_buf = link->buffer, .iov_len = sizeof(link->buffer)};
     link->receiving = true;
     (void)nng_aio_set_iov(link->receive, 1, &iov);
     nng_stream_recv(link->stream, link->receive);
@@ -457,40 +392,6 @@ static void on_received(void *context)
     }
 }
 
-/* One read for each time that there is something: others have their turn, too. */
-static void receive_some(struct lockstep_link *link)
-{
-    uint8_t bytes[4 * LOCKSTEP_LINK_RECEIVE];
-    ssize_t got = recv(link->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-    if (got > 0) {
-        link->receiving = true; /* so that nothing frees the link while its bytes are read */
-        take_bytes(link, bytes, (size_t)got);
-        link->receiving = false;
-        watch(link);
-    } else {
-        lockstep_link_kill(link, got == 0 ? "the connection was cut" : strerror(errno));
-    }
-    bury(link);
-}
-
-static void on_ready(void *context, uint32_t events)
-{
-    struct lockstep_link *link = context;
-    if ((events & EPOLLOUT) != 0 && link->sending && link->flight_done < link->flight_size) {
-        send_some(link);
-    }
-    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0 && link->state == LOCKSTEP_LINK_HALF_OPEN) {
-        /* It has waited for too long, and comes again: a key exchange would be for nobody. */
-        lockstep_link_kill(link, "the connection was cut");
-    }
-    if ((events & ~(uint32_t)EPOLLOUT) != 0 && link->state != LOCKSTEP_LINK_OVER) {
-        receive_some(link);
-    }
-}
-
 /* ---- the beginning -------------------------------------------------------------------------- */
 
 static void receive_done(void *context) /* on a thread of nng */
@@ -512,20 +413,6 @@ static void on_deadline(void *context)
                                                                     : "closed");
 }
 
-static enum lockstep_err begin_transport(struct lockstep_link *link, struct lockstep_error *err)
-{
-    if (link->fd >= 0) {
-        link->watched = READING;
-        return lockstep_watch_set(link->loop, &link->watch, link->fd, READING, err);
-    }
-    link->buffer = malloc(LOCKSTEP_LINK_RECEIVE);
-    if (link->buffer == NULL || nng_aio_alloc(&link->receive, receive_done, link) != 0 ||
-        nng_aio_alloc(&link->send, send_done, link) != 0) {
-        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
-    }
-    return LOCKSTEP_OK;
-}
-
 enum lockstep_err lockstep_link_new(struct lockstep_loop *loop,
                                     const struct lockstep_link_config *config,
                                     struct lockstep_link **ret_link, struct lockstep_error *err)
@@ -533,23 +420,23 @@ enum lockstep_err lockstep_link_new(struct lockstep_loop *loop,
     struct lockstep_link *link = calloc(1, sizeof(*link));
     enum lockstep_err result;
     if (link == NULL) {
-        let_go(config->fd, config->stream);
+        nng_stream_free(config->stream);
         return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
     }
     link->loop = loop;
     link->owner = config->owner;
     link->events = config->events;
-    link->fd = config->fd;
     link->stream = config->stream;
-    link->watch = (struct lockstep_watch){.ready = on_ready, .context = link, .fd = -1};
     link->deadline = (struct lockstep_timer){.due = on_deadline, .context = link};
     link->receive_post = (struct lockstep_post){.arrived = on_received, .context = link};
     link->send_post = (struct lockstep_post){.arrived = on_sent, .context = link};
     memcpy(link->address, config->address, strnlen(config->address, LOCKSTEP_URL_MAX));
-    result = begin_transport(link, err);
-    if (result == LOCKSTEP_OK) {
-        result = lockstep_channel_init(&link->channel, config->channel, err);
+    if (nng_aio_alloc(&link->receive, receive_done, link) != 0 ||
+        nng_aio_alloc(&link->send, send_done, link) != 0) {
+        release(link);
+        return LOCKSTEP_FAIL(err, NOMEM, "no memory for a connection");
     }
+    result = lockstep_channel_init(&link->channel, config->channel, err);
     if (result != LOCKSTEP_OK) {
         release(link);
         return result;

@@ -32,13 +32,9 @@ struct lockstep_link {
     struct lockstep_link_owner owner;
     struct lockstep_link_events events;
     enum lockstep_link_state state;
-    int fd;             /* of a connection that is the loop's own; -1: nng has it */
-    nng_stream *stream; /* or NULL, as the next two */
+    nng_stream *stream;
     nng_aio *receive;
     nng_aio *send;
-    struct lockstep_watch watch;
-    uint32_t watched; /* what the socket is watched for */
-    bool failed_to_send;
     struct lockstep_post receive_post;
     struct lockstep_post send_post;
     bool receiving; /* an operation is out with nng */
@@ -62,13 +58,11 @@ struct lockstep_link {
     char why[LOCKSTEP_TEXT_MAX + 1];
     struct lockstep_link *next; /* of its owner's list */
     struct lockstep_link *previous;
-    uint8_t host[16]; /* of an accepted one's peer */
-    uint8_t *buffer;  /* LOCKSTEP_LINK_RECEIVE bytes that nng reads into */
+    uint8_t buffer[LOCKSTEP_LINK_RECEIVE];
 };
 
 struct lockstep_link_config {
-    int fd;             /* of a connected socket that does not block, or -1 */
-    nng_stream *stream; /* or NULL. Either becomes the link's, also on failure */
+    nng_stream *stream; /* becomes the link's, also on failure */
     const char *address;
     uint64_t handshake_ms;
     const struct lockstep_channel_config *channel;

@@ -1,25 +1,14 @@
-/*
- * Accepting links: caps on who is not authenticated yet, and on who keeps failing.
- *
- * nng resolves the address and listens. Where it is a plain TCP socket the loop accepts, reads and
- * writes by itself: through nng each message would wake two of its threads, which is most of what a
- * message costs, and each connection would take 7 kB more. Other addresses (ipc, TLS) are nng's.
- */
+/* Accepting links: caps on who is not authenticated yet, and on who keeps failing. */
 #include "common/base/assert.h"
 #include "common/io/link_internal.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define BACKLOG         4096
 #define FAILURES_MAX    20 /* failed handshakes of one address … */
@@ -29,7 +18,6 @@
 #define PAUSE_MS        50 /* before accepting again when the system is out of something */
 #define CROWDED_MS      5  /* the same when there are enough that are not authenticated yet */
 #define CROWDED_PART    2  /* of the time for a handshake, in which nobody makes room for others */
-#define ACCEPTS         16 /* of one turn: who is there already has its turn, too */
 
 /* An address whose handshakes fail. */
 struct offender {
@@ -46,8 +34,6 @@ struct lockstep_listener {
     struct lockstep_defaults settings;
     uint8_t own[LOCKSTEP_NOISE_KEY];
     nng_stream_listener *stream;
-    int fd; /* of its socket, a duplicate, where the loop accepts; else -1 */
-    struct lockstep_watch watch;
     nng_aio *aio;
     bool accepting;
     struct lockstep_post accepted;
@@ -63,25 +49,28 @@ struct lockstep_listener {
 /* ---- addresses ------------------------------------------------------------------------------ */
 
 /* Sixteen bytes that stand for the peer's host, and a text with its port. */
-static void name_address(const nng_sockaddr *address, uint8_t ret_host[16], char *ret_text,
-                         size_t size)
+static void peer_address(nng_stream *stream, uint8_t ret_host[16], char *ret_text, size_t size)
 {
+    nng_sockaddr address;
     memset(ret_host, 0, 16);
     (void)snprintf(ret_text, size, "local");
-    if (address->s_family == NNG_AF_INET) {
-        const uint8_t *a = (const uint8_t *)&address->s_in.sa_addr;
+    if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &address) != 0) {
+        return;
+    }
+    if (address.s_family == NNG_AF_INET) {
+        const uint8_t *a = (const uint8_t *)&address.s_in.sa_addr;
         memcpy(ret_host + 12, a, 4);
         (void)snprintf(ret_text, size, "%u.%u.%u.%u:%u", a[0], a[1], a[2], a[3],
-                       ntohs(address->s_in.sa_port));
-    } else if (address->s_family == NNG_AF_INET6) {
-        const uint8_t *a = address->s_in6.sa_addr;
+                       ntohs(address.s_in.sa_port));
+    } else if (address.s_family == NNG_AF_INET6) {
+        const uint8_t *a = address.s_in6.sa_addr;
         size_t used = 0;
         memcpy(ret_host, a, 8); /* a /64 is one host's to hand out */
         for (unsigned i = 0; i < 16 && used + 8 < size; i += 2) {
             used += (size_t)snprintf(ret_text + used, size - used, "%s%x", i == 0 ? "[" : ":",
                                      a[i] << 8 | a[i + 1]);
         }
-        (void)snprintf(ret_text + used, size - used, "]:%u", ntohs(address->s_in6.sa_port));
+        (void)snprintf(ret_text + used, size - used, "]:%u", ntohs(address.s_in6.sa_port));
     }
 }
 
@@ -178,10 +167,13 @@ static void on_gone(void *self, struct lockstep_link *link)
 static void on_opened(void *self, struct lockstep_link *link, bool ok)
 {
     struct lockstep_listener *listener = self;
+    uint8_t host[16];
+    char text[LOCKSTEP_URL_MAX + 1];
     take_half_open(listener, link);
     add_open(listener, link);
     if (!ok && link->failed) { /* dropped by a cap or cut off is no failure of its own */
-        note_failure(listener, link->host);
+        peer_address(link->stream, host, text, sizeof(text));
+        note_failure(listener, host);
     }
 }
 
@@ -211,13 +203,10 @@ static void keep_caps(struct lockstep_listener *listener, const char *text)
     }
 }
 
-/* A connection, as a descriptor or as nng's. */
-static void take(struct lockstep_listener *listener, int fd, nng_stream *stream,
-                 const nng_sockaddr *address)
+static void take_stream(struct lockstep_listener *listener, nng_stream *stream)
 {
     struct lockstep_error err = LOCKSTEP_ERROR_INIT;
     struct lockstep_link_config config = {
-        .fd = fd,
         .stream = stream,
         .handshake_ms = listener->settings.handshake,
         .channel = &listener->channel,
@@ -227,51 +216,22 @@ static void take(struct lockstep_listener *listener, int fd, nng_stream *stream,
     struct lockstep_link *link = NULL;
     uint8_t host[16];
     char text[LOCKSTEP_URL_MAX + 1];
-    name_address(address, host, text, sizeof(text));
+    peer_address(stream, host, text, sizeof(text));
     if (is_ignored(listener, host)) {
-        if (fd >= 0) {
-            (void)close(fd);
-        } else {
-            nng_stream_free(stream);
-        }
+        nng_stream_free(stream);
         return;
     }
     keep_caps(listener, text);
     config.address = text;
     if (lockstep_link_new(listener->loop, &config, &link, &err) == LOCKSTEP_OK) {
-        memcpy(link->host, host, sizeof(link->host));
         add_half_open(listener, link);
     } else if (listener->events.failed != NULL) {
         listener->events.failed(listener->events.context, text, err.message);
     }
 }
 
-/* ---- by the loop ---- */
-
-static void take_socket(struct lockstep_listener *listener, int fd,
-                        const struct sockaddr_storage *peer)
+static void accept_later(struct lockstep_listener *listener, uint64_t ms)
 {
-    static const int on = 1;
-    nng_sockaddr address;
-    memset(&address, 0, sizeof(address));
-    if (peer->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
-        address.s_in = (nng_sockaddr_in){
-            .sa_family = NNG_AF_INET, .sa_port = in->sin_port, .sa_addr = in->sin_addr.s_addr};
-    } else if (peer->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)peer;
-        address.s_in6.sa_family = NNG_AF_INET6;
-        address.s_in6.sa_port = in->sin6_port;
-        memcpy(address.s_in6.sa_addr, &in->sin6_addr, sizeof(address.s_in6.sa_addr));
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* small frames go at once */
-    take(listener, fd, NULL, &address);
-}
-
-/* At the descriptor limit accept fails at once, again and again. */
-static void pause_accepting(struct lockstep_listener *listener, uint64_t ms)
-{
-    lockstep_watch_clear(listener->loop, &listener->watch);
     lockstep_timer_arm(listener->loop, &listener->pause,
                        lockstep_time_after(lockstep_loop_now(listener->loop), ms));
 }
@@ -290,48 +250,11 @@ static bool is_crowded(const struct lockstep_listener *listener)
     return age < listener->settings.handshake / CROWDED_PART;
 }
 
-static void accept_some(void *context, uint32_t events)
-{
-    struct lockstep_listener *listener = context;
-    (void)events;
-    for (unsigned i = 0; i < ACCEPTS; i++) {
-        if (is_crowded(listener)) {
-            pause_accepting(listener, CROWDED_MS);
-            return;
-        }
-        struct sockaddr_storage peer = {0};
-        socklen_t size = sizeof(peer);
-        int fd = accept4(listener->fd, (struct sockaddr *)&peer, &size,
-                         SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-            take_socket(listener, fd, &peer);
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            pause_accepting(listener, PAUSE_MS);
-            return;
-        }
-    }
-}
-
-/* ---- by nng ---- */
-
-static void take_stream(struct lockstep_listener *listener, nng_stream *stream)
-{
-    nng_sockaddr address;
-    memset(&address, 0, sizeof(address));
-    (void)nng_stream_get_addr(stream, NNG_OPT_REMADDR, &address);
-    take(listener, -1, stream, &address);
-}
-
 static void start_accepting(void *context)
 {
     struct lockstep_listener *listener = context;
-    if (listener->fd >= 0) {
-        if (lockstep_watch_set(listener->loop, &listener->watch, listener->fd, EPOLLIN, NULL) !=
-            LOCKSTEP_OK) {
-            pause_accepting(listener, PAUSE_MS);
-        }
+    if (is_crowded(listener)) {
+        accept_later(listener, CROWDED_MS);
         return;
     }
     listener->accepting = true;
@@ -347,7 +270,8 @@ static void on_accepted(void *context)
         take_stream(listener, nng_aio_get_output(listener->aio, 0));
         start_accepting(listener);
     } else if (result != NNG_ECLOSED) {
-        pause_accepting(listener, PAUSE_MS);
+        /* At the descriptor limit accept fails at once, again and again. */
+        accept_later(listener, PAUSE_MS);
     }
 }
 
@@ -359,50 +283,35 @@ static void accept_done(void *context) /* on a thread of nng */
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-/* True if FD listens at ADDRESS. */
-static bool listens_at(int fd, const nng_sockaddr *address)
-{
-    union {
-        struct sockaddr_storage any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } own = {.any = {.ss_family = AF_UNSPEC}};
-    socklen_t size = sizeof(own);
-    socklen_t int_size = sizeof(int);
-    int listening = 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_size) != 0 || listening == 0 ||
-        getsockname(fd, (struct sockaddr *)&own, &size) != 0) {
-        return false;
-    }
-    if (own.any.ss_family == AF_INET) {
-        return address->s_family == NNG_AF_INET && own.in.sin_port == address->s_in.sa_port &&
-               own.in.sin_addr.s_addr == address->s_in.sa_addr;
-    }
-    return own.any.ss_family == AF_INET6 && address->s_family == NNG_AF_INET6 &&
-           own.in6.sin6_port == address->s_in6.sa_port &&
-           memcmp(&own.in6.sin6_addr, address->s_in6.sa_addr, sizeof(own.in6.sin6_addr)) == 0;
-}
-
 /* nng asks for a backlog of 128, which a fleet that reconnects overruns. Our own listening socket
- * is found by its address and asked again. A duplicate of it, or -1. */
-static int widen_backlog(const struct lockstep_listener *listener)
+ * is found by its port and asked again. */
+static void widen_backlog(int port)
 {
     DIR *directory = opendir("/proc/self/fd");
     const struct dirent *entry;
-    nng_sockaddr address;
-    int own = -1;
-    bool known = nng_stream_listener_get_addr(listener->stream, NNG_OPT_LOCADDR, &address) == 0;
-    while (known && own < 0 && directory != NULL && (entry = readdir(directory)) != NULL) {
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        struct sockaddr_storage address = {0};
+        socklen_t size = sizeof(address);
         int fd = (int)strtol(entry->d_name, NULL, 10);
-        if (listens_at(fd, &address)) {
+        int listening = 0;
+        socklen_t int_size = sizeof(listening);
+        in_port_t bound = 0;
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &int_size) != 0 ||
+            listening == 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+            continue;
+        }
+        if (address.ss_family == AF_INET) {
+            bound = ((const struct sockaddr_in *)&address)->sin_port;
+        } else if (address.ss_family == AF_INET6) {
+            bound = ((const struct sockaddr_in6 *)&address)->sin6_port;
+        }
+        if (ntohs(bound) == port) {
             (void)listen(fd, BACKLOG);
-            own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
         }
     }
     if (directory != NULL) {
         (void)closedir(directory);
     }
-    return own;
 }
 
 /* The url as it is bound. */
@@ -415,11 +324,7 @@ static void note_url(struct lockstep_listener *listener, const char *url)
         colon != NULL) {
         (void)snprintf(listener->url, sizeof(listener->url), "%.*s:%d", (int)(colon - url), url,
                        port);
-        listener->fd = widen_backlog(listener);
-        if (listener->fd >= 0 && strncmp(url, "tcp://", strlen("tcp://")) != 0) {
-            (void)close(listener->fd);
-            listener->fd = -1;
-        }
+        widen_backlog(port);
     }
 }
 
@@ -443,8 +348,6 @@ enum lockstep_err lockstep_listener_new(struct lockstep_loop *loop,
     memcpy(listener->own, config->own, sizeof(listener->own));
     listener->channel = (struct lockstep_channel_config){.own = listener->own,
                                                          .cluster = config->cluster};
-    listener->fd = -1;
-    listener->watch = (struct lockstep_watch){.ready = accept_some, .context = listener, .fd = -1};
     listener->accepted = (struct lockstep_post){.arrived = on_accepted, .context = listener};
     listener->pause = (struct lockstep_timer){.due = start_accepting, .context = listener};
     result = nng_stream_listener_alloc(&listener->stream, config->url);
@@ -484,10 +387,6 @@ struct lockstep_listener *lockstep_listener_free(struct lockstep_listener *liste
 {
     if (listener == NULL) {
         return NULL;
-    }
-    lockstep_watch_clear(listener->loop, &listener->watch);
-    if (listener->fd >= 0) {
-        (void)close(listener->fd);
     }
     if (listener->stream != NULL) {
         nng_stream_listener_close(listener->stream);
