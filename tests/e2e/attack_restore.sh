@@ -29,8 +29,8 @@ asked() {
     fleet_ready n3 && [ "$(fleet_json '.nodes[] | select(.node == "n3") | .heard_unix_ms' node ls)" -gt "$1" ]
 }
 
-in_doubt() { # how many operations a node holds open whose agent is not running
-    sqlite3 "$FLEET/$1/data/journal.db" "SELECT count(*) FROM operation WHERE ended = 0"
+in_doubt() { # how many promises a node keeps that nobody has decided; its agent is not running
+    sqlite3 "$FLEET/$1/data/journal.db" "SELECT count(*) FROM operation WHERE row = 1"
 }
 
 runs() { # runs VERSION NODE...

@@ -82,7 +82,7 @@ check "it is not read-only" read_only false
 for node in n1 n3; do
     fleet_kill "agent-$node" TERM
     check_same 1 "$node is still in doubt" \
-        sqlite3 "$FLEET/$node/data/journal.db" "SELECT count(*) FROM operation WHERE ended = 0"
+        sqlite3 "$FLEET/$node/data/journal.db" "SELECT count(*) FROM operation WHERE row = 1"
     check "a person decides that" "$FLEET_BIN/lockstep-agent" resolve "$operation" abort \
         --reason "n2 runs version 1" --config "$FLEET/$node/agent.yaml"
     check "$node starts again" fleet_start_agent "$node"
