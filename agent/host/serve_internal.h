@@ -30,8 +30,9 @@ struct lockstep_serve {
 
     pthread_mutex_t mutex; /* of what follows */
     struct lockstep_connection *free;
-    int spare; /* a descriptor that makes room for turning a caller away; -1: none */
-    bool held; /* listeners are kept, and not served yet */
+    int spare;    /* a descriptor that makes room for turning a caller away; -1: none */
+    bool held;    /* listeners are kept, and not served yet */
+    bool awaited; /* the word that it serves is to come from the host before */
     int listeners[LOCKSTEP_LISTENERS_MAX];
     size_t listeners_count;
 

@@ -139,9 +139,11 @@ bool lockstep_serve_leave(struct lockstep_serve *serve, int peer)
 
 /* ---- arriving ------------------------------------------------------------------------------- */
 
-void lockstep_serve_begin(struct lockstep_serve *serve)
+/* Under the lock. Whoever says it first, the other has nothing more to say: a word that comes late
+ * must not call back a host that has left meanwhile. */
+static void begin(struct lockstep_serve *serve)
 {
-    (void)pthread_mutex_lock(&serve->mutex);
+    serve->awaited = false;
     if (serve->held) {
         serve->held = false;
         atomic_store(&serve->leaving, false);
@@ -152,6 +154,21 @@ void lockstep_serve_begin(struct lockstep_serve *serve)
                                        EPOLLIN | EPOLLEXCLUSIVE,
                                        lockstep_serve_who(LOCKSTEP_SERVE_LISTENER, (uint32_t)i, 0));
         }
+    }
+}
+
+void lockstep_serve_begin(struct lockstep_serve *serve)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    begin(serve);
+    (void)pthread_mutex_unlock(&serve->mutex);
+}
+
+static void begin_if_awaited(struct lockstep_serve *serve)
+{
+    (void)pthread_mutex_lock(&serve->mutex);
+    if (serve->awaited) {
+        begin(serve);
     }
     (void)pthread_mutex_unlock(&serve->mutex);
 }
@@ -166,7 +183,7 @@ static void take_one(struct lockstep_serve *serve)
         return;
     }
     if (connections == 0) {
-        lockstep_serve_begin(serve);
+        begin_if_awaited(serve);
     }
     for (size_t i = 0; i < connections; i++) {
         if (lockstep_serve_connect(serve, in->fds[i], in->fds[1], in->offset)) {
@@ -255,6 +272,9 @@ bool lockstep_serve_await(struct lockstep_serve *serve, int from)
     if (well) {
         end_arrival(serve);
         serve->arrival = from;
+        (void)pthread_mutex_lock(&serve->mutex);
+        serve->awaited = true;
+        (void)pthread_mutex_unlock(&serve->mutex);
     }
     (void)pthread_mutex_unlock(&serve->arrival_mutex);
     return well;
